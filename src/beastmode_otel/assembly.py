@@ -1,0 +1,94 @@
+"""Puts the parts of a router together: configuration, engine, router, an HTTP edge, and telemetry."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from opentelemetry._logs import LoggerProvider
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
+
+from beastmode_otel.config import Config, load
+from beastmode_otel.engine import AccessRule, Engine
+from beastmode_otel.errors import ConfigError
+from beastmode_otel.observer import Guarded, NullObserver, Observer
+from beastmode_otel.prices import PriceBook, price_from_config
+from beastmode_otel.router import Health, Router, Services
+from beastmode_otel.router.http import Http
+from beastmode_otel.router.upstream import AsyncHttp, BlockingHttp, is_async_client
+from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, Runtime, ThreadLane
+from beastmode_otel.telemetry import otel_observer
+
+ConfigLike = Config | Mapping[str, Any] | str | os.PathLike[str] | None
+Providers = tuple[TracerProvider | None, MeterProvider | None, LoggerProvider | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """A router's parts that its face must reach."""
+
+    config: Config
+    engine: Engine
+    http: Http
+    lane: ThreadLane
+
+    def summary(self) -> str:
+        routes = ", ".join(list(self.config.routes)[:5]) or "prefixed ids only"
+        return f"routes: {routes}; {len(self.config.deployments)} deployments"
+
+
+def build_blocking(config: ConfigLike, *, client: Any, access: AccessRule | None, providers: Providers) -> Parts:
+    """The parts of a ModelRouter. Raises ConfigError."""
+    settings, lane = load(config), ThreadLane()
+    _check(client, access, wants_async=False)
+    http = BlockingHttp(lane, client, max_connections=settings.max_connections)
+    return _build(settings, http, BlockingRuntime(), lane, access, providers)
+
+
+def build_async(config: ConfigLike, *, client: Any, access: AccessRule | None, providers: Providers) -> Parts:
+    """The parts of an AsyncModelRouter. Raises ConfigError."""
+    settings, lane = load(config), ThreadLane()
+    _check(client, access, wants_async=True)
+    http = AsyncHttp(client, max_connections=settings.max_connections)
+    return _build(settings, http, AsyncioRuntime(), lane, access, providers)
+
+
+def _check(client: Any, access: AccessRule | None, *, wants_async: bool) -> None:
+    if access is not None and not callable(access):
+        raise ConfigError(f"access must be a callable, not {type(access).__name__}")
+    if client is None:
+        return
+    try:
+        is_async = is_async_client(client)
+    except TypeError as exc:
+        raise ConfigError(str(exc)) from None
+    if is_async is not wants_async:
+        needed, router = ("AsyncClient", "AsyncModelRouter") if wants_async else ("Client", "ModelRouter")
+        raise ConfigError(f"{router} needs a {needed}, not {type(client).__name__}")
+
+
+def _build(
+    config: Config, http: Http, runtime: Runtime, lane: ThreadLane, access: AccessRule | None, providers: Providers
+) -> Parts:
+    redact = config.redactor()
+    observer: Observer = NullObserver() if config.disabled else Guarded(otel_observer(config, redact, *providers))
+    services = Services(
+        config=config,
+        http=http,
+        runtime=runtime,
+        observer=observer,
+        health=Health(config.breaker, observer.deployment_state),
+        prices=PriceBook(
+            {name: price_from_config(price, where=f"prices.{name}") for name, price in config.prices.items()}
+        ),
+        redact=redact,
+        rng=random.Random(),
+        clock=time.monotonic,
+    )
+    engine = Engine(config=config, router=Router(services), observer=observer, access=access)
+    return Parts(config=config, engine=engine, http=http, lane=lane)

@@ -1,0 +1,57 @@
+"""Finding and reading the configuration: argument over environment over `./beastmode.toml` over built-in defaults."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from beastmode_otel.config.parse import parse
+from beastmode_otel.config.read import Source
+from beastmode_otel.config.settings import Config
+from beastmode_otel.errors import ConfigError
+
+DEFAULT_FILE = "beastmode.toml"
+
+
+def load(
+    config: Config | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+) -> Config:
+    """The configuration of a router.
+
+    config: a Config, a mapping shaped like the TOML file, or the path of such a file. None: the file that
+    BEASTMODE_CONFIG names, else ./beastmode.toml, else only prefixed model ids (openai:X, anthropic:X) are known.
+    Raises ConfigError that names the setting and what to do.
+    """
+    environ = os.environ if environ is None else environ
+    if isinstance(config, Config):
+        return config
+    if isinstance(config, Mapping):
+        return parse(config, Source(environ=environ))
+    path = _path(config, environ)
+    if path is None:
+        return parse({}, Source(environ=environ))
+    return parse(_read(path), Source(environ=environ, file=True, name=str(path)))
+
+
+def _path(config: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Path | None:
+    if config is not None and not isinstance(config, str | os.PathLike):
+        raise ConfigError(f"config must be a Config, a mapping or a path, not {type(config).__name__}")
+    named = config or environ.get("BEASTMODE_CONFIG")
+    if named:
+        return Path(named).expanduser()
+    default = Path(DEFAULT_FILE)
+    return default if default.is_file() else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read ({exc.strerror or type(exc).__name__})") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path}: is not valid TOML: {exc}") from exc

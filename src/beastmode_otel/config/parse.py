@@ -1,0 +1,191 @@
+"""From a mapping (TOML or a dict) to a checked Config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from beastmode_otel.config.read import Source, Table
+from beastmode_otel.config.settings import (
+    Breaker,
+    Config,
+    Deployment,
+    LabelBounds,
+    ProviderKind,
+    Retry,
+    Route,
+    Secret,
+    Target,
+    Timeouts,
+)
+
+MAX_LABELS = 8
+_VENDORS = (
+    ("openai", "OPENAI", "https://api.openai.com/v1"),
+    ("anthropic", "ANTHROPIC", "https://api.anthropic.com/v1"),
+)
+# gen_ai.provider.name by host, for endpoints that are well known; anything else speaks for its wire format.
+_PROVIDERS = {
+    "api.openai.com": "openai",
+    "api.anthropic.com": "anthropic",
+    "api.mistral.ai": "mistral_ai",
+    "api.groq.com": "groq",
+    "api.deepseek.com": "deepseek",
+    "api.x.ai": "x_ai",
+    "api.perplexity.ai": "perplexity",
+    "generativelanguage.googleapis.com": "gcp.gemini",
+}
+
+_LOOPBACK = frozenset({"localhost", "::1", "0.0.0.0", "host.docker.internal"})  # noqa: S104  (compared, never bound)
+
+
+def parse(values: Mapping[str, Any], source: Source) -> Config:
+    """A checked Config. Raises ConfigError that names the setting and says what to write instead."""
+    top = Table(source, "", values)
+    deployments = {name: _deployment(source, name, value) for name, value in top.table("deployments").items()}
+    config = Config(
+        namespace=top.text("namespace", "default") or "default",
+        timeouts=_timeouts(top.table("timeouts")),
+        retry=top.table("retry").fill(Retry, Retry()),
+        breaker=top.table("breaker").fill(Breaker, Breaker()),
+        deployments=deployments,
+        routes={name: _route(source, name, value, deployments) for name, value in top.table("routes").items()},
+        vendors=vendors(source),
+        labels=_labels(top),
+        prices=dict(top.table("prices").items()),
+        bounds=top.table("bounds").fill(LabelBounds, LabelBounds()),
+        max_connections=top.whole("max_connections", 1000, least=1),
+        disabled=_disabled(source),
+    )
+    top.done()
+    return config
+
+
+def vendors(source: Source) -> dict[str, Deployment]:
+    """What `openai:X` and `anthropic:X` mean without a route: the vendors' own variables, as their SDKs read them."""
+    found: dict[str, Deployment] = {}
+    for kind, prefix, url in _VENDORS:
+        table = Table(
+            source,
+            f"environment {prefix}_*",
+            {
+                "kind": kind,
+                "base_url": source.environ.get(f"{prefix}_BASE_URL") or url,
+                "api_key": {"env": f"{prefix}_API_KEY"} if source.environ.get(f"{prefix}_API_KEY") else None,
+            },
+        )
+        found[kind] = _read_deployment(table, kind)
+    return found
+
+
+def _deployment(source: Source, name: str, value: Any) -> Deployment:
+    if isinstance(value, Deployment):
+        return value
+    return _read_deployment(Table(source, f"deployments.{name}", value), name)
+
+
+def _read_deployment(table: Table, name: str) -> Deployment:
+    kind = table.choice("kind", ProviderKind, "openai")
+    base_url = _url(table)
+    deployment = Deployment(
+        name=name,
+        kind=kind,
+        base_url=base_url,
+        model=table.text("model"),
+        provider=table.text("provider") or _provider(kind, base_url),
+        api_key=table.secret("api_key"),
+        headers=_headers(table.table("headers")),
+        query={key: str(value) for key, value in table.table("query").items()},
+    )
+    table.done()
+    return deployment
+
+
+def _url(table: Table) -> str:
+    url = table.required("base_url")
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if not good:
+        raise table.fail("base_url", "is not a full address", "it begins with http:// or https:// and names a host")
+    if parts.username or parts.password:
+        raise table.fail("base_url", "holds credentials", "use api_key or headers, which are never shown")
+    return url.rstrip("/")
+
+
+def _provider(kind: str, base_url: str) -> str:
+    host = urlsplit(base_url).hostname or ""
+    if host.endswith(".openai.azure.com"):
+        return "azure.ai.openai"
+    if host in _LOOPBACK or host.startswith("127."):
+        return "local"  # not the vendor whose wire format it speaks, and not at that vendor's price
+    return _PROVIDERS.get(host, "custom" if kind == "passthrough" else kind)
+
+
+def _headers(table: Table) -> dict[str, str | Secret]:
+    found: dict[str, str | Secret] = {}
+    for name, value in table.items():
+        is_plain = isinstance(value, str)
+        found[name.lower()] = value if is_plain else table.secret(name) or ""
+    return found
+
+
+def _route(source: Source, name: str, value: Any, deployments: Mapping[str, Deployment]) -> Route:
+    if isinstance(value, Route):
+        route = value
+    else:
+        table = Table(source, f'routes."{name}"', value)
+        targets = table.get("deployments", ())
+        if not isinstance(targets, list | tuple) or not targets:
+            raise table.fail("deployments", "must list at least one deployment", 'deployments = [{ name = "main" }]')
+        route = Route(name=name, targets=tuple(_target(table, item, deployments) for item in targets))
+        table.done()
+    kinds = {target.deployment.kind for target in route.targets}
+    if len(kinds) > 1:
+        raise source.fail(
+            f'routes."{name}"',
+            f"mixes deployments of kinds {', '.join(sorted(kinds))}, whose requests differ",
+            "make one route for each kind",
+        )
+    return route
+
+
+def _target(route: Table, item: Any, deployments: Mapping[str, Deployment]) -> Target:
+    item = {"name": item} if isinstance(item, str) else item
+    table = Table(route.source, route.at("deployments"), item)
+    name = table.required("name")
+    if name not in deployments:
+        raise table.fail(
+            "name", f"there is no deployment {name!r}", f"configured: {', '.join(sorted(deployments)) or 'none'}"
+        )
+    target = Target(
+        deployment=deployments[name],
+        order=table.whole("order", 1),
+        weight=table.number("weight", 1.0, above=True),
+    )
+    table.done()
+    return target
+
+
+def _timeouts(table: Table) -> Timeouts:
+    timeouts = table.fill(Timeouts, Timeouts())
+    for name in Timeouts.__dataclass_fields__:
+        if getattr(timeouts, name) <= 0:
+            raise table.fail(name, "must be above 0 seconds")
+    return timeouts
+
+
+def _labels(top: Table) -> tuple[str, ...]:
+    labels = top.get("labels", ())
+    if not isinstance(labels, list | tuple) or not all(isinstance(label, str) and label for label in labels):
+        raise top.fail("labels", "must be a list of names", 'labels = ["team", "feature"]')
+    if len(labels) > MAX_LABELS:
+        raise top.fail("labels", f"has {len(labels)} names", f"at most {MAX_LABELS}: each one multiplies your series")
+    return tuple(labels)
+
+
+def _disabled(source: Source) -> bool:
+    return source.environ.get("BEASTMODE_DISABLED", "").strip().lower() in ("1", "true", "yes", "on")

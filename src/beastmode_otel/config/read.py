@@ -1,0 +1,140 @@
+"""Reading values out of a mapping with errors that say where and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args
+
+from beastmode_otel.config.settings import Secret
+from beastmode_otel.errors import ConfigError
+
+D = TypeVar("D")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where settings come from. environ: what env references are looked up in. file: whether a file was read."""
+
+    environ: Mapping[str, str]
+    file: bool = False
+    name: str = "configuration"
+
+    def fail(self, path: str, problem: str, *hints: str) -> ConfigError:
+        return ConfigError(f"{self.name}: {path}: {problem}", hints=hints)
+
+
+class Table:
+    """One table of the configuration, read key by key; `done()` complains about keys that nobody asked for."""
+
+    def __init__(self, source: Source, path: str, values: object) -> None:
+        self.source, self.path = source, path
+        if not isinstance(values, Mapping):
+            raise source.fail(path or "top level", f"must be a table, not {type(values).__name__}")
+        self._values = values
+        self._known: list[str] = []
+
+    def at(self, key: str) -> str:
+        return f"{self.path}.{key}" if self.path else key
+
+    def fail(self, key: str, problem: str, *hints: str) -> ConfigError:
+        return self.source.fail(self.at(key), problem, *hints)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._known.append(key)
+        return self._values.get(key, default)
+
+    def table(self, key: str) -> Table:
+        return Table(self.source, self.at(key), self.get(key, {}))
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        self._known.extend(self._values)
+        for key, value in self._values.items():
+            if not isinstance(key, str) or not key:
+                raise self.source.fail(self.path, f"the name {key!r} must be a non-empty string")
+            yield key, value
+
+    def text(self, key: str, default: str | None = None) -> str | None:
+        value = self.get(key, default)
+        if isinstance(value, Mapping):
+            return self._reference(key, value)
+        if value is not None and (not isinstance(value, str) or not value):
+            raise self.fail(key, "must be a non-empty string")
+        return value
+
+    def required(self, key: str) -> str:
+        value = self.text(key)
+        if value is None:
+            raise self.fail(key, "is missing")
+        return value
+
+    def choice(self, key: str, choices: Any, default: str) -> Any:
+        value = self.text(key, default)
+        allowed = get_args(choices)
+        if value not in allowed:
+            raise self.fail(key, f"is {value!r}", f"use one of {', '.join(allowed)}")
+        return value
+
+    def number(self, key: str, default: float, *, least: float = 0.0, above: bool = False) -> float:
+        value = self.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value == value:
+            raise self.fail(key, f"must be a number, not {value!r}")
+        if value < least or (above and value == least):
+            raise self.fail(key, f"is {value}", f"use a number {'above' if above else 'from'} {least:g}")
+        return float(value)
+
+    def whole(self, key: str, default: int, *, least: int = 0) -> int:
+        value = self.number(key, default, least=least)
+        if value != int(value):
+            raise self.fail(key, f"must be a whole number, not {value}")
+        return int(value)
+
+    def secret(self, key: str) -> Secret | None:
+        """A secret: an `{ env = "NAME" }` reference; as plain text only from Python, so that no key lies in a file."""
+        value = self.get(key)
+        if value is None or isinstance(value, Secret):
+            return value
+        if isinstance(value, Mapping):
+            return self._clean(key, Secret(self._reference(key, value)))
+        if not isinstance(value, str):
+            raise self.fail(key, 'must be a reference such as { env = "OPENAI_API_KEY" }')
+        if self.source.file:
+            raise self.fail(
+                key, "is written out in a file", f'name an environment variable: {key} = {{ env = "NAME" }}'
+            )
+        return self._clean(key, Secret(value))
+
+    def _clean(self, key: str, secret: Secret) -> Secret:
+        # A newline at the end is how keys come out of files and secret stores; elsewhere it is a broken key.
+        stripped = secret.reveal().strip()
+        if not stripped or not stripped.isprintable() or not stripped.isascii():
+            raise self.fail(
+                key, "holds an empty key, or a character that no HTTP header may carry", "store the key again"
+            )
+        return Secret(stripped)
+
+    def _reference(self, key: str, value: Mapping[str, Any]) -> str:
+        name = value.get("env")
+        if set(value) - {"env", "default"} or not isinstance(name, str):
+            raise self.fail(key, 'is not a reference; write { env = "NAME" }')
+        found = self.source.environ.get(name, value.get("default"))
+        if not isinstance(found, str) or not found.strip():
+            raise self.fail(key, f"the environment variable {name} is not set", f"export {name}=…")
+        return found
+
+    def fill(self, kind: type[D], defaults: D) -> D:
+        """A dataclass of numbers from this table; integers stay integers."""
+        values = {}
+        for name in kind.__dataclass_fields__:  # type: ignore[attr-defined]
+            default = getattr(defaults, name)
+            values[name] = self.whole(name, default) if isinstance(default, int) else self.number(name, default)
+        self.done()
+        return kind(**values)
+
+    def done(self) -> None:
+        for key in self._values:
+            if key not in self._known:
+                near = difflib.get_close_matches(str(key), self._known, 1)
+                hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(set(self._known)))}"
+                raise self.fail(str(key), "is not a setting", hint)

@@ -1,0 +1,153 @@
+"""The frozen settings of a router: what a configuration means after it was read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from beastmode_otel.errors import Redactor
+
+ProviderKind = Literal["openai", "anthropic", "passthrough"]
+
+
+class Secret:
+    """A value that is used and never shown: its repr, str and pickle carry no trace of it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Secret is not pickled: configure each process from its environment")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds. first_token and read hold for each attempt, total for the request with all its attempts.
+
+    In the synchronous world first_token and total are looked at between chunks: at worst they are exceeded by `read`.
+    """
+
+    connect: float = 5.0
+    read: float = 60.0
+    write: float = 30.0
+    pool: float = 10.0
+    first_token: float = 30.0
+    total: float = 120.0
+    idle: float = 600.0  # an open stream that nobody reads for so long is abandoned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How often and how long. Waits are drawn between 0 and min(cap, base * 2**n) seconds (full jitter).
+
+    per_deployment: tries of one deployment after its first. max_wait: a provider that asks for a longer wait is left
+    for the next deployment, or its error is raised.
+    """
+
+    per_deployment: int = 2
+    base: float = 0.5
+    cap: float = 8.0
+    max_wait: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """After `failures` health errors in a row a deployment rests for `cooldown` seconds, doubling to `max_cooldown`."""
+
+    failures: int = 5
+    cooldown: float = 10.0
+    max_cooldown: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A callable target: endpoint, model and key.
+
+    model: the name sent to the vendor; None takes what stands after the prefix of the model id, or the request's own.
+    provider: the `gen_ai.provider.name`. headers, query: sent with each request; secret values are Secret.
+    """
+
+    name: str
+    kind: ProviderKind
+    base_url: str
+    model: str | None = None
+    provider: str = "openai"
+    api_key: Secret | None = None
+    headers: Mapping[str, str | Secret] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    def secrets(self) -> list[str]:
+        found = [self.api_key, *self.headers.values()]
+        return [value.reveal() for value in found if isinstance(value, Secret)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A deployment's place in a route: lower `order` first; within one order drawn by `weight`."""
+
+    deployment: Deployment
+    order: int = 1
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A public model id and the deployments that serve it, all of one provider kind."""
+
+    name: str
+    targets: tuple[Target, ...]
+
+    @property
+    def kind(self) -> ProviderKind:
+        return self.targets[0].deployment.kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelBounds:
+    """How many values a metric label may take before the rest becomes `_OTHER`."""
+
+    models: int = 25
+    deployments: int = 20
+    providers: int = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything a router is built from. Make one with `beastmode_otel.config.load`, or directly from these classes."""
+
+    namespace: str = "default"
+    timeouts: Timeouts = Timeouts()
+    retry: Retry = Retry()
+    breaker: Breaker = Breaker()
+    deployments: Mapping[str, Deployment] = field(default_factory=dict)
+    routes: Mapping[str, Route] = field(default_factory=dict)
+    vendors: Mapping[str, Deployment] = field(
+        default_factory=dict
+    )  # what openai:X and anthropic:X mean without a route
+    labels: tuple[str, ...] = ()
+    prices: Mapping[str, Mapping[str, float]] = field(
+        default_factory=dict
+    )  # USD per million tokens, by model; see prices.py
+    bounds: LabelBounds = LabelBounds()
+    max_connections: int = 1000
+    disabled: bool = False
+
+    def redactor(self) -> Redactor:
+        """Knows every secret of this configuration."""
+        known = (*self.deployments.values(), *self.vendors.values())
+        return Redactor(secret for deployment in known for secret in deployment.secrets())

@@ -1,0 +1,66 @@
+"""What a caller asks and gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from beastmode_otel.config import Timeouts
+from beastmode_otel.errors import AttemptRecord
+from beastmode_otel.observer import CacheStatus
+from beastmode_otel.wire import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What an access rule decides about. user_id and tenant are as the caller gave them."""
+
+    model: str
+    user_id: str | None
+    tenant: str | None
+    labels: Mapping[str, str]
+
+
+AccessRule = Callable[[Access], "bool | str"]  # True allows; False or a reason refuses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One request as it comes through a door, unchecked. timeout: total seconds, or a mapping of Timeouts fields."""
+
+    model_id: Any
+    body: Any
+    stream: bool
+    user_id: str | None = None
+    tenant: str | None = None
+    labels: Mapping[str, str] | None = None
+    timeout: float | Mapping[str, float] | Timeouts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheInfo:
+    """What the cache did for an answer."""
+
+    status: CacheStatus = "off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole answer, of a stream too once it was read to its end.
+
+    text: the assistant's text. body: the provider's JSON (a stream's is put together in the same shape).
+    usage: tokens, None when nobody counted them. cost: USD, None when the price is not known.
+    model: the id that was asked for. deployment: who answered. attempts: every try. request_id: ours, for support and
+    for the cache.
+    """
+
+    text: str
+    body: Any = field(repr=False)
+    usage: Usage | None
+    cost: float | None
+    model: str
+    deployment: str | None
+    attempts: tuple[AttemptRecord, ...]
+    request_id: str
+    cache: CacheInfo = CacheInfo()

@@ -1,0 +1,78 @@
+"""The end of a request: told once, with the right outcome, before anything is raised to the caller."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from beastmode_otel.errors import BeastModeError
+from beastmode_otel.observer import OutcomeKind, RequestOutcome, RequestScope
+from beastmode_otel.router import Delivery
+
+
+class Ending:
+    """A context manager round a request's work, and the one place that finishes its scope.
+
+    Leaving it by an exception finishes the request: an Exception is an error; CancelledError, KeyboardInterrupt,
+    GeneratorExit and the like are a cancellation. Leaving it normally without `ok()` or `hand_over()` is a bug of ours.
+    """
+
+    __slots__ = ("_done", "delivery", "request_id", "route", "scope")
+
+    def __init__(self, scope: RequestScope, *, request_id: str) -> None:
+        self.scope = scope
+        self.request_id = request_id
+        self.route: str | None = None
+        self.delivery: Delivery | None = None
+        self._done = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if exc is not None:
+            self.raised(exc)
+
+    def ok(self) -> None:
+        self.finish("ok")
+
+    def hand_over(self) -> None:
+        """The stream ends it later."""
+
+    def raised(self, exc: BaseException) -> None:
+        """The request ends with this exception."""
+        if isinstance(exc, BeastModeError):
+            self.finish("error", exc)
+        elif isinstance(exc, Exception):
+            self.finish("error", _unexpected(exc))
+        else:
+            self.finish("cancelled")
+
+    def finish(self, kind: OutcomeKind, error: BeastModeError | None = None) -> bool:
+        """End it. False: it had ended before. The delivery's attempt ends with it."""
+        if self._done:
+            return False
+        self._done = True
+        delivery = self.delivery
+        if delivery is not None:
+            delivery.finish(kind)
+        self.scope.finish(
+            RequestOutcome(
+                kind=kind,
+                error=error,
+                route=self.route,
+                deployment=delivery.deployment if delivery else error.deployment if error else None,
+                attempts=len(delivery.records) if delivery else 0,
+                cost=delivery.cost if delivery else None,
+            )
+        )
+        return True
+
+
+def _unexpected(exc: Exception) -> BeastModeError:
+    """What is no error of ours is a bug of ours, or of a port that the user gave us: told as `_OTHER`, raised as it is."""
+    error = BeastModeError(f"unexpected {type(exc).__name__}")
+    error.__cause__ = exc
+    return error

@@ -1,0 +1,30 @@
+"""Errors: the tree that callers catch, the closed set of categories, and the redaction of secrets."""
+
+from beastmode_otel.errors.categories import CATEGORIES, OTHER, Category, category
+from beastmode_otel.errors.redact import RedactedError, Redactor, safe_cause
+from beastmode_otel.errors.tree import (
+    AccessDenied,
+    AttemptRecord,
+    BeastModeError,
+    ConfigError,
+    Context,
+    RequestError,
+    UpstreamError,
+)
+
+__all__ = [
+    "CATEGORIES",
+    "OTHER",
+    "AccessDenied",
+    "AttemptRecord",
+    "BeastModeError",
+    "Category",
+    "ConfigError",
+    "Context",
+    "RedactedError",
+    "Redactor",
+    "RequestError",
+    "UpstreamError",
+    "category",
+    "safe_cause",
+]

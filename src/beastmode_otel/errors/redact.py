@@ -1,0 +1,75 @@
+"""Keep secrets out of everything that people or machines read: messages, causes, logs, reprs.
+
+Two nets: the secrets that we know (keys from the configuration, handed in at construction), and the shapes that keys
+have. A known secret is removed wherever it stands, also with its line end, which is how h11 prints a bad header.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+MASK: Final = "[redacted]"
+_MIN_SECRET: Final = 6  # shorter "secrets" (EMPTY, none) are placeholders of local servers; masking them garbles texts
+
+_SHAPES: Final = (
+    re.compile(r"\b(?:sk|pk|rk|gsk|xai|pplx|hf|r8|nvapi|key|AIza)[-_][A-Za-z0-9_\-*.]{8,}"),
+    re.compile(r"\bAIza[A-Za-z0-9_\-]{20,}"),
+    re.compile(r"(?i)\b(bearer|basic)(\s+)[A-Za-z0-9._~+/=\-]{8,}"),
+    re.compile(
+        r"(?i)\b((?:api[-_]?key|access[-_]?token|x-api-key|authorization|secret|password)\"?'?\s*[=:]\s*\"?'?)[^\s\"'&,;]{4,}"
+    ),
+    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
+)
+
+
+class Redactor:
+    """Removes known secrets and whatever looks like one. Immutable; safe to share between threads."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        known = {part for secret in secrets for part in (secret, secret.strip()) if len(part.strip()) >= _MIN_SECRET}
+        escaped = {repr(part)[1:-1] for part in known}
+        self._known = sorted(known | escaped, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        """`text` without secrets. Never raises; text without a secret comes back unchanged."""
+        for secret in self._known:
+            text = text.replace(secret, MASK)
+        for shape in _SHAPES:
+            text = shape.sub(_masked, text)
+        return text
+
+    def __repr__(self) -> str:
+        return f"Redactor({len(self._known)} secrets)"
+
+
+def _masked(match: re.Match[str]) -> str:
+    return "".join(group for group in match.groups() if group) + MASK
+
+
+class RedactedError(Exception):
+    """Stands in as `__cause__` for a foreign exception whose own text holds a secret."""
+
+
+def safe_cause(exc: BaseException, redact: Redactor) -> BaseException:
+    """`exc` itself when neither it nor anything it chains to shows a secret, else a stand-in without one."""
+    if all(redact(text) == text for text in map(_text, _chain(exc))):
+        return exc
+    return RedactedError(f"{type(exc).__module__}.{type(exc).__qualname__}: {redact(str(exc))}")
+
+
+def _text(exc: BaseException) -> str:
+    return f"{exc!s} {exc.args!r}"
+
+
+def _chain(exc: BaseException) -> Iterable[BaseException]:
+    seen: set[int] = set()
+    todo: list[BaseException] = [exc]
+    while todo and len(seen) < 32:
+        current = todo.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        todo.extend(link for link in (current.__cause__, current.__context__) if link is not None)

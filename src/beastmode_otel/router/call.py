@@ -1,0 +1,114 @@
+"""What the router is asked to do, what it works with, and the HTTP request that comes of it."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from beastmode_otel.config import Config, Deployment, Route, Secret, Timeouts
+from beastmode_otel.errors import Redactor
+from beastmode_otel.observer import Observer
+from beastmode_otel.prices import PriceBook
+from beastmode_otel.router.health import Health
+from beastmode_otel.router.http import Http, HttpRequest, Trail
+from beastmode_otel.runtime import Runtime
+from beastmode_otel.wire import Format, format_named, with_usage
+
+ANTHROPIC_VERSION = "2023-06-01"
+_APIS = {"openai": "openai.chat", "anthropic": "anthropic.messages", "passthrough": "unknown"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What every attempt needs. clock: monotonic seconds."""
+
+    config: Config
+    http: Http
+    runtime: Runtime
+    observer: Observer
+    health: Health
+    prices: PriceBook
+    redact: Redactor
+    rng: random.Random
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request for the router. deadline: when its total timeout is over, on the services' clock."""
+
+    model_id: str
+    route: Route
+    body: Mapping[str, Any]
+    stream: bool
+    timeouts: Timeouts
+    deadline: float
+
+
+def wire_format(deployment: Deployment) -> Format:
+    return format_named(_APIS[deployment.kind])
+
+
+def url_of(deployment: Deployment) -> str:
+    """The address of the API, with the deployment's query. A pass-through's base_url is the whole address."""
+    base = deployment.base_url
+    path = "" if deployment.kind == "passthrough" else wire_format(deployment).path
+    query = f"?{urlencode(deployment.query)}" if deployment.query else ""
+    return f"{base}{path}{query}"
+
+
+def endpoint_of(deployment: Deployment) -> str:
+    """The address as people may see it: without query, which some gateways use for keys."""
+    return url_of(deployment).partition("?")[0]
+
+
+def host_of(deployment: Deployment) -> tuple[str, int]:
+    parts = urlsplit(deployment.base_url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def body_of(call: Call, deployment: Deployment) -> dict[str, Any]:
+    """The body for this deployment: the caller's, with the vendor's model name and the stream flag."""
+    body = dict(call.body)
+    if deployment.model is not None:
+        body["model"] = deployment.model
+    if not call.stream:
+        return body
+    body["stream"] = True
+    return with_usage(body) if deployment.kind == "openai" else body
+
+
+def http_request(call: Call, deployment: Deployment, body: Mapping[str, Any], left: float) -> HttpRequest:
+    """The POST, with no phase allowed to last longer than the `left` seconds of the request."""
+    limits = call.timeouts
+    return HttpRequest(
+        url=url_of(deployment),
+        headers=headers_of(deployment, stream=call.stream),
+        body=encode(body),
+        timeouts={phase: min(getattr(limits, phase), left) for phase in ("connect", "read", "write", "pool")},
+        trail=Trail(),
+    )
+
+
+def headers_of(deployment: Deployment, *, stream: bool) -> dict[str, str]:
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if stream else "application/json",
+    }
+    if deployment.kind == "anthropic":
+        headers["anthropic-version"] = ANTHROPIC_VERSION
+    if deployment.api_key is not None:
+        key = deployment.api_key.reveal()
+        headers |= {"x-api-key": key} if deployment.kind == "anthropic" else {"authorization": f"Bearer {key}"}
+    for name, value in deployment.headers.items():
+        headers[name] = value.reveal() if isinstance(value, Secret) else value
+    return headers
+
+
+def encode(body: Mapping[str, Any]) -> bytes:
+    """JSON as providers accept it. Raises TypeError or ValueError for what JSON cannot say (NaN, bytes, lone surrogates)."""
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -1,0 +1,173 @@
+"""Send a request through its route: whole, or as a stream that may still change deployments before its first content."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from beastmode_otel.config import Route
+from beastmode_otel.errors import AttemptRecord, UpstreamError
+from beastmode_otel.observer import OutcomeKind, RequestScope
+from beastmode_otel.router.attempt import Attempt
+from beastmode_otel.router.call import Call, Services
+from beastmode_otel.router.journey import Journey
+from beastmode_otel.router.routes import resolve
+from beastmode_otel.wire import Chunk, Reply, Usage
+
+
+class Delivery:
+    """One request on its way through a route. What it tells is right at any time, also after a failure."""
+
+    def __init__(self, journey: Journey) -> None:
+        self._journey = journey
+        self._attempt: Attempt | None = None
+
+    @property
+    def records(self) -> tuple[AttemptRecord, ...]:
+        return self._journey.records
+
+    @property
+    def deployment(self) -> str | None:
+        return None if self._attempt is None else self._attempt.deployment.name
+
+    @property
+    def reply(self) -> Reply | None:
+        return None if self._attempt is None else self._attempt.reply()
+
+    @property
+    def usage(self) -> Usage | None:
+        return None if self._attempt is None else self._attempt.usage
+
+    @property
+    def cost(self) -> float | None:
+        return None if self._attempt is None else self._attempt.cost
+
+    def finish(self, kind: OutcomeKind) -> None:
+        """End the attempt that is still open, if any."""
+        if self._attempt is not None:
+            self._attempt.finish(kind)
+
+
+class Router:
+    """Chooses deployments, retries, falls back. Holds no request state; safe to share."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        for route in services.config.routes.values():
+            for target in route.targets:
+                services.health.know(target.deployment.name)
+
+    def resolve(self, model_id: str) -> Route:
+        return resolve(self._services.config, model_id)
+
+    def whole(self, call: Call, scope: RequestScope) -> RoutedAnswer:
+        """A request for a whole answer, not yet sent."""
+        return RoutedAnswer(Journey(self._services, call, scope))
+
+    def stream(self, call: Call, scope: RequestScope) -> RoutedStream:
+        """A request for a stream, not yet sent."""
+        return RoutedStream(Journey(self._services, call, scope), include_usage=_wants_usage(call))
+
+
+class RoutedAnswer(Delivery):
+    """A whole answer over as many attempts as it takes."""
+
+    async def fetch(self) -> Reply:
+        """The answer. Raises UpstreamError, or RequestError when no deployment can be asked."""
+        attempt = self._attempt = self._journey.first()
+        while True:
+            try:
+                return await attempt.answer()
+            except UpstreamError as error:
+                failed = error
+            attempt = self._attempt = await self._journey.again(attempt, failed)
+
+
+def _wants_usage(call: Call) -> bool:
+    options = call.body.get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True
+
+
+class RoutedStream(Delivery):
+    """A stream over as many attempts as it takes. Chunks without content wait for the first one with content,
+    so that until then a failure can still be made good by another attempt."""
+
+    def __init__(self, journey: Journey, *, include_usage: bool) -> None:
+        super().__init__(journey)
+        self._include_usage = include_usage
+        self._held: deque[Chunk] = deque()
+        self._delivered = False
+
+    async def open(self) -> None:
+        self._attempt = self._journey.first()
+        await self._open_current()
+
+    async def next(self) -> Chunk | None:
+        """The next chunk; None after the last. Raises UpstreamError."""
+        if not self._delivered:
+            await self._reach_content()
+        if self._held:
+            return self._held.popleft()
+        return await self._step()
+
+    async def _reach_content(self) -> None:
+        """Hold chunks until one has content or the stream is over; start again on failure."""
+        while True:
+            try:
+                chunk = await self._step()
+            except UpstreamError as error:
+                failed = error
+            else:
+                if chunk is not None:
+                    self._held.append(chunk)
+                if chunk is None or chunk.content:
+                    self._delivered = True
+                    return
+                continue
+            self._held.clear()
+            await self._again(failed)
+            await self._open_current()
+
+    async def _step(self) -> Chunk | None:
+        """The next chunk that the caller is shown."""
+        while self._attempt is not None:
+            try:
+                chunk = await self._attempt.next()
+            except UpstreamError as error:
+                if self._delivered:
+                    await self._attempt.release()
+                    self._journey.final(error)
+                raise
+            if chunk is None:
+                return None
+            hidden = chunk.data is None if chunk.terminal else chunk.usage_only and not self._include_usage
+            if not hidden:
+                return chunk
+        return None
+
+    async def _open_current(self) -> None:
+        while self._attempt is not None:
+            try:
+                await self._attempt.open()
+            except UpstreamError as error:
+                failed = error
+            else:
+                return
+            await self._again(failed)
+
+    async def _again(self, failed: UpstreamError) -> None:
+        assert self._attempt is not None  # noqa: S101
+        self._attempt = await self._journey.again(self._attempt, failed)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the terminal event was reached."""
+        record = None if self._attempt is None else self._attempt.record
+        return record is not None and record.outcome == "ok" and not self._held
+
+    async def release(self) -> None:
+        if self._attempt is not None:
+            await self._attempt.release()
+
+    def discard(self) -> None:
+        if self._attempt is not None:
+            self._attempt.discard()

@@ -1,0 +1,120 @@
+"""Each deployment's breaker and rest. Decisions only: the clock is an argument, waiting is somebody else's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from beastmode_otel.config import Breaker
+from beastmode_otel.errors import Category
+from beastmode_otel.observer import DeploymentState
+from beastmode_otel.runtime import in_child
+
+
+@dataclass(slots=True)
+class _Record:
+    state: DeploymentState = "closed"
+    failures: int = 0
+    reopens: float = 0.0
+    cooldown: float = 0.0
+    probing: bool = False
+    rests_until: float = 0.0
+
+
+class Health:
+    """Which deployments may be asked. Thread-safe.
+
+    - closed: asked. After `failures` health errors in a row: open.
+    - open: not asked until its cooldown is over; then half_open, and one single request may try it.
+    - half_open: a success closes it, a health error opens it again with twice the cooldown.
+    - A request error (4xx) proves that the deployment answers; a cancellation and a pool timeout prove nothing.
+    - resting (after Retry-After or exhausted quota): still asked, but after all others.
+    """
+
+    def __init__(self, policy: Breaker, tell: Callable[[str, DeploymentState], None]) -> None:
+        self._policy, self._tell = policy, tell
+        self._start_empty()
+        in_child(self._start_empty)
+
+    def _start_empty(self) -> None:
+        self._records: dict[str, _Record] = {}
+        self._lock = threading.Lock()
+
+    def know(self, name: str) -> None:
+        """Make a deployment known, so that its state is visible before its first request."""
+        with self._lock:
+            if name in self._records:
+                return
+            self._records[name] = _Record()
+        self._tell(name, "closed")
+
+    def admit(self, name: str, now: float) -> bool:
+        """Whether a request may be sent to it now. True in half_open is a probe: its result must be told."""
+        self.know(name)
+        with self._lock:
+            record = self._records[name]
+            if record.state == "closed":
+                return True
+            if record.probing or now < record.reopens:
+                return False
+            record.probing = True
+            changed = record.state != "half_open"
+            record.state = "half_open"
+        if changed:
+            self._tell(name, "half_open")
+        return True
+
+    def resting(self, name: str, now: float) -> bool:
+        with self._lock:
+            record = self._records.get(name)
+            return record is not None and now < record.rests_until
+
+    def reopens_in(self, name: str, now: float) -> float:
+        """Seconds until it may be asked again; 0 when it may."""
+        with self._lock:
+            record = self._records.get(name)
+            return 0.0 if record is None or record.state == "closed" else max(0.0, record.reopens - now)
+
+    def succeeded(self, name: str) -> None:
+        self.know(name)
+        with self._lock:
+            record = self._records[name]
+            changed = record.state != "closed"
+            self._records[name] = _Record(rests_until=record.rests_until)
+        if changed:
+            self._tell(name, "closed")
+
+    def failed(self, name: str, category: Category, now: float, retry_after: float | None = None) -> None:
+        rest = category.rest if retry_after is None else retry_after
+        self.know(name)
+        with self._lock:
+            record = self._records[name]
+            record.rests_until = max(record.rests_until, now + rest) if rest else record.rests_until
+        if category.trips:
+            self._count(name, now)
+        elif category.name == "pool_timeout":
+            self.unknown(name)
+        else:
+            self.succeeded(name)
+
+    def unknown(self, name: str) -> None:
+        """A request ended without a verdict (cancelled, abandoned): a probe gives its place back."""
+        with self._lock:
+            if name in self._records:
+                self._records[name].probing = False
+
+    def _count(self, name: str, now: float) -> None:
+        with self._lock:
+            record = self._records[name]
+            record.failures += 1
+            half_open = record.state == "half_open" and record.probing
+            opens = half_open or (record.state == "closed" and record.failures >= self._policy.failures)
+            if opens:
+                doubled = min(record.cooldown * 2, self._policy.max_cooldown)
+                record.cooldown = doubled if half_open else self._policy.cooldown
+                record.reopens = now + record.cooldown
+                record.state = "open"
+            record.probing = False
+        if opens:
+            self._tell(name, "open")

@@ -1,0 +1,92 @@
+"""What to try next: selection, retry and fallback as decisions without I/O."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from beastmode_otel.config import Deployment, Retry, Route, Target
+from beastmode_otel.errors import BeastModeError
+from beastmode_otel.router.health import Health
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Try `deployment` after `wait` seconds. retry: it is the one that has just failed."""
+
+    deployment: Deployment
+    wait: float = 0.0
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a failed attempt says about trying again.
+
+    retries: how often this deployment may be tried again in all; None is the route's own limit.
+    asked: what the provider's x-should-retry said. retry_after: seconds that it asked to wait.
+    """
+
+    error: BeastModeError
+    retries: int | None
+    asked: bool | None = None
+    retry_after: float | None = None
+
+
+def ordered(targets: tuple[Target, ...], rng: random.Random) -> list[Target]:
+    """Targets in the order of trying: by `order`, within one order drawn by weight without replacement."""
+    # The key u ** (1/w) draws without replacement in proportion to w (Efraimidis and Spirakis, 2006).
+    return sorted(targets, key=lambda target: (target.order, -(rng.random() ** (1.0 / target.weight))))
+
+
+class Plan:
+    """The deployments that one request may still try. Used by one request, from one thread at a time."""
+
+    def __init__(self, route: Route, *, health: Health, retry: Retry, rng: random.Random, now: float) -> None:
+        self._health, self._retry, self._rng = health, retry, rng
+        targets = route.targets if len(route.targets) == 1 else ordered(route.targets, rng)
+        self._left = [target.deployment for target in targets]
+        if len(self._left) > 1:
+            self._left.sort(key=lambda deployment: health.resting(deployment.name, now))
+        self._tries = 0
+
+    def first(self, now: float) -> Step | None:
+        """The deployment to begin with; None when every breaker is open."""
+        return self._next(now)
+
+    def after(self, step: Step, verdict: Verdict, now: float, left: float) -> Step | None:
+        """What to do after a failure, with `left` seconds of the total timeout; None: raise the error."""
+        wait = self._wait(verdict)
+        retry = self._may_retry(verdict) and wait < left and wait <= self._retry.max_wait
+        fallback = verdict.error.category.fallback
+        # A provider that asks for patience is left in peace while another deployment can answer at once.
+        if fallback and (not retry or verdict.retry_after) and (elsewhere := self._next(now)):
+            return elsewhere
+        if retry and self._health.admit(step.deployment.name, now):
+            return Step(deployment=step.deployment, wait=wait, retry=True)
+        return self._next(now) if fallback else None
+
+    def _next(self, now: float) -> Step | None:
+        while self._left:
+            deployment = self._left.pop(0)
+            if self._health.admit(deployment.name, now):
+                self._tries = 1
+                return Step(deployment=deployment)
+        return None
+
+    def _may_retry(self, verdict: Verdict) -> bool:
+        limit = (
+            self._retry.per_deployment if verdict.retries is None else min(verdict.retries, self._retry.per_deployment)
+        )
+        if verdict.asked is not None:
+            limit = self._retry.per_deployment if verdict.asked else 0
+        if self._tries > limit:
+            return False
+        self._tries += 1
+        return True
+
+    def _wait(self, verdict: Verdict) -> float:
+        if verdict.retry_after is not None:
+            return verdict.retry_after
+        ceiling = min(self._retry.cap, self._retry.base * 2 ** (self._tries - 1))
+        return self._rng.uniform(0.0, ceiling)

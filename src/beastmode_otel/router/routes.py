@@ -1,0 +1,58 @@
+"""From a model id to a route. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+
+from beastmode_otel.config import Config, Route, Target
+from beastmode_otel.errors import Context, RequestError
+
+
+def resolve(config: Config, model_id: str) -> Route:
+    """The route of `model_id`: a configured one, else what its vendor prefix means (`openai:gpt-4o-mini`).
+
+    Raises RequestError with category unknown_model (no such route) or no_deployment (a prefix whose key is not set).
+    """
+    route = config.routes.get(model_id)
+    if route is not None:
+        return route if route.targets else _no_targets(model_id)
+    prefix, _, model = model_id.partition(":")
+    vendor = config.vendors.get(prefix)
+    if vendor is None or not model:
+        raise _unknown(config, model_id)
+    if vendor.api_key is None and vendor.base_url in _NEED_KEYS:
+        raise RequestError(
+            f"{model_id}: {prefix} has no API key",
+            category="no_deployment",
+            context=Context(model=model_id, deployment=vendor.name),
+            hints=(f"export {prefix.upper()}_API_KEY, or configure a deployment and a route of your own",),
+        )
+    return Route(name=f"{prefix}:*", targets=(Target(deployment=replace(vendor, model=model)),))
+
+
+# A vendor's own endpoint always wants a key; a base URL that the team has set may be a gateway that does not.
+_NEED_KEYS = frozenset({"https://api.openai.com/v1", "https://api.anthropic.com/v1"})
+
+
+def _no_targets(model_id: str) -> Route:
+    raise RequestError(
+        f"{model_id}: the route has no deployment", category="no_deployment", context=Context(model=model_id)
+    )
+
+
+def _unknown(config: Config, model_id: str) -> RequestError:
+    near = difflib.get_close_matches(model_id, config.routes, 3)
+    names = near or sorted(config.routes)[:5]
+    prefixes = " or ".join(f"{prefix}:{model_id}" for prefix in config.vendors)
+    hints = [f"use a prefixed id: {prefixes}"] if ":" not in model_id else []
+    if names:
+        hints.insert(0, f"{'did you mean' if near else 'configured routes'}: {', '.join(names)}")
+    else:
+        hints.append('no route is configured: add [routes."NAME"] to beastmode.toml')
+    return RequestError(
+        f"unknown model {model_id[:100]!r}",
+        category="unknown_model",
+        context=Context(model=model_id),
+        hints=tuple(hints),
+    )

@@ -1,0 +1,7 @@
+"""The edge to httpx and httpx2: the only files of the router that import an HTTP library."""
+
+from beastmode_otel.router.upstream.asynchronous import AsyncHttp
+from beastmode_otel.router.upstream.blocking import BlockingHttp
+from beastmode_otel.router.upstream.library import is_async_client
+
+__all__ = ["AsyncHttp", "BlockingHttp", "is_async_client"]

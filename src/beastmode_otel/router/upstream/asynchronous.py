@@ -1,0 +1,109 @@
+"""The asyncio edge: AsyncClient of httpx or httpx2."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from beastmode_otel.router.http import HttpRequest, HttpResponse
+from beastmode_otel.router.upstream.library import DRAIN_SECONDS, library, options
+from beastmode_otel.runtime import in_child
+
+
+class AsyncHttp:
+    """One client for each event loop (connections cannot leave theirs), or the one that the user passed in."""
+
+    def __init__(self, client: Any = None, *, max_connections: int = 1000) -> None:
+        self._given = client
+        self._max_connections = max_connections
+        self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
+        self._closing: set[asyncio.Task[None]] = set()
+        in_child(self._forget)
+
+    def _forget(self) -> None:
+        # The parent goes on talking over those sockets: neither use nor close them here.
+        self._clients = weakref.WeakKeyDictionary()
+
+    def _client(self) -> Any:
+        if self._given is not None:
+            return self._given
+        loop = asyncio.get_running_loop()
+        client = self._clients.get(loop)
+        if client is None:
+            client = self._clients[loop] = library().AsyncClient(**options(self._max_connections))
+        return client
+
+    async def open(self, request: HttpRequest) -> HttpResponse:
+        client = self._client()
+
+        async def trace(event: str, info: object) -> None:
+            request.trail.note(event)
+
+        built = client.build_request(
+            "POST",
+            request.url,
+            headers=request.headers,
+            content=request.body,
+            extensions={"timeout": dict(request.timeouts), "trace": trace},
+        )
+        return AsyncResponse(await client.send(built, stream=True), self._closing)
+
+    async def close(self) -> None:
+        for task in list(self._closing):
+            with contextlib.suppress(Exception):
+                await task
+        if self._given is None:
+            client = self._clients.pop(asyncio.get_running_loop(), None)
+            if client is not None:
+                await client.aclose()
+
+
+class AsyncResponse:
+    """A response on the loop that sent the request."""
+
+    __slots__ = ("_chunks", "_closing", "_loop", "_response", "headers", "status")
+
+    def __init__(self, response: Any, closing: set[asyncio.Task[None]]) -> None:
+        self._response, self._closing = response, closing
+        self._loop = asyncio.get_running_loop()
+        self._chunks: Any = None
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = dict(response.headers)  # both libraries give lower-case names
+
+    async def read(self) -> bytes:
+        body: bytes = await self._response.aread()
+        return body
+
+    async def next(self) -> bytes | None:
+        if self._chunks is None:
+            self._chunks = self._response.aiter_bytes()
+        try:
+            chunk: bytes = await self._chunks.__anext__()
+        except StopAsyncIteration:
+            return None
+        return chunk
+
+    async def release(self, *, complete: bool) -> None:
+        if self._response.is_closed:
+            return
+        with contextlib.suppress(Exception):
+            if complete:
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    while await self.next() is not None:
+                        pass
+        with contextlib.suppress(Exception):
+            await self._response.aclose()
+
+    def discard(self) -> None:
+        if self._response.is_closed or self._loop.is_closed():
+            return
+        with contextlib.suppress(RuntimeError):  # the loop was closed between the question and the call
+            self._loop.call_soon_threadsafe(self._start_close)
+
+    def _start_close(self) -> None:
+        task = self._loop.create_task(self.release(complete=False))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)

@@ -1,0 +1,98 @@
+"""The blocking edge: Client of httpx or httpx2. Its coroutines never suspend."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from beastmode_otel.router.http import HttpRequest, HttpResponse
+from beastmode_otel.router.upstream.library import DRAIN_SECONDS, library, options
+from beastmode_otel.runtime import BlockingRuntime, Lane, LaneFull, in_child
+
+
+class BlockingHttp:
+    """One client for all threads, or the one that the user passed in."""
+
+    def __init__(self, lane: Lane, client: Any = None, *, max_connections: int = 1000) -> None:
+        self._given = client
+        self._client = client
+        self._lane = lane
+        self._max_connections = max_connections
+        self._lock = threading.Lock()
+        in_child(self._forget)
+
+    def _forget(self) -> None:
+        # The parent goes on talking over those sockets: neither use nor close them here.
+        self._client, self._lock = self._given, threading.Lock()
+
+    def _open_client(self) -> Any:
+        if self._client is None:
+            with self._lock:
+                if self._client is None:
+                    self._client = library().Client(**options(self._max_connections))
+        return self._client
+
+    async def open(self, request: HttpRequest) -> HttpResponse:
+        client = self._open_client()
+        built = client.build_request(
+            "POST",
+            request.url,
+            headers=request.headers,
+            content=request.body,
+            extensions={"timeout": dict(request.timeouts), "trace": lambda event, info: request.trail.note(event)},
+        )
+        return BlockingResponse(client.send(built, stream=True), self._lane)
+
+    async def close(self) -> None:
+        if self._given is None:
+            client, self._client = self._client, None
+            if client is not None:
+                client.close()
+
+
+class BlockingResponse:
+    """A response read by blocking the caller's thread."""
+
+    __slots__ = ("_chunks", "_lane", "_response", "headers", "status")
+
+    def __init__(self, response: Any, lane: Lane) -> None:
+        self._response, self._lane = response, lane
+        self._chunks: Iterator[bytes] | None = None
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = dict(response.headers)
+
+    async def read(self) -> bytes:
+        body: bytes = self._response.read()
+        return body
+
+    async def next(self) -> bytes | None:
+        if self._chunks is None:
+            self._chunks = self._response.iter_bytes()
+        return next(self._chunks, None)
+
+    async def release(self, *, complete: bool) -> None:
+        if self._response.is_closed:
+            return
+        if complete:
+            # A read cannot be given a shorter timeout now. On the lane, a server that never ends its body costs a
+            # background thread its read timeout, not the caller.
+            try:
+                job = self._lane.submit(self._drain)
+            except LaneFull:
+                self.discard()
+            else:
+                await BlockingRuntime().wait(job, DRAIN_SECONDS)
+        else:
+            self.discard()
+
+    def _drain(self) -> None:
+        with contextlib.suppress(Exception):
+            for _ in self._chunks or ():
+                pass
+        self.discard()
+
+    def discard(self) -> None:
+        with contextlib.suppress(Exception):
+            self._response.close()

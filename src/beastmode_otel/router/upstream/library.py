@@ -1,0 +1,42 @@
+"""Which HTTP library: httpx2 when it is installed, else httpx. Both have the same names for all that is used here."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import ssl
+from typing import Any
+
+DRAIN_SECONDS = 0.05  # how long the end of a finished stream is waited for, to keep its connection
+
+
+@functools.cache
+def library() -> Any:
+    """The module; imported on first use."""
+    try:
+        return importlib.import_module("httpx2")
+    except ImportError:
+        return importlib.import_module("httpx")
+
+
+@functools.cache
+def ssl_context() -> ssl.SSLContext:
+    """One TLS context for all clients of the process: each costs tens of milliseconds to load."""
+    context: ssl.SSLContext = library().create_ssl_context()
+    return context
+
+
+def options(max_connections: int) -> dict[str, Any]:
+    """Arguments of our own clients. Timeouts come with each request."""
+    limits = library().Limits(max_connections=max_connections, max_keepalive_connections=max_connections)
+    return {"limits": limits, "verify": ssl_context(), "follow_redirects": True}
+
+
+def is_async_client(client: object) -> bool:
+    """Whether a client that a user passed in is an asynchronous one. Raises TypeError for what is no client at all."""
+    names = {kind.__name__ for kind in type(client).__mro__}
+    if "AsyncClient" in names:
+        return True
+    if "Client" in names:
+        return False
+    raise TypeError(f"client must be a Client or AsyncClient of httpx or httpx2, not {type(client).__name__}")

@@ -1,0 +1,26 @@
+"""Waiting: the only room that knows there are two worlds, asyncio and threads.
+
+Orchestration is written once, as `async def`, and never touches an event loop: whatever can wait stands behind a port of
+this room. Async callers await it; sync callers drive the same coroutine with `run_sync`.
+"""
+
+from beastmode_otel.runtime.fork import in_child
+from beastmode_otel.runtime.job import Job, new_job
+from beastmode_otel.runtime.lane import Lane, LaneFull, ThreadLane
+from beastmode_otel.runtime.ports import Expired, Runtime, Stream
+from beastmode_otel.runtime.worlds import AsyncioRuntime, BlockingRuntime, run_sync
+
+__all__ = [
+    "AsyncioRuntime",
+    "BlockingRuntime",
+    "Expired",
+    "Job",
+    "Lane",
+    "LaneFull",
+    "Runtime",
+    "Stream",
+    "ThreadLane",
+    "in_child",
+    "new_job",
+    "run_sync",
+]

@@ -1,0 +1,56 @@
+"""The ports behind which everything that waits stands."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Protocol, TypeVar
+
+from beastmode_otel.runtime.job import Job
+
+T = TypeVar("T")
+C_co = TypeVar("C_co", covariant=True)
+O_contra = TypeVar("O_contra", contravariant=True)
+
+
+class Expired(Exception):
+    """`Runtime.within` stopped the work because its time was up."""
+
+
+class Runtime(Protocol):
+    """How one world waits."""
+
+    async def lead(self, job: Job[Any], work: Coroutine[Any, Any, Any]) -> None:
+        """Run `work` and settle `job` with its result or exception.
+
+        - The caller's cancellation ends the waiting, never the work (asyncio: a detached task).
+        - An exception of the work is in the job, it is not raised here; a BaseException is both.
+        """
+
+    async def wait(self, job: Job[Any], timeout: float | None) -> bool:
+        """Wait until `job` is settled. False: `timeout` seconds have passed, the work goes on."""
+
+    def may_wait(self, job: Job[Any]) -> bool:
+        """False where waiting would block the very thread or loop that works on `job`."""
+
+    async def within(self, seconds: float, work: Awaitable[T]) -> T:
+        """The result of `work`, or Expired after `seconds`.
+
+        Blocking work cannot be interrupted: there it runs to its end, and the caller looks at the clock afterwards.
+        """
+
+    async def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+
+
+class Stream(Protocol[C_co, O_contra]):
+    """A stream of chunks: a class, never an async generator.
+
+    An async generator driven synchronously can be closed by the end of some unrelated `asyncio.run`, and its reader then
+    sees a complete-looking, truncated stream.
+    """
+
+    async def next(self) -> C_co | None:
+        """The next chunk; None after the last. Raises what ended the stream early."""
+
+    def finish(self, outcome: O_contra) -> None:
+        """End it. Synchronous and idempotent: the first outcome counts."""

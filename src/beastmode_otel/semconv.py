@@ -1,0 +1,418 @@
+"""Every span, metric, log record, attribute, unit, bucket and label bound that we emit.
+
+Code, documentation, dashboards and tests read this file; nothing else spells a name. `beastmode.*` is ours and stable.
+GenAI names stand in one table each (GENAI_*), because that convention is about to rename its metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from beastmode_otel.errors import CATEGORIES
+
+SCOPE: Final = "beastmode_otel"
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.37.0"
+OTHER: Final = "_OTHER"
+SDK_SET_LIMIT: Final = 2000  # attribute sets per instrument, beyond which the SDK folds series together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """A key. bound: how many values it may take as a metric label, `_OTHER` included; None: never a metric label."""
+
+    key: str
+    about: str
+    bound: int | None = None
+    values: tuple[str, ...] = ()
+
+
+def _closed(key: str, about: str, *values: str) -> Attribute:
+    return Attribute(key=key, about=about, bound=len(values), values=values)
+
+
+def _open(key: str, about: str, limit: int) -> Attribute:
+    return Attribute(key=key, about=f"{about}; the first {limit}, then `_OTHER`", bound=limit + 1)
+
+
+# Attributes that are metric labels (and stand on spans too).
+MODEL: Final = _open("beastmode.model", "The model id that the caller asked for, which is the route's name", 25)
+DEPLOYMENT: Final = _open("beastmode.deployment", "The deployment's name", 20)
+FALLBACK_FROM: Final = _open("beastmode.fallback.from", "The deployment that failed", 20)
+FALLBACK_TO: Final = _open("beastmode.fallback.to", "The deployment that is tried instead", 20)
+PROVIDER: Final = _open("beastmode.provider", "The vendor, as `gen_ai.provider.name` spells it", 12)
+STATUS_CODE: Final = _open("http.response.status_code", "The HTTP status of the response", 60)
+DOOR: Final = _closed("beastmode.door", "How the call came to us", "router", "transport", "hook", "none")
+STREAM: Final = _closed("beastmode.stream", "Whether the caller reads a stream", "true", "false")
+OUTCOME: Final = _closed("beastmode.outcome", "How it ended", "ok", "error", "cancelled", "abandoned")
+ERROR_TYPE: Final = Attribute(
+    key="error.type", about="The error's category, a closed set", bound=49, values=tuple(CATEGORIES)
+)
+CACHE_STATUS: Final = _closed("beastmode.cache.status", "What the cache did", "hit", "miss", "stale", "bypass", "off")
+TOKEN_TYPE: Final = _closed(
+    "beastmode.token.type",
+    "`input` includes `cached_input`, `output` includes `reasoning`; do not add the parts to their whole",
+    "input",
+    "output",
+    "cached_input",
+    "reasoning",
+)
+TOKEN_SOURCE: Final = _closed("beastmode.token.source", "Who counted", "provider", "estimated")
+LIMIT_KIND: Final = _closed(
+    "beastmode.rate_limit.kind", "Which limit", "requests", "tokens", "input_tokens", "output_tokens"
+)
+COST_KIND: Final = _closed("beastmode.cost.kind", "Money that left, or that did not have to", "spent", "saved")
+COST_SOURCE: Final = _closed("beastmode.cost.source", "Who priced it", "provider", "local")
+COST_REASON: Final = _closed("beastmode.cost.reason", "Why it was saved", "cache", "routing")
+SIGNAL: Final = _closed("beastmode.signal", "Which signal", "trace", "metric", "log", "all")
+REASON: Final = _closed("beastmode.reason", "Why", "observer_fault")
+LABEL: Final = Attribute(key="beastmode.label", about="One of the team's own labels (configuration)", bound=8)
+LABEL_VALUE: Final = _open("beastmode.label.value", "That label's value", 50)
+
+# Attributes of spans and log records only.
+ROUTE: Final = Attribute(key="beastmode.route", about="The route that served it: a configured one, or `openai:*`")
+ATTEMPTS: Final = Attribute(key="beastmode.attempts", about="How many attempts were made")
+ATTEMPT: Final = Attribute(key="beastmode.attempt", about="The attempt's number, from 1")
+ATTEMPT_SENT: Final = Attribute(
+    key="beastmode.attempt.sent", about="Whether the request reached the wire (not with DNS, refused, TLS failures)"
+)
+COST: Final = Attribute(key="beastmode.cost.usd", about="What it cost in USD; absent when the price is not known")
+ESTIMATED: Final = Attribute(key="beastmode.usage.estimated", about="true when we estimated the tokens")
+PROVIDER_CODE: Final = Attribute(
+    key="beastmode.error.code", about="The provider's own error code, only when it is a plain identifier"
+)
+PROVIDER_REQUEST: Final = Attribute(key="beastmode.error.request_id", about="The provider's id of the failed call")
+ENDPOINT: Final = Attribute(key="beastmode.endpoint", about="Scheme, host, port and path; never a query")
+HINT: Final = Attribute(key="beastmode.hint", about="What to do about the error")
+EXCEPTION_TYPE: Final = Attribute(key="exception.type", about="The class of the original exception")
+EXCEPTION_MESSAGE: Final = Attribute(
+    key="exception.message",
+    about="The original text, without secrets; only when content capture is on, because providers quote prompts",
+)
+LABEL_PREFIX: Final = "beastmode.label."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """An instrument. sets: how many attribute sets it can have, when that is less than the product of the bounds."""
+
+    name: str
+    kind: Literal["counter", "updown", "gauge", "histogram"]
+    unit: str
+    about: str
+    attributes: tuple[Attribute, ...] = ()
+    buckets: tuple[float, ...] = ()
+    count: Callable[[], int] | None = None
+
+    @property
+    def sets(self) -> int:
+        """The most attribute sets it can have with the default bounds."""
+        if self.count is not None:
+            return self.count()
+        product = 1
+        for attribute in self.attributes:
+            product *= attribute.bound or 0
+        return product
+
+
+def _bound(attribute: Attribute) -> int:
+    return attribute.bound or 0
+
+
+SECONDS: Final = (
+    0.01,
+    0.02,
+    0.04,
+    0.08,
+    0.16,
+    0.32,
+    0.64,
+    1.28,
+    2.56,
+    5.12,
+    10.24,
+    20.48,
+    40.96,
+    81.92,
+    163.84,
+    327.68,
+    655.36,
+)
+TOKENS: Final = tuple(float(4**power) for power in range(14))
+
+REQUESTS_STARTED: Final = Metric(
+    name="beastmode.requests.started",
+    kind="counter",
+    unit="{request}",
+    about="Requests that came in.",
+    attributes=(MODEL, DOOR, STREAM),
+)
+REQUEST_DURATION: Final = Metric(
+    name="beastmode.request.duration",
+    kind="histogram",
+    unit="s",
+    about="From the call to the answer, the error, or the end of the stream; its count is the number of ended requests.",
+    attributes=(MODEL, OUTCOME, CACHE_STATUS),
+    buckets=SECONDS,
+)
+ERRORS: Final = Metric(
+    name="beastmode.errors",
+    kind="counter",
+    unit="{request}",
+    about="Requests that ended with an error. Cancelled and abandoned requests are not errors.",
+    attributes=(MODEL, ERROR_TYPE),
+)
+REQUESTS_ACTIVE: Final = Metric(
+    name="beastmode.requests.active",
+    kind="updown",
+    unit="{request}",
+    about="Requests that have not ended.",
+    attributes=(DOOR,),
+)
+REQUESTS_OLDEST: Final = Metric(
+    name="beastmode.requests.oldest",
+    kind="gauge",
+    unit="s",
+    about="Age of the oldest request that has not ended, 0 without one; it grows without end when one is lost.",
+    attributes=(DOOR,),
+)
+ATTEMPT_DURATION: Final = Metric(
+    name="beastmode.attempt.duration",
+    kind="histogram",
+    unit="s",
+    about="One try at one deployment. `error.type` only where the outcome is error.",
+    attributes=(DEPLOYMENT, OUTCOME, ERROR_TYPE),
+    buckets=SECONDS,
+    count=lambda: _bound(DEPLOYMENT) * (_bound(OUTCOME) - 1 + _bound(ERROR_TYPE)),
+)
+RESPONSES: Final = Metric(
+    name="beastmode.responses",
+    kind="counter",
+    unit="{response}",
+    about="Responses whose head arrived, by status.",
+    attributes=(DEPLOYMENT, STATUS_CODE),
+)
+TIME_TO_FIRST_TOKEN: Final = Metric(
+    name="beastmode.time_to_first_token",
+    kind="histogram",
+    unit="s",
+    about="From the start of the attempt to the first generated content of its stream.",
+    attributes=(MODEL, DEPLOYMENT),
+    buckets=SECONDS,
+)
+RETRIES: Final = Metric(
+    name="beastmode.retries",
+    kind="counter",
+    unit="{attempt}",
+    about="Attempts at the same deployment as the one before, by what made them necessary.",
+    attributes=(DEPLOYMENT, ERROR_TYPE),
+)
+FALLBACKS: Final = Metric(
+    name="beastmode.fallbacks",
+    kind="counter",
+    unit="{request}",
+    about="Requests that went on to another deployment.",
+    attributes=(FALLBACK_FROM, FALLBACK_TO),
+)
+DEPLOYMENT_STATE: Final = Metric(
+    name="beastmode.deployment.state",
+    kind="gauge",
+    unit="{state}",
+    about="The deployment's breaker: 0 closed, 1 half-open, 2 open.",
+    attributes=(DEPLOYMENT,),
+)
+RATE_LIMIT_REMAINING: Final = Metric(
+    name="beastmode.rate_limit.remaining",
+    kind="gauge",
+    unit="{unit}",
+    about="What the provider said last is left of its rate limit.",
+    attributes=(DEPLOYMENT, LIMIT_KIND),
+)
+TOKEN_COUNT: Final = Metric(
+    name="beastmode.tokens",
+    kind="counter",
+    unit="{token}",
+    about="Tokens used by upstream attempts.",
+    attributes=(MODEL, TOKEN_TYPE, TOKEN_SOURCE),
+)
+COST_TOTAL: Final = Metric(
+    name="beastmode.cost",
+    kind="counter",
+    unit="{USD}",
+    about="Money. Only calls whose price is known; see beastmode.cost.unknown.",
+    attributes=(MODEL, PROVIDER, COST_KIND, COST_SOURCE),
+)
+COST_UNKNOWN: Final = Metric(
+    name="beastmode.cost.unknown",
+    kind="counter",
+    unit="{request}",
+    about="Attempts that used tokens of a model whose price is not known. They are not free.",
+    attributes=(MODEL,),
+)
+LLM_CALLS: Final = Metric(
+    name="beastmode.llm.calls",
+    kind="counter",
+    unit="{call}",
+    about="LLM calls seen, by the door that manages them; `none`: seen, not managed.",
+    attributes=(DOOR,),
+)
+LABEL_REQUESTS: Final = Metric(
+    name="beastmode.label.requests",
+    kind="counter",
+    unit="{request}",
+    about="Ended requests by the team's own labels.",
+    attributes=(LABEL, LABEL_VALUE, OUTCOME),
+)
+LABEL_COST: Final = Metric(
+    name="beastmode.label.cost",
+    kind="counter",
+    unit="{USD}",
+    about="Money by the team's own labels.",
+    attributes=(LABEL, LABEL_VALUE, COST_KIND),
+)
+TELEMETRY_DROPPED: Final = Metric(
+    name="beastmode.telemetry.dropped",
+    kind="counter",
+    unit="{item}",
+    about="Telemetry that was lost before it reached the SDK.",
+    attributes=(SIGNAL, REASON),
+)
+
+METRICS: Final = (
+    REQUESTS_STARTED,
+    REQUEST_DURATION,
+    ERRORS,
+    REQUESTS_ACTIVE,
+    REQUESTS_OLDEST,
+    ATTEMPT_DURATION,
+    RESPONSES,
+    TIME_TO_FIRST_TOKEN,
+    RETRIES,
+    FALLBACKS,
+    DEPLOYMENT_STATE,
+    RATE_LIMIT_REMAINING,
+    TOKEN_COUNT,
+    COST_TOTAL,
+    COST_UNKNOWN,
+    LLM_CALLS,
+    LABEL_REQUESTS,
+    LABEL_COST,
+    TELEMETRY_DROPPED,
+)
+
+
+# The GenAI convention, one table: what it calls things today. A rename gets a second column here and nowhere else.
+GENAI_OPERATION: Final = "gen_ai.operation.name"
+GENAI_PROVIDER: Final = "gen_ai.provider.name"
+GENAI_REQUEST_MODEL: Final = "gen_ai.request.model"
+GENAI_RESPONSE_MODEL: Final = "gen_ai.response.model"
+GENAI_RESPONSE_ID: Final = "gen_ai.response.id"
+GENAI_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+GENAI_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+GENAI_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+GENAI_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+GENAI_CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
+GENAI_REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+GENAI_TOKEN_TYPE: Final = "gen_ai.token.type"
+GENAI_INPUT_MESSAGES: Final = "gen_ai.input.messages"
+GENAI_OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+GENAI_SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
+GENAI_DETAILS_EVENT: Final = "gen_ai.client.inference.operation.details"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+# gen_ai.request.*: attribute by the name of the field of wire.Ask.
+GENAI_REQUEST: Final = {
+    "max_tokens": "gen_ai.request.max_tokens",
+    "temperature": "gen_ai.request.temperature",
+    "top_p": "gen_ai.request.top_p",
+    "top_k": "gen_ai.request.top_k",
+    "seed": "gen_ai.request.seed",
+    "stop_sequences": "gen_ai.request.stop_sequences",
+    "frequency_penalty": "gen_ai.request.frequency_penalty",
+    "presence_penalty": "gen_ai.request.presence_penalty",
+    "choice_count": "gen_ai.request.choice.count",
+    "output_type": "gen_ai.output.type",
+}
+GENAI_SET_LIMIT: Final = 1500
+
+GENAI_DURATION: Final = Metric(
+    name="gen_ai.client.operation.duration",
+    kind="histogram",
+    unit="s",
+    about="GenAI convention: one upstream attempt. A cache hit is never here.",
+    buckets=SECONDS,
+)
+GENAI_TOKEN_USAGE: Final = Metric(
+    name="gen_ai.client.token.usage",
+    kind="histogram",
+    unit="{token}",
+    about="GenAI convention: input and output tokens of one upstream attempt, as the provider counted them.",
+    buckets=TOKENS,
+)
+GENAI_FIRST_CHUNK: Final = Metric(
+    name="gen_ai.client.operation.time_to_first_chunk",
+    kind="histogram",
+    unit="s",
+    about="GenAI convention: from the start of the attempt to the first content of its stream.",
+    buckets=SECONDS,
+)
+GENAI_PER_CHUNK: Final = Metric(
+    name="gen_ai.client.operation.time_per_output_chunk",
+    kind="histogram",
+    unit="s",
+    about="GenAI convention: between two chunks with content. Off unless BEASTMODE_CHUNK_METRICS=1: it costs per chunk.",
+    buckets=SECONDS,
+)
+GENAI_METRICS: Final = (GENAI_DURATION, GENAI_TOKEN_USAGE, GENAI_FIRST_CHUNK, GENAI_PER_CHUNK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A span. name: how it is put together."""
+
+    name: str
+    kind: Literal["INTERNAL", "CLIENT"]
+    when: str
+    attributes: tuple[str, ...]
+
+
+ROUTE_SPAN: Final = Span(
+    name="route {model}",
+    kind="INTERNAL",
+    when="each request of a router",
+    attributes=tuple(
+        attribute.key
+        for attribute in (
+            MODEL,
+            STREAM,
+            OUTCOME,
+            CACHE_STATUS,
+            ROUTE,
+            DEPLOYMENT,
+            ATTEMPTS,
+            COST,
+            ERROR_TYPE,
+            HINT,
+            PROVIDER_CODE,
+            STATUS_CODE,
+        )
+    ),
+)
+ATTEMPT_SPAN: Final = Span(
+    name="{operation} {model}",
+    kind="CLIENT",
+    when="each upstream attempt",
+    attributes=(
+        GENAI_OPERATION, GENAI_PROVIDER, GENAI_REQUEST_MODEL, *GENAI_REQUEST.values(), GENAI_RESPONSE_MODEL, GENAI_RESPONSE_ID,
+        GENAI_FINISH_REASONS, GENAI_INPUT_TOKENS, GENAI_OUTPUT_TOKENS, GENAI_CACHE_READ_TOKENS, GENAI_CACHE_WRITE_TOKENS,
+        GENAI_REASONING_TOKENS, SERVER_ADDRESS, SERVER_PORT, ATTEMPT.key, ATTEMPT_SENT.key, DEPLOYMENT.key, MODEL.key,
+        OUTCOME.key, STATUS_CODE.key, ERROR_TYPE.key, PROVIDER_CODE.key, EXCEPTION_TYPE.key, COST.key, ESTIMATED.key,
+    ),
+)  # fmt: skip
+SPANS: Final = (ROUTE_SPAN, ATTEMPT_SPAN)
+
+FAILED_EVENT: Final = "beastmode.request.failed"
+FAILED_ATTRIBUTES: Final = (
+    MODEL, ROUTE, DEPLOYMENT, ENDPOINT, STATUS_CODE, ERROR_TYPE, HINT, ATTEMPTS, PROVIDER_CODE, PROVIDER_REQUEST, EXCEPTION_TYPE, EXCEPTION_MESSAGE,
+)  # fmt: skip

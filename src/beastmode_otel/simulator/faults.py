@@ -1,0 +1,186 @@
+"""Error bodies in the shapes that providers, gateways and local servers give them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from beastmode_otel.simulator.answers import dumps, event
+from beastmode_otel.simulator.behaviour import Behaviour, ErrorShape
+
+_JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What an error says. kind, code: OpenAI's words. anthropic: Anthropic's type. param: what was wrong."""
+
+    kind: str
+    code: str | None
+    anthropic: str
+    message: str
+    param: str | None = None
+
+
+_BAD: Final = "invalid_request_error"
+_RATE: Final = "Rate limit reached for requests. Limit 3 / min. Please try again in 20s."
+_QUOTA: Final = "You exceeded your current quota, please check your plan and billing details."
+
+_BY_STATUS: Final[Mapping[int, Fault]] = {
+    400: Fault(_BAD, None, _BAD, "The request is invalid."),
+    401: Fault(_BAD, "invalid_api_key", "authentication_error", "Incorrect API key provided."),
+    402: Fault("insufficient_quota", "insufficient_quota", "billing_error", _QUOTA),
+    403: Fault(_BAD, "model_not_allowed", "permission_error", "The project does not have access to this model."),
+    404: Fault(_BAD, "model_not_found", "not_found_error", "The model does not exist or you do not have access to it."),
+    408: Fault("timeout", None, "timeout_error", "The request timed out."),
+    409: Fault("conflict_error", None, _BAD, "The request conflicts with another one."),
+    413: Fault(_BAD, "request_too_large", "request_too_large", "Request exceeds the maximum size."),
+    422: Fault(_BAD, None, _BAD, "The request could not be processed."),
+    425: Fault(_BAD, "too_early", _BAD, "The request came too early."),
+    429: Fault("requests", "rate_limit_exceeded", "rate_limit_error", _RATE),
+    500: Fault("server_error", None, "api_error", "The server had an error while processing your request."),
+    502: Fault("server_error", "bad_gateway", "api_error", "Bad gateway."),
+    503: Fault("server_error", "service_unavailable", "api_error", "The service is temporarily unavailable."),
+    504: Fault("server_error", "gateway_timeout", "timeout_error", "The upstream server did not answer in time."),
+    529: Fault("overloaded_error", "overloaded", "overloaded_error", "Overloaded"),
+}
+_ANY_4XX: Final = _BY_STATUS[400]
+_ANY_5XX: Final = _BY_STATUS[500]
+
+_BY_CODE: Final[Mapping[str, Fault]] = {
+    "insufficient_quota": _BY_STATUS[402],
+    "context_length_exceeded": Fault(
+        _BAD,
+        "context_length_exceeded",
+        _BAD,
+        "This model's maximum context length is 128000 tokens. However, your messages resulted in 150000 tokens.",
+        "messages",
+    ),
+    "content_filter": Fault(
+        _BAD,
+        "content_filter",
+        _BAD,
+        "The response was filtered due to the prompt triggering the content management policy.",
+        "prompt",
+    ),
+    "model_not_found": _BY_STATUS[404],
+    "DeploymentNotFound": Fault(
+        _BAD, "DeploymentNotFound", "not_found_error", "The API deployment for this resource does not exist."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorBody:
+    """A body and the media type it claims."""
+
+    content_type: str
+    body: bytes
+
+
+def error_body(behaviour: Behaviour, *, status: int, default_shape: ErrorShape, number: int, last: str) -> ErrorBody:
+    """The error that this behaviour tells with this status. `last` is repeated only if the behaviour echoes."""
+    shape = behaviour.error_shape or default_shape
+    fault = _fault(behaviour, status, shape, last)
+    if shape in _PAGES:
+        return _PAGES[shape](fault, status)
+    return ErrorBody(content_type=_JSON, body=dumps(_json(shape, fault, status, number)))
+
+
+def error_event(behaviour: Behaviour, *, default_shape: ErrorShape, number: int, last: str) -> bytes:
+    """The error event inside a 200 stream: OpenAI's by data alone, Anthropic's by name."""
+    status = 529 if default_shape == "anthropic" else 500
+    told = error_body(behaviour, status=status, default_shape=default_shape, number=number, last=last)
+    return event(told.body.replace(b"\n", b" "), b"error" if default_shape == "anthropic" else None)
+
+
+def _fault(behaviour: Behaviour, status: int, shape: ErrorShape, last: str) -> Fault:
+    base = _BY_CODE.get(behaviour.error_code or "") or _BY_STATUS.get(status)
+    base = base or (_ANY_5XX if status >= 500 else _ANY_4XX)
+    kind = behaviour.error_type or (base.anthropic if shape == "anthropic" else base.kind)
+    message = behaviour.error_message or base.message
+    if behaviour.echo:
+        message = f"{message} Input: {last}"
+    return Fault(kind, behaviour.error_code or base.code, kind, message, base.param)
+
+
+def _json(shape: ErrorShape, fault: Fault, status: int, number: int) -> Any:
+    return _SHAPES[shape](fault, status, number)
+
+
+def _openai(fault: Fault, status: int, number: int) -> Any:
+    return {"error": {"message": fault.message, "type": fault.kind, "param": fault.param, "code": fault.code}}
+
+
+def _anthropic(fault: Fault, status: int, number: int) -> Any:
+    error = {"type": fault.kind, "message": fault.message}
+    return {"type": "error", "error": error, "request_id": f"req_sim{number:08d}"}
+
+
+def _azure(fault: Fault, status: int, number: int) -> Any:
+    code = "DeploymentNotFound" if fault.code == "model_not_found" else fault.code
+    error: dict[str, Any] = {"code": str(status) if status == 429 or code is None else code, "message": fault.message}
+    if code == "content_filter":
+        result = {"hate": {"filtered": True, "severity": "high"}, "violence": {"filtered": False, "severity": "safe"}}
+        inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": result}
+        error |= {"param": "prompt", "type": None, "status": status, "innererror": inner}
+    return {"error": error}
+
+
+def _azure_gateway(fault: Fault, status: int, number: int) -> Any:
+    return {"statusCode": status, "message": fault.message}
+
+
+def _vllm_type(fault: Fault, status: int) -> str:
+    phrase = "".join(part.capitalize() for part in _phrase(status).split())
+    return phrase if phrase.endswith("Error") else f"{phrase}Error"
+
+
+def _vllm(fault: Fault, status: int, number: int) -> Any:
+    error = {"message": fault.message, "type": _vllm_type(fault, status), "param": fault.param, "code": status}
+    return {"error": error}
+
+
+def _vllm_flat(fault: Fault, status: int, number: int) -> Any:
+    return {"object": "error", **_vllm(fault, status, number)["error"]}
+
+
+def _ollama(fault: Fault, status: int, number: int) -> Any:
+    return {"error": fault.message}
+
+
+def _fastapi(fault: Fault, status: int, number: int) -> Any:
+    if status == 422:
+        return {"detail": [{"type": "missing", "loc": ["body", "messages"], "msg": fault.message}]}
+    return {"detail": fault.message}
+
+
+_SHAPES: Final[Mapping[str, Callable[[Fault, int, int], Any]]] = {
+    "openai": _openai,
+    "anthropic": _anthropic,
+    "azure": _azure,
+    "azure_gateway": _azure_gateway,
+    "vllm": _vllm,
+    "vllm_flat": _vllm_flat,
+    "ollama": _ollama,
+    "fastapi": _fastapi,
+}
+
+
+def html_page(title: str) -> bytes:
+    """A page as a proxy would send it."""
+    page = f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
+    return (page + "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n").encode()
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Unknown Error"
+
+
+_PAGES: Final[Mapping[str, Callable[[Fault, int], ErrorBody]]] = {
+    "html": lambda fault, status: ErrorBody(content_type="text/html", body=html_page(f"{status} {_phrase(status)}")),
+    "text": lambda fault, status: ErrorBody(content_type="text/plain; charset=utf-8", body=fault.message.encode()),
+    "empty": lambda fault, status: ErrorBody(content_type="text/plain", body=b""),
+}

@@ -1,0 +1,141 @@
+"""Decides what a request gets: pure, from the ask, the behaviour and the facts of the moment to a reply."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from typing import Final
+
+from beastmode_otel.simulator import shape_anthropic, shape_openai, shape_plain
+from beastmode_otel.simulator.answers import Answer, Events, answer
+from beastmode_otel.simulator.ask import Ask
+from beastmode_otel.simulator.behaviour import Behaviour, ErrorShape
+from beastmode_otel.simulator.faults import ErrorBody, error_body, error_event, html_page
+from beastmode_otel.simulator.kinds import pairs_of
+from beastmode_otel.simulator.limits import limit_headers
+
+JSON: Final = "application/json"
+SSE: Final = "text/event-stream; charset=utf-8"
+_BROKEN: Final = b'{"id": "chatcmpl-sim", "choices": [{"index": 0, "mess'
+_BODILESS: Final = frozenset({204, 304})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A response, whole or as a stream. cut: the connection breaks before the end of its body."""
+
+    status: int
+    content_type: str | None
+    body: bytes | Events
+    headers: tuple[tuple[str, str], ...] = ()
+    cut: bool = False
+
+
+def decide(ask: Ask, behaviour: Behaviour, *, number: int, now: float) -> Reply:
+    """The reply to this request, the `number`th, at Unix time `now`."""
+    reply = _content(ask, behaviour, number, now)
+    if reply.status in _BODILESS:
+        reply = replace(reply, body=b"", content_type=None)
+    return replace(reply, headers=_headers(ask, behaviour, reply.status, number, now) + reply.headers)
+
+
+def refuse(ask: Ask, *, status: int, number: int, code: str, message: str) -> Reply:
+    """An error of the simulator's own: a wrong key, an unknown behaviour."""
+    return _error(ask, Behaviour(status=status, error_code=code, error_message=message), status, number)
+
+
+def _content(ask: Ask, behaviour: Behaviour, number: int, now: float) -> Reply:
+    if behaviour.redirect_to is not None:
+        return _redirect(ask, behaviour, behaviour.redirect_to)
+    if behaviour.status >= 400:
+        return _error(ask, behaviour, behaviour.status, number)
+    if behaviour.html or behaviour.empty or behaviour.wrong_json:
+        return _nonsense(ask, behaviour)
+    if ask.api == "models":
+        return _whole(behaviour, shape_plain.models())
+    if ask.api == "nowhere":
+        return refuse(ask, status=404, number=number, code="unknown_url", message=f"Invalid URL (GET {ask.path})")
+    if not ask.readable:
+        return refuse(ask, status=400, number=number, code="invalid_json", message="The body is not a JSON object.")
+    said = answer(ask, behaviour, number, now)
+    return _stream(ask, behaviour, said) if ask.stream else _whole(behaviour, _body(ask, said))
+
+
+def _redirect(ask: Ask, behaviour: Behaviour, to: str) -> Reply:
+    status = behaviour.status if 300 <= behaviour.status < 400 else 307
+    location = ask.target if to == "self" else to
+    return Reply(status=status, content_type=None, body=b"", headers=(("location", location),))
+
+
+def _error(ask: Ask, behaviour: Behaviour, status: int, number: int) -> Reply:
+    told: ErrorBody = error_body(behaviour, status=status, default_shape=_shape(ask), number=number, last=ask.last)
+    cut = behaviour.cut_after is not None
+    return Reply(status=status, content_type=told.content_type, body=told.body, cut=cut)
+
+
+def _nonsense(ask: Ask, behaviour: Behaviour) -> Reply:
+    if behaviour.html:
+        return Reply(status=behaviour.status, content_type="text/html; charset=utf-8", body=html_page("Welcome"))
+    if behaviour.empty:
+        return Reply(status=behaviour.status, content_type=SSE if ask.stream else JSON, body=b"")
+    if ask.stream:
+        broken = Events(deltas=(b"data: " + _BROKEN + b"\n\n",))
+        return Reply(status=behaviour.status, content_type=SSE, body=broken)
+    return _whole(behaviour, _BROKEN)
+
+
+def _whole(behaviour: Behaviour, body: bytes) -> Reply:
+    return Reply(status=behaviour.status, content_type=JSON, body=body, cut=behaviour.cut_after is not None)
+
+
+def _body(ask: Ask, said: Answer) -> bytes:
+    if ask.api == "openai":
+        return shape_openai.body(said)
+    return shape_anthropic.body(said) if ask.api == "anthropic" else shape_plain.body(said, ask.path)
+
+
+def _stream(ask: Ask, behaviour: Behaviour, said: Answer) -> Reply:
+    events = _events(ask, behaviour, said)
+    if behaviour.cut_after is not None:
+        events = replace(events, deltas=events.deltas[: behaviour.cut_after], closing=())
+    if behaviour.error_event_after is not None:
+        told = error_event(behaviour, default_shape=_shape(ask), number=said.number, last=ask.last)
+        events = replace(events, deltas=events.deltas[: behaviour.error_event_after], closing=(told,))
+    if 0 in (behaviour.cut_after, behaviour.error_event_after):
+        events = replace(events, opening=())
+    return Reply(status=behaviour.status, content_type=SSE, body=events, cut=behaviour.cut_after is not None)
+
+
+def _events(ask: Ask, behaviour: Behaviour, said: Answer) -> Events:
+    if ask.api == "openai":
+        return shape_openai.events(said, include_usage=ask.include_usage, done=behaviour.done)
+    if ask.api == "anthropic":
+        return shape_anthropic.events(said, done=behaviour.done)
+    return shape_plain.events(said)
+
+
+def _shape(ask: Ask) -> ErrorShape:
+    return "anthropic" if ask.api == "anthropic" else "openai"
+
+
+def _headers(ask: Ask, behaviour: Behaviour, status: int, number: int, now: float) -> tuple[tuple[str, str], ...]:
+    name = "request-id" if ask.api == "anthropic" else "x-request-id"
+    headers = [(name, f"req_sim{number:08d}")]
+    if behaviour.retry_after is not None:
+        headers.append(("retry-after", _retry_after(behaviour.retry_after, now)))
+    if behaviour.retry_after_ms is not None:
+        headers.append(("retry-after-ms", behaviour.retry_after_ms))
+    if behaviour.should_retry is not None:
+        headers.append(("x-should-retry", str(behaviour.should_retry).lower()))
+    if behaviour.rate_limit_headers:
+        headers += limit_headers(anthropic=ask.api == "anthropic", exhausted=status == 429, number=number, now=now)
+    return (*headers, *pairs_of(behaviour.headers))
+
+
+def _retry_after(given: str, now: float) -> str:
+    word, plus, seconds = given.partition("+")
+    if word == "date" and plus:
+        # HTTP dates have whole seconds: rounded up, so that it is never less than what was asked for.
+        return formatdate(math.ceil(now + float(seconds)), usegmt=True)
+    return given

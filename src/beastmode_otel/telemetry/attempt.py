@@ -1,0 +1,158 @@
+"""An attempt's span and metrics."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+
+from opentelemetry import context as otel_context
+from opentelemetry._logs import LogRecord
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+
+from beastmode_otel import semconv
+from beastmode_otel.observer import AttemptFacts, AttemptOutcome
+from beastmode_otel.telemetry import genai
+from beastmode_otel.telemetry.channel import Channel
+from beastmode_otel.telemetry.content import content_of
+from beastmode_otel.telemetry.suppress import OURS, attached
+from beastmode_otel.wire import identifier
+
+
+class AttemptSpan:
+    """observer.AttemptScope, told to OpenTelemetry. model: the bounded model label of its request."""
+
+    def __init__(self, channel: Channel, facts: AttemptFacts, *, parent: Context, model: str, asked: str) -> None:
+        self._channel, self._facts, self._model = channel, facts, model
+        self._started = self._last_token = time.monotonic()
+        self._first_token: float | None = None
+        self._done = False
+        attributes = genai.at_start(facts)
+        attributes[semconv.MODEL.key] = asked
+        name = f"{facts.operation} {facts.model}".strip()
+        self._span = channel.tracer.start_span(name, parent, SpanKind.CLIENT, attributes)
+        self._context = otel_context.set_value(OURS, True, set_span_in_context(self._span, parent))
+
+    def active(self) -> AbstractContextManager[None]:
+        return attached(self._context)
+
+    def token(self) -> None:
+        if self._first_token is None:
+            self._last_token = time.monotonic()
+            self._first_token = self._last_token - self._started
+        elif self._channel.per_chunk:
+            now = time.monotonic()
+            labels = genai.metric_labels(
+                self._facts, AttemptOutcome(kind="ok"), self._channel.instruments.labels.genai_sets
+            )
+            self._channel.instruments.genai_per_chunk.record(now - self._last_token, labels, self._context)
+            self._last_token = now
+
+    def finish(self, outcome: AttemptOutcome) -> None:
+        if self._done:
+            return
+        self._done = True
+        duration = time.monotonic() - self._started
+        try:
+            self._record(outcome, duration)
+            self._record_genai(outcome, duration)
+            self._tally(outcome)
+            self._emit_content(outcome)
+        finally:
+            self._end_span(outcome)
+
+    def _record(self, outcome: AttemptOutcome, duration: float) -> None:
+        own, deployment = self._channel.instruments, self._deployment()
+        labels = {semconv.DEPLOYMENT.key: deployment, semconv.OUTCOME.key: outcome.kind}
+        if outcome.category is not None:
+            labels[semconv.ERROR_TYPE.key] = outcome.category.name
+        own.attempt_duration.record(duration, labels, self._context)
+        if self._first_token is not None:
+            labels = {semconv.MODEL.key: self._model, semconv.DEPLOYMENT.key: deployment}
+            own.first_token.record(self._first_token, labels, self._context)
+
+    def _record_genai(self, outcome: AttemptOutcome, duration: float) -> None:
+        own = self._channel.instruments
+        labels = genai.metric_labels(self._facts, outcome, own.labels.genai_sets)
+        own.genai_duration.record(duration, labels, self._context)
+        if self._first_token is not None:
+            own.genai_first_chunk.record(self._first_token, labels, self._context)
+        tokens = outcome.tokens
+        if tokens is None or tokens.estimated:
+            return
+        labels.pop(semconv.ERROR_TYPE.key, None)  # the convention's token histogram has none
+        for kind, count in (("input", tokens.input_tokens), ("output", tokens.output_tokens)):
+            if count is not None:
+                own.genai_tokens.record(count, labels | {semconv.GENAI_TOKEN_TYPE: kind}, self._context)
+
+    def _tally(self, outcome: AttemptOutcome) -> None:
+        own = self._channel.instruments
+        if outcome.status is not None:
+            code = outcome.status if own.labels.status.admits(outcome.status) else semconv.OTHER
+            own.add(semconv.RESPONSES, 1, self._deployment(), code)
+        if outcome.tokens is not None:
+            self._tally_tokens(outcome)
+
+    def _tally_tokens(self, outcome: AttemptOutcome) -> None:
+        own, tokens = self._channel.instruments, outcome.tokens
+        source = "estimated" if tokens.estimated else "provider"
+        counts = {
+            "input": tokens.input_tokens,
+            "output": tokens.output_tokens,
+            "cached_input": tokens.cached_input_tokens,
+            "reasoning": tokens.reasoning_tokens,
+        }
+        for kind, count in counts.items():
+            if count:
+                own.add(semconv.TOKEN_COUNT, count, self._model, kind, source)
+        if outcome.cost is None:
+            own.add(semconv.COST_UNKNOWN, 1, self._model)
+        else:
+            own.add(
+                semconv.COST_TOTAL,
+                outcome.cost,
+                self._model,
+                own.labels.provider(self._facts.provider),
+                "spent",
+                "local",
+            )
+
+    def _deployment(self) -> str:
+        return self._channel.instruments.labels.deployment(self._facts.deployment)
+
+    def _emit_content(self, outcome: AttemptOutcome) -> None:
+        capture = self._channel.capture
+        if not capture.any:
+            return
+        content = content_of(self._facts, outcome, self._channel.redact)
+        if capture.span:
+            self._span.set_attributes(content)
+        if capture.event:
+            self._channel.logger.emit(
+                LogRecord(
+                    timestamp=time.time_ns(),
+                    context=self._context,
+                    event_name=semconv.GENAI_DETAILS_EVENT,
+                    attributes=genai.at_start(self._facts) | genai.at_end(outcome) | content,
+                )
+            )
+
+    def _end_span(self, outcome: AttemptOutcome) -> None:
+        span = self._span
+        if span.is_recording():
+            span.set_attributes(genai.at_end(outcome) | self._own_attributes(outcome))
+            if outcome.kind == "error":
+                span.set_status(Status(StatusCode.ERROR, outcome.category.name if outcome.category else semconv.OTHER))
+        span.end()
+
+    def _own_attributes(self, outcome: AttemptOutcome) -> genai.Attributes:
+        found = {
+            semconv.OUTCOME.key: outcome.kind,
+            semconv.ATTEMPT_SENT.key: outcome.sent,
+            semconv.STATUS_CODE.key: outcome.status,
+            semconv.ERROR_TYPE.key: outcome.category.name if outcome.category else None,
+            semconv.PROVIDER_CODE.key: identifier(outcome.provider_code or ""),
+            semconv.EXCEPTION_TYPE.key: outcome.exception,
+            semconv.COST.key: outcome.cost,
+        }
+        return {key: value for key, value in found.items() if value is not None}

@@ -1,0 +1,129 @@
+"""Exporters from the standard OTEL_* variables, each made anew in a forked child.
+
+A child that went on using its parent's exporter would write into the parent's keep-alive socket: the backend then sees
+two interleaved bodies and answers 400, which is not retried.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import entry_points
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from beastmode_otel.errors import ConfigError
+
+_PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
+
+
+def exporter_factories(signal: str, environ: Mapping[str, str]) -> list[Callable[[], Any]]:
+    """What OTEL_<SIGNAL>_EXPORTER asks for; otlp when it is not set. signal: traces, metrics or logs.
+
+    Raises ConfigError for a name that no installed package offers.
+    """
+    names = environ.get(f"OTEL_{signal.upper()}_EXPORTER", "") or "otlp"
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    return [_factory(signal, name, environ) for name in wanted if name.lower() != "none"]
+
+
+def _factory(signal: str, name: str, environ: Mapping[str, str]) -> Callable[[], Any]:
+    if name == "otlp":
+        name = _PROTOCOLS[protocol(signal, environ)]
+    found = list(entry_points(group=f"opentelemetry_{signal}_exporter", name=name))
+    if not found:
+        raise ConfigError(
+            f"OTEL_{signal.upper()}_EXPORTER: no installed package offers the exporter {name!r}",
+            hints=("use otlp, console or none, or install the exporter's package",),
+        )
+    factory: Callable[[], Any] = found[0].load()
+    return factory
+
+
+def protocol(signal: str, environ: Mapping[str, str]) -> str:
+    """grpc or http/protobuf: as the variables say; unsaid, what the endpoint's port means, else http/protobuf."""
+    prefix = f"OTEL_EXPORTER_OTLP_{signal.upper()}"
+    said = environ.get(f"{prefix}_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+    if said:
+        if said not in _PROTOCOLS:
+            raise ConfigError(
+                f"OTEL_EXPORTER_OTLP_PROTOCOL is {said!r}", hints=(f"use one of {', '.join(_PROTOCOLS)}",)
+            )
+        return said
+    endpoint = environ.get(f"{prefix}_ENDPOINT") or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    return "grpc" if _port(endpoint) == 4317 else "http/protobuf"
+
+
+def _port(endpoint: str) -> int | None:
+    try:
+        return urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").port
+    except ValueError:
+        return None
+
+
+class _Reborn:
+    """Holds what a factory makes, and makes it again in a forked child."""
+
+    def __init__(self, factory: Callable[[], Any]) -> None:
+        self._factory = factory
+        self._pid = os.getpid()
+        self._made = factory()
+
+    def get(self) -> Any:
+        if os.getpid() != self._pid:
+            self._pid, self._made = os.getpid(), self._factory()
+        return self._made
+
+
+class ForkSafeSpanExporter(SpanExporter):
+    def __init__(self, factory: Callable[[], SpanExporter]) -> None:
+        self._inner = _Reborn(factory)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result: SpanExportResult = self._inner.get().export(spans)
+        return result
+
+    def shutdown(self) -> None:
+        self._inner.get().shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return bool(self._inner.get().force_flush(timeout_millis))
+
+
+class ForkSafeLogExporter(LogRecordExporter):
+    def __init__(self, factory: Callable[[], LogRecordExporter]) -> None:
+        self._inner = _Reborn(factory)
+
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        result: LogRecordExportResult = self._inner.get().export(batch)
+        return result
+
+    def shutdown(self) -> None:
+        self._inner.get().shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return bool(self._inner.get().force_flush(timeout_millis))
+
+
+class ForkSafeMetricExporter(MetricExporter):
+    def __init__(self, factory: Callable[[], MetricExporter]) -> None:
+        self._inner = _Reborn(factory)
+        made = self._inner.get()
+        # The SDK's reader asks the exporter for these two; there is no public way to read them.
+        super().__init__(made._preferred_temporality, made._preferred_aggregation)
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
+        result: MetricExportResult = self._inner.get().export(metrics_data, timeout_millis=timeout_millis, **kwargs)
+        return result
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        self._inner.get().shutdown()
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        return bool(self._inner.get().force_flush(timeout_millis))

@@ -1,0 +1,76 @@
+"""The GenAI convention's attributes of an attempt. The only file that knows how facts map to its names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from beastmode_otel import semconv
+from beastmode_otel.observer import AttemptFacts, AttemptOutcome
+from beastmode_otel.telemetry.bounds import Bounded
+
+Attributes = dict[str, Any]
+
+
+def at_start(facts: AttemptFacts) -> Attributes:
+    """What is known when the span begins, so that samplers see it."""
+    attributes: Attributes = {
+        semconv.GENAI_OPERATION: facts.operation,
+        semconv.GENAI_PROVIDER: facts.provider,
+        semconv.GENAI_REQUEST_MODEL: facts.model,
+        semconv.SERVER_ADDRESS: facts.host,
+        semconv.SERVER_PORT: facts.port,
+        semconv.ATTEMPT.key: facts.number,
+        semconv.DEPLOYMENT.key: facts.deployment,
+    }
+    for name, key in semconv.GENAI_REQUEST.items():
+        value = getattr(facts.ask, name, None)
+        if value is not None and value != ():
+            attributes[key] = value
+    return attributes
+
+
+def at_end(outcome: AttemptOutcome) -> Attributes:
+    """What the response said. Token counts that we estimated are ours, not the convention's: they are marked."""
+    attributes: Attributes = {}
+    reply, tokens = outcome.reply, outcome.tokens
+    if reply is not None:
+        _put(attributes, semconv.GENAI_RESPONSE_MODEL, reply.model)
+        _put(attributes, semconv.GENAI_RESPONSE_ID, reply.id)
+        _put(attributes, semconv.GENAI_FINISH_REASONS, reply.finish_reasons or None)
+    if tokens is not None:
+        _put(attributes, semconv.GENAI_INPUT_TOKENS, tokens.input_tokens)
+        _put(attributes, semconv.GENAI_OUTPUT_TOKENS, tokens.output_tokens)
+        _put(attributes, semconv.GENAI_CACHE_READ_TOKENS, tokens.cached_input_tokens)
+        _put(attributes, semconv.GENAI_CACHE_WRITE_TOKENS, tokens.cache_write_tokens)
+        _put(attributes, semconv.GENAI_REASONING_TOKENS, tokens.reasoning_tokens)
+        if tokens.estimated:
+            attributes[semconv.ESTIMATED.key] = True
+    return attributes
+
+
+def metric_labels(facts: AttemptFacts, outcome: AttemptOutcome, sets: Bounded) -> Attributes:
+    """The convention's metric labels, folded once there are too many different sets."""
+    labels: Attributes = {
+        semconv.GENAI_OPERATION: facts.operation,
+        semconv.GENAI_PROVIDER: facts.provider,
+        semconv.GENAI_REQUEST_MODEL: facts.model,
+        semconv.SERVER_ADDRESS: facts.host,
+        semconv.SERVER_PORT: facts.port,
+    }
+    if outcome.reply is not None and outcome.reply.model:
+        labels[semconv.GENAI_RESPONSE_MODEL] = outcome.reply.model
+    if outcome.category is not None:
+        labels[semconv.ERROR_TYPE.key] = outcome.category.name
+    if sets.admits(tuple(labels.values())):
+        return labels
+    folded = {
+        semconv.GENAI_OPERATION: facts.operation,
+        semconv.GENAI_PROVIDER: semconv.OTHER,
+        semconv.GENAI_REQUEST_MODEL: semconv.OTHER,
+    }
+    return folded | ({semconv.ERROR_TYPE.key: outcome.category.name} if outcome.category is not None else {})
+
+
+def _put(attributes: Attributes, key: str, value: Any) -> None:
+    if value is not None:
+        attributes[key] = value

@@ -1,0 +1,132 @@
+"""A request's span, metrics, and the log record of its failure."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+
+from beastmode_otel import semconv
+from beastmode_otel.errors import BeastModeError
+from beastmode_otel.observer import AttemptFacts, AttemptScope, RequestFacts, RequestOutcome
+from beastmode_otel.telemetry.attempt import AttemptSpan
+from beastmode_otel.telemetry.channel import Channel
+from beastmode_otel.telemetry.suppress import attached
+from beastmode_otel.wire import identifier
+
+_NAME_LIMIT = 200  # of what a caller passes as a model id, on spans and logs
+
+
+class RequestSpan:
+    """observer.RequestScope, told to OpenTelemetry. labels: the team's own, with those from the baggage."""
+
+    def __init__(self, channel: Channel, facts: RequestFacts, labels: dict[str, str]) -> None:
+        self._channel, self._facts, self._labels = channel, facts, labels
+        self._started = time.monotonic()
+        self._done = False
+        own = channel.instruments
+        self._asked = channel.redact(facts.model[:_NAME_LIMIT])
+        self._model = own.labels.model(self._asked)
+        self._ticket = own.active.enter(facts.door)
+        own.add(semconv.REQUESTS_STARTED, 1, self._model, facts.door, "true" if facts.stream else "false")
+        own.add(semconv.LLM_CALLS, 1, facts.door)
+        parent = otel_context.get_current()
+        self._span = channel.tracer.start_span(f"route {self._asked}", parent, SpanKind.INTERNAL, self._at_start())
+        self._context: Context = set_span_in_context(self._span, parent)
+
+    def _at_start(self) -> dict[str, Any]:
+        own = {semconv.MODEL.key: self._asked, semconv.STREAM.key: self._facts.stream}
+        return own | {semconv.LABEL_PREFIX + label: value for label, value in self._labels.items()}
+
+    def active(self) -> AbstractContextManager[None]:
+        return attached(self._context)
+
+    def attempt(self, facts: AttemptFacts) -> AttemptScope:
+        return AttemptSpan(self._channel, facts, parent=self._context, model=self._model, asked=self._asked)
+
+    def finish(self, outcome: RequestOutcome) -> None:
+        if self._done:
+            return
+        self._done = True
+        own = self._channel.instruments
+        own.active.leave(self._ticket)
+        try:
+            labels = {
+                semconv.MODEL.key: self._model,
+                semconv.OUTCOME.key: outcome.kind,
+                semconv.CACHE_STATUS.key: outcome.cache_status,
+            }
+            own.request_duration.record(time.monotonic() - self._started, labels, self._context)
+            self._tally_labels(outcome)
+            if outcome.error is not None:
+                self._tell_failure(outcome, outcome.error)
+        finally:
+            self._end_span(outcome)
+
+    def _tally_labels(self, outcome: RequestOutcome) -> None:
+        own = self._channel.instruments
+        for label, value in self._labels.items():
+            bounded = own.labels.value(label, value)
+            own.add(semconv.LABEL_REQUESTS, 1, label, bounded, outcome.kind)
+            if outcome.cost is not None:
+                own.add(semconv.LABEL_COST, outcome.cost, label, bounded, "spent")
+
+    def _tell_failure(self, outcome: RequestOutcome, error: BeastModeError) -> None:
+        labels = {semconv.MODEL.key: self._model, semconv.ERROR_TYPE.key: error.category.name}
+        self._channel.instruments.errors.add(1, labels, self._context)
+        where = f" at {error.deployment}" if error.deployment else ""
+        self._channel.logger.emit(
+            LogRecord(
+                timestamp=time.time_ns(),
+                context=self._context,
+                severity_number=SeverityNumber.ERROR,
+                severity_text="ERROR",
+                body=f"{self._asked}: {error.category.name}{where}",
+                attributes=self._failure(outcome, error),
+                event_name=semconv.FAILED_EVENT,
+            )
+        )
+
+    def _failure(self, outcome: RequestOutcome, error: BeastModeError) -> dict[str, Any]:
+        """The failure's attributes. Texts of the provider are left out: they quote prompts."""
+        cause = error.__cause__
+        found = self._own_attributes(outcome) | {
+            semconv.MODEL.key: self._asked,
+            semconv.ENDPOINT.key: error.endpoint,
+            semconv.PROVIDER_REQUEST.key: identifier(error.request_id or ""),
+            semconv.EXCEPTION_TYPE.key: type(cause or error).__name__,
+        }
+        if self._channel.capture.any:
+            found[semconv.EXCEPTION_MESSAGE.key] = error.context.original or error.message
+        return {key: value for key, value in found.items() if value is not None}
+
+    def _end_span(self, outcome: RequestOutcome) -> None:
+        span = self._span
+        if span.is_recording():
+            found = self._own_attributes(outcome)
+            span.set_attributes({key: value for key, value in found.items() if value is not None})
+            if outcome.error is not None:
+                span.set_status(Status(StatusCode.ERROR, outcome.error.category.name))
+        span.end()
+
+    def _own_attributes(self, outcome: RequestOutcome) -> dict[str, Any]:
+        error = outcome.error
+        found: dict[str, Any] = {
+            semconv.OUTCOME.key: outcome.kind,
+            semconv.CACHE_STATUS.key: outcome.cache_status,
+            semconv.ROUTE.key: outcome.route,
+            semconv.DEPLOYMENT.key: outcome.deployment,
+            semconv.ATTEMPTS.key: outcome.attempts,
+            semconv.COST.key: outcome.cost,
+        }
+        if error is not None:
+            found[semconv.ERROR_TYPE.key] = error.category.name
+            found[semconv.HINT.key] = self._channel.redact("; ".join(error.hints)) or None
+            found[semconv.STATUS_CODE.key] = error.status_code
+            found[semconv.PROVIDER_CODE.key] = identifier(error.provider_code or "")
+        return found

@@ -1,0 +1,40 @@
+"""LLM wire formats, pure: what a request asks, what a response or stream says. Nothing in this room ever raises."""
+
+from beastmode_otel.wire.error_categories import categorise
+from beastmode_otel.wire.errors import ProviderError, error_in, identifier, read_error
+from beastmode_otel.wire.facts import Ask, Chunk, Reply
+from beastmode_otel.wire.formats import FORMATS, UNKNOWN, Format, StreamReader, format_for_path, format_named
+from beastmode_otel.wire.limits import read_limits, retry_after, should_retry
+from beastmode_otel.wire.openai_chat import with_usage
+from beastmode_otel.wire.prompts import prompt_text
+from beastmode_otel.wire.sse import Event, SSEDecoder
+from beastmode_otel.wire.transport_errors import Fault, classify
+from beastmode_otel.wire.usage import Usage, estimate
+
+__all__ = [
+    "FORMATS",
+    "UNKNOWN",
+    "Ask",
+    "Chunk",
+    "Event",
+    "Fault",
+    "Format",
+    "ProviderError",
+    "Reply",
+    "SSEDecoder",
+    "StreamReader",
+    "Usage",
+    "categorise",
+    "classify",
+    "error_in",
+    "estimate",
+    "format_for_path",
+    "format_named",
+    "identifier",
+    "prompt_text",
+    "read_error",
+    "read_limits",
+    "retry_after",
+    "should_retry",
+    "with_usage",
+]

@@ -1,0 +1,109 @@
+"""Objects that arrive in pieces: the `delta` objects of OpenAI's streams, put together again.
+
+The rules for a member that comes more than once: text is appended, except names and kinds, where the first one counts;
+objects are merged; lists of objects that carry an `index` are merged item by item, other lists are appended; of
+anything else the last value counts. `null` never replaces a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from beastmode_otel.wire.values import index, mapping, text_or_none
+
+_FIXED: Final = frozenset({"role", "type", "id", "name", "format", "status"})
+_MAX_DEPTH: Final = 8  # deltas are flat; deeper objects are taken as they are, so that no input exhausts the stack
+
+
+class Draft:
+    """An object that grows."""
+
+    __slots__ = ("_depth", "_members")
+
+    def __init__(self, depth: int = 0) -> None:
+        self._members: dict[str, Any] = {}
+        self._depth = depth
+
+    def add(self, delta: Mapping[str, Any]) -> None:
+        for name, value in delta.items():
+            if isinstance(value, str):
+                self._add_text(name, value)
+            elif isinstance(value, Mapping) and self._depth < _MAX_DEPTH:
+                self._member(name, Draft).add(value)
+            elif isinstance(value, list) and self._depth < _MAX_DEPTH:
+                self._member(name, DraftList).add(value)
+            elif value is not None or name not in self._members:
+                self._members[name] = value
+
+    def done(self) -> dict[str, Any]:
+        """The object as it stands; a new one at every call."""
+        return {name: _finished(member) for name, member in self._members.items()}
+
+    def get(self, name: str) -> Any:
+        return _finished(self._members.get(name))
+
+    def _add_text(self, name: str, value: str) -> None:
+        if name not in _FIXED:
+            self._member(name, Text).parts.append(value)
+        elif not self._members.get(name):
+            self._members[name] = value
+
+    def _member(self, name: str, kind: Any) -> Any:
+        member = self._members.get(name)
+        if type(member) is not kind:
+            member = self._members[name] = Text() if kind is Text else kind(self._depth + 1)
+        return member
+
+
+class DraftList:
+    """A list that grows, with its indexed items merged."""
+
+    __slots__ = ("_depth", "_indexed", "_others")
+
+    def __init__(self, depth: int) -> None:
+        self._indexed: dict[int, list[Draft]] = {}
+        self._others: list[Any] = []
+        self._depth = depth
+
+    def add(self, values: list[Any]) -> None:
+        for value in values:
+            place = index(mapping(value).get("index"))
+            if place is None:
+                self._others.append(value)
+            else:
+                self._at(place, value).add(value)
+
+    def _at(self, place: int, value: Mapping[str, Any]) -> Draft:
+        drafts = self._indexed.setdefault(place, [])
+        if not drafts or _begins_another(value, drafts[-1]):
+            drafts.append(Draft(self._depth + 1))
+        return drafts[-1]
+
+    def done(self) -> list[Any]:
+        return [draft.done() for place in sorted(self._indexed) for draft in self._indexed[place]] + self._others
+
+
+class Text:
+    """A string that grows, in linear time."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+
+    def done(self) -> str:
+        return "".join(self.parts)
+
+
+def _begins_another(value: Mapping[str, Any], current: Draft) -> bool:
+    """Gemini gives parallel tool calls the same index: a new id with a new function name is a new call.
+
+    The name is needed too: old vLLM releases invent a new id for every piece of one call.
+    """
+    new, old = text_or_none(value.get("id")), current.get("id")
+    return bool(new and old and new != old and text_or_none(mapping(value.get("function")).get("name")))
+
+
+def _finished(member: Any) -> Any:
+    return member.done() if isinstance(member, Draft | DraftList | Text) else member

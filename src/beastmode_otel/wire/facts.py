@@ -1,0 +1,79 @@
+"""The facts that every format is read into: what a request asks, what a response says, one step of a stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from beastmode_otel.wire.errors import ProviderError
+from beastmode_otel.wire.usage import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a request asks. None or empty: the request does not say, or says something that is not of the right type.
+
+    include_usage: the caller's own stream will carry usage. choice_count: None is the provider's default, 1.
+    output_type: `json` or `text`, when the request fixes it.
+    """
+
+    api: str
+    operation: str
+    model: str | None = None
+    stream: bool = False
+    include_usage: bool = False
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    stop_sequences: tuple[str, ...] = ()
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    choice_count: int | None = None
+    has_tools: bool = False
+    output_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a response says, or what a stream has said so far. Look at `error` first, then at `parsed`.
+
+    parsed: the body is JSON of the shape that this API answers with, or an error. body: the decoded JSON whatever its
+    shape, None when it is none; never to be changed, others may hold it. text: the assistant's text in the first
+    choice. finish_reasons: one for each choice that has one. refusal: not None when the model declined, "" when it gave
+    no words. tool_calls: how many tools the model wants called, over all choices. empty: no choice holds an answer: no
+    text, tool call, refusal or media (reasoning alone is no answer). error: a 200 that carries an error.
+    """
+
+    parsed: bool
+    body: Any = field(default=None, repr=False)
+    model: str | None = None
+    id: str | None = None
+    text: str = field(default="", repr=False)
+    finish_reasons: tuple[str, ...] = ()
+    usage: Usage | None = None
+    refusal: str | None = field(default=None, repr=False)
+    tool_calls: int = 0
+    empty: bool = True
+    error: ProviderError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """One step of a stream, as the caller sees it.
+
+    data: the decoded event exactly as the provider sent it, None when it is no JSON (`[DONE]`). event: its name, ""
+    when it has none. text: what it adds to the text of the first choice. content: it carries generated output of any
+    kind (text, reasoning, a tool call, a refusal), so the first such chunk is the first token. terminal: the last
+    event. usage_only: OpenAI's extra event at the end that holds usage and no choice. error: the provider gave up here.
+    """
+
+    data: Any = field(default=None, repr=False)
+    event: str = ""
+    text: str = field(default="", repr=False)
+    finish_reason: str | None = None
+    content: bool = False
+    terminal: bool = False
+    usage_only: bool = False
+    error: ProviderError | None = None

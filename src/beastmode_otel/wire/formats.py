@@ -1,0 +1,71 @@
+"""The formats that we know, behind one protocol, and how to find the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+
+from beastmode_otel.wire.anthropic_messages import AnthropicMessages
+from beastmode_otel.wire.errors import ProviderError
+from beastmode_otel.wire.facts import Ask, Chunk, Reply
+from beastmode_otel.wire.openai_chat import OpenAIChat
+from beastmode_otel.wire.unknown import Unknown
+
+
+class StreamReader(Protocol):
+    """Reads one stream, as bytes arrive. Not thread-safe.
+
+    - Nothing here raises, whatever the bytes are; and however they are split, the chunks and the reply are the same.
+    - `feed` gives one chunk for each event that the bytes complete, `end` (the bytes are over) those still pending.
+    - `finished`: the terminal event was seen, or, after `end`, the answer is complete without one. A stream that ended
+      and is not finished was cut. `error`: the first error event; look at it before `finished`.
+    - `reply` may be called at any time, also on a stream that was cut. Its body has the shape of the response without
+      a stream, and shares values with the chunks: neither may be changed.
+    - It reads event streams only: a plain JSON answer to a streaming request (see its content type) goes to
+      `Format.read_response`.
+    """
+
+    @property
+    def finished(self) -> bool: ...
+    @property
+    def error(self) -> ProviderError | None: ...
+    def feed(self, data: bytes) -> list[Chunk]: ...
+    def end(self) -> list[Chunk]: ...
+    def reply(self) -> Reply: ...
+
+
+class Format(Protocol):
+    """One API's way to ask and to answer. Stateless; none of its methods raises.
+
+    - `api` names it, `operation` is what the call does (`chat`), `path` follows the base URL.
+    """
+
+    @property
+    def api(self) -> str: ...
+    @property
+    def operation(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    def read_request(self, body: Mapping[str, Any]) -> Ask: ...
+    def read_response(self, body: bytes) -> Reply: ...
+    def reader(self) -> StreamReader: ...
+
+
+UNKNOWN: Final[Format] = Unknown()
+_KNOWN: Final[tuple[Format, ...]] = (OpenAIChat(), AnthropicMessages(), UNKNOWN)
+FORMATS: Final[Mapping[str, Format]] = MappingProxyType({known.api: known for known in _KNOWN})
+
+# /messages alone would take OpenAI's threads and every chat application for Anthropic.
+_ENDINGS: Final = (("/chat/completions", "openai.chat"), ("/v1/messages", "anthropic.messages"))
+
+
+def format_named(api: str) -> Format:
+    """The format of that name, `UNKNOWN` when there is none."""
+    return FORMATS.get(api, UNKNOWN)
+
+
+def format_for_path(path: str) -> Format:
+    """The format that a URL's path (without query) belongs to, `UNKNOWN` when none does."""
+    plain = path.rstrip("/")
+    return next((FORMATS[api] for ending, api in _ENDINGS if plain.endswith(ending)), UNKNOWN)

@@ -1,0 +1,91 @@
+"""Reading a stream of events: what all formats over server-sent events have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final, Protocol
+
+from beastmode_otel.wire.errors import ProviderError, error_in
+from beastmode_otel.wire.facts import Chunk, Reply
+from beastmode_otel.wire.sse import Event, SSEDecoder
+from beastmode_otel.wire.values import decode
+
+DONE: Final = "[DONE]"
+_TOO_LARGE: Final = ProviderError(type="invalid_response", message="An event of the stream is larger than the bound.")
+_NOT_JSON: Final = ProviderError(type="invalid_response", message="An event of the stream is no JSON.")
+
+
+class Assembler(Protocol):
+    """Puts the events of one stream together.
+
+    - `add` takes an event that is a JSON object and no error, and says what it means. It never changes or raises.
+    - `complete`: the answer says that it has ended, even when the terminal event is still missing.
+    - `body` is everything so far in the shape of the response without a stream; None before the first event.
+    """
+
+    @property
+    def complete(self) -> bool: ...
+    def add(self, data: Mapping[str, Any], event: str) -> Chunk: ...
+    def body(self) -> dict[str, Any] | None: ...
+
+
+class EventReader:
+    """A `StreamReader` over server-sent events. What an event means is the assembler's business.
+
+    An event that begins as JSON and is none is an error of the category `invalid_response`; other text is let through.
+    """
+
+    def __init__(self, assembler: Assembler, read: Callable[[Any], Reply]) -> None:
+        self._assembler = assembler
+        self._read = read
+        self._decoder = SSEDecoder()
+        self._finished = False
+        self._error: ProviderError | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self._finished
+
+    @property
+    def error(self) -> ProviderError | None:
+        return self._error
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        return [self._chunk(event) for event in self._decoder.feed(data)]
+
+    def end(self) -> list[Chunk]:
+        # What does not decode here is not malformed but cut, and the missing terminal event tells that.
+        chunks = [self._chunk(event) for event in self._decoder.end() if _is_whole(event)]
+        if self._error is None and self._assembler.complete:
+            self._finished = True
+        return chunks
+
+    def reply(self) -> Reply:
+        body = self._assembler.body()
+        said = self._read(body) if body is not None else Reply(parsed=self._error is not None)
+        return replace(said, error=self._error) if self._error is not None else said
+
+    def _chunk(self, event: Event) -> Chunk:
+        chunk = self._meaning(event)
+        self._finished = self._finished or chunk.terminal
+        self._error = self._error or chunk.error
+        return chunk
+
+    def _meaning(self, event: Event) -> Chunk:
+        if event.dropped:
+            return Chunk(event=event.event, error=_TOO_LARGE)
+        if event.data.strip() == DONE:
+            return Chunk(event=event.event, terminal=True)
+        value = decode(event.data)
+        if value is None and event.data.lstrip()[:1] == "{":
+            return Chunk(event=event.event, error=_NOT_JSON)
+        if (error := error_in(event.data if value is None else value, event=event.event)) is not None:
+            return Chunk(data=value, event=event.event, error=error)
+        if not isinstance(value, Mapping):
+            return Chunk(data=value, event=event.event)
+        return self._assembler.add(value, event.event)
+
+
+def _is_whole(event: Event) -> bool:
+    return not event.dropped and (event.data.strip() == DONE or decode(event.data) is not None)

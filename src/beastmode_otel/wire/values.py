@@ -1,0 +1,74 @@
+"""Reading JSON that strangers wrote: every function takes anything, and none of them raises."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_MAX_COUNT: Final = 10**9  # no context is that long: a larger number is a broken provider's
+
+
+def decode(data: bytes | str) -> Any:
+    """The JSON value in `data`; None when there is none, and for `null`, which is no answer in any format either."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):  # not JSON, not Unicode, a number of 5,000 digits; 100,000 open brackets
+        return None
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """`value` when it is an object, else an empty one."""
+    return value if isinstance(value, Mapping) else _NOTHING
+
+
+def items(value: Any) -> list[Any]:
+    """`value` when it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: Any) -> str:
+    """`value` when it is a string, else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def text_or_none(value: Any) -> str | None:
+    """`value` when it is a string that says something."""
+    return value if isinstance(value, str) and value else None
+
+
+def count(value: Any) -> int | None:
+    """`value` when it can be a number of things: an int (never a bool) from 0 to a billion."""
+    return value if type(value) is int and 0 <= value <= _MAX_COUNT else None
+
+
+def integer(value: Any) -> int | None:
+    """`value` when it is an int and not a bool."""
+    return value if type(value) is int else None
+
+
+def number(value: Any) -> float | None:
+    """`value` as a finite float when it is a JSON number."""
+    if type(value) is float:
+        return value if math.isfinite(value) else None
+    if type(value) is not int:
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
+def index(value: Any) -> int | None:
+    """`value` when it can be a position in a list."""
+    return value if type(value) is int and value >= 0 else None
+
+
+def content_text(content: Any) -> str:
+    """The text of a message's `content`: a string, or the text parts of a list of parts, joined."""
+    if isinstance(content, str):
+        return content
+    return "".join(text(mapping(part).get("text")) for part in items(content))
