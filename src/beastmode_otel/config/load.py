@@ -43,15 +43,16 @@ def _path(config: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> 
         raise ConfigError(f"config must be a Config, a mapping or a path, not {type(config).__name__}")
     named = config or environ.get("BEASTMODE_CONFIG")
     if named:
-        return Path(named).expanduser()
+        return Path(named)
     default = Path(DEFAULT_FILE)
     return default if default.is_file() else None
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise ConfigError(f"{path}: cannot be read ({exc.strerror or type(exc).__name__})") from exc
+        return tomllib.loads(path.expanduser().read_text(encoding="utf-8"))
+    except (OSError, RuntimeError) as exc:  # RuntimeError: ~somebody without a home
+        reason = exc.strerror if isinstance(exc, OSError) else str(exc)
+        raise ConfigError(f"{path}: cannot be read ({reason or type(exc).__name__})") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{path}: is not valid TOML: {exc}") from exc

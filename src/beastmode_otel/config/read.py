@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
@@ -11,6 +12,7 @@ from beastmode_otel.config.settings import Secret
 from beastmode_otel.errors import ConfigError
 
 D = TypeVar("D")
+_HUGE = 1e15  # beyond it nothing here makes sense, and floats are no longer exact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +80,10 @@ class Table:
 
     def number(self, key: str, default: float, *, least: float = 0.0, above: bool = False) -> float:
         value = self.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value == value:
-            raise self.fail(key, f"must be a number, not {value!r}")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.fail(key, f"must be a number, not {type(value).__name__}")
+        if not -_HUGE < value < _HUGE or math.isnan(value):
+            raise self.fail(key, "must be a finite number")
         if value < least or (above and value == least):
             raise self.fail(key, f"is {value}", f"use a number {'above' if above else 'from'} {least:g}")
         return float(value)
@@ -95,14 +99,15 @@ class Table:
         value = self.get(key)
         if value is None or isinstance(value, Secret):
             return value
+        written = value.get("default") is not None if isinstance(value, Mapping) else isinstance(value, str)
+        if written and self.source.file:
+            raise self.fail(
+                key, "is written out in a file", f'name an environment variable: {key} = {{ env = "NAME" }}'
+            )
         if isinstance(value, Mapping):
             return self._clean(key, Secret(self._reference(key, value)))
         if not isinstance(value, str):
             raise self.fail(key, 'must be a reference such as { env = "OPENAI_API_KEY" }')
-        if self.source.file:
-            raise self.fail(
-                key, "is written out in a file", f'name an environment variable: {key} = {{ env = "NAME" }}'
-            )
         return self._clean(key, Secret(value))
 
     def _clean(self, key: str, secret: Secret) -> Secret:

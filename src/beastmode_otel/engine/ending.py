@@ -63,7 +63,7 @@ class Ending:
                 kind=kind,
                 error=error,
                 route=self.route,
-                deployment=delivery.deployment if delivery else error.deployment if error else None,
+                deployment=(delivery and delivery.deployment) or (error and error.deployment),
                 attempts=len(delivery.records) if delivery else 0,
                 cost=delivery.cost if delivery else None,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import TypeVar
 
 from beastmode_otel.config import Deployment
@@ -183,13 +184,15 @@ class Attempt:
         if name in ("read_timeout", "connect_timeout") and self._limits.over:  # the phase was cut to what was left
             return failures.from_exception(self._place, exc, category(self._limits.which()[0]))[0]
         if name in ("protocol_error", "connection_reset") and self._status() is not None and self._call.stream:
-            return failures.from_exception(self._place, exc, category("stream_truncated"), self._status())[0]
+            return failures.from_exception(self._place, exc, category("stream_truncated"))[0]
         return verdict
 
     def _failed(self, verdict: Verdict) -> BeastModeError:
-        self.verdict = verdict
+        self.verdict, error = verdict, verdict.error
+        if error.status_code is None:
+            error.context = replace(error.context, status=self._status())
         self.finish("error")
-        return verdict.error
+        return error
 
     def _status(self) -> int | None:
         return None if self._response is None else self._response.status
@@ -235,7 +238,7 @@ class Attempt:
     def _settle(self, kind: OutcomeKind) -> Reply:
         """What was said, used and spent."""
         reply = self.reply()
-        if reply.parsed or reply.text:
+        if kind == "ok" or reply.text or reply.usage:  # a call that failed before it generated anything is not billed
             self.usage = tokens_of(reply, self._body, whole=kind == "ok")
             self.cost = cost_of(self._services.prices, reply, self._ask, self.deployment, self.usage)
         return reply

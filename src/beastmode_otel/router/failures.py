@@ -83,7 +83,7 @@ def _phrase(status: int | None) -> str:
 
 
 def from_exception(
-    place: Place, exc: Exception, kind: Category | None = None, status: int | None = None
+    place: Place, exc: Exception, kind: Category | None = None
 ) -> tuple[Verdict, bool]:
     """A foreign exception; `kind` overrides what it looks like. Also: whether the request was sent, as far as it shows."""
     fault = classify(exc)
@@ -93,7 +93,7 @@ def from_exception(
     error = place.error(
         chosen,
         f"{chosen.name.strip('_').replace('_', ' ')} ({name})",
-        replace(place.context(), status=status, original=f"{name}: {text}" if text else name),
+        replace(place.context(), original=f"{name}: {text}" if text else name),
     )
     error.__cause__ = safe_cause(exc, place.redact)
     return Verdict(error=error, retries=chosen.retries if kind else fault.retries), fault.sent

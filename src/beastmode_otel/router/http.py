@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(slots=True)
@@ -14,10 +14,15 @@ class Trail:
     heard: bool = False
     sent: bool = False
 
-    def note(self, event: str) -> None:
+    def note(self, event: str, info: Mapping[str, Any]) -> None:
+        """An event of httpcore's `trace` extension."""
         self.heard = True
         if event.endswith("send_request_headers.complete"):
             self.sent = True
+        elif event.endswith("send_request_headers.failed"):
+            # A cancellation strikes where the library waits, and it waits only after the bytes are written; an
+            # Exception says that they could not be.
+            self.sent = not isinstance(info.get("exception"), Exception)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

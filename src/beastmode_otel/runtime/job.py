@@ -14,16 +14,17 @@ class Job(Future[T]):
     """A future that no waiter can cancel, and that knows who works on it.
 
     It is RUNNING from birth, so `cancel()` by a waiter (asyncio.wrap_future does that) never reaches the work.
+    mine: the calling thread (or task) works on it; else nobody does yet.
     """
 
-    thread: int
+    thread: int | None
     loop: asyncio.AbstractEventLoop | None
 
-    def __init__(self) -> None:
+    def __init__(self, *, mine: bool = True) -> None:
         super().__init__()
         self.set_running_or_notify_cancel()
-        self.thread = threading.get_ident()
-        self.loop = running_loop()
+        self.thread = threading.get_ident() if mine else None
+        self.loop = running_loop() if mine else None
 
 
 def new_job() -> Job[Any]:

@@ -48,25 +48,24 @@ class ThreadLane:
         weakref.finalize(self, _drain_at_exit, weakref.ref(self), at_exit)  # runs at exit too
 
     def _start_empty(self) -> None:
-        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(self._backlog)
+        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
-        self._idle = 0
 
     def submit(self, work: Callable[[], T]) -> Job[T]:
-        job: Job[T] = Job()
+        job: Job[T] = Job(mine=False)
         context = contextvars.copy_context()
         with self._lock:
-            try:
-                self._queue.put_nowait(lambda: _run(job, context, work))
-            except queue.Full:
+            if self._queue.qsize() >= self._backlog:
                 self.rejected += 1
-                raise LaneFull from None
+                raise LaneFull
+            self._queue.put(lambda: _run(job, context, work))
             self._hire()
         return job
 
     def _hire(self) -> None:
-        if self._idle >= self._queue.qsize() or len(self._threads) >= self._size:
+        # Counted are jobs that are not done, not threads that are idle: one that was woken is idle only by name.
+        if len(self._threads) >= min(self._size, self._queue.unfinished_tasks):
             return
         thread = threading.Thread(target=self._work, args=(self._queue,), daemon=True, name="beastmode-lane")
         try:
@@ -77,11 +76,7 @@ class ThreadLane:
 
     def _work(self, jobs: queue.Queue[Callable[[], None] | None]) -> None:
         while True:
-            with self._lock:
-                self._idle += 1
             job = jobs.get()
-            with self._lock:
-                self._idle -= 1
             try:
                 if job is None:
                     return
@@ -91,38 +86,45 @@ class ThreadLane:
                 del job  # an idle thread must not keep the last job's objects alive
 
     def drain(self, timeout: float) -> bool:
-        end = time.monotonic() + timeout
+        end, jobs = time.monotonic() + timeout, self._queue
         if not any(thread.is_alive() for thread in self._threads):
-            self._drain_here(end)
-        with self._queue.all_tasks_done:
-            while self._queue.unfinished_tasks and (left := end - time.monotonic()) > 0:
-                self._queue.all_tasks_done.wait(left)
-            return not self._queue.unfinished_tasks
-
-    def _drain_here(self, end: float) -> None:
-        while time.monotonic() < end:
-            try:
-                job = self._queue.get_nowait()
-            except queue.Empty:
-                return
-            if job is not None:
-                job()
-            self._queue.task_done()
+            _drain_here(jobs, end)
+        with jobs.all_tasks_done:
+            while jobs.unfinished_tasks and (left := end - time.monotonic()) > 0:
+                jobs.all_tasks_done.wait(left)
+            return not jobs.unfinished_tasks
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Drain, then let the threads end. Work submitted afterwards starts new ones."""
+        """Drain, then let the threads end, within `timeout` seconds. Work submitted afterwards starts new ones.
+
+        False: not all was done in time. A thread that is still busy finishes what was taken, then it ends too.
+        """
+        end = time.monotonic() + timeout
         drained = self.drain(timeout)
         with self._lock:
-            threads, self._threads = self._threads, []
+            threads, jobs = self._threads, self._queue
+            self._threads, self._queue = [], queue.Queue()
         for _ in threads:
-            self._queue.put(None)
+            jobs.put(None)
         for thread in threads:
             if thread is not threading.current_thread():
-                thread.join(timeout)
+                thread.join(max(0.0, end - time.monotonic()))
         return drained
 
 
+def _drain_here(jobs: queue.Queue[Callable[[], None] | None], end: float) -> None:
+    while time.monotonic() < end:
+        try:
+            job = jobs.get_nowait()
+        except queue.Empty:
+            return
+        if job is not None:
+            job()
+        jobs.task_done()
+
+
 def _run(job: Job[Any], context: contextvars.Context, work: Callable[[], Any]) -> None:
+    job.thread = threading.get_ident()
     try:
         result = context.run(work)
     except BaseException as exc:  # the job carries it to whoever waits; the thread must live on

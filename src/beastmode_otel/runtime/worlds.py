@@ -51,7 +51,14 @@ class AsyncioRuntime:
     async def lead(self, job: Job[Any], work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.get_running_loop().create_task(_settle(job, work))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if not job.done():  # cancelled before its first step, at the end of asyncio.run: waiters must hear of it
+                work.close()
+                job.set_exception(asyncio.CancelledError())
+
+        task.add_done_callback(ended)
         await asyncio.shield(task)
 
     async def wait(self, job: Job[Any], timeout: float | None) -> bool:

@@ -42,10 +42,9 @@ class AttemptSpan:
             self._first_token = self._last_token - self._started
         elif self._channel.per_chunk:
             now = time.monotonic()
-            labels = genai.metric_labels(
-                self._facts, AttemptOutcome(kind="ok"), self._channel.instruments.labels.genai_sets
-            )
-            self._channel.instruments.genai_per_chunk.record(now - self._last_token, labels, self._context)
+            own = self._channel.instruments
+            labels = genai.metric_labels(self._facts, own.labels.genai_sets)
+            own.genai_per_chunk.record(now - self._last_token, labels, self._context)
             self._last_token = now
 
     def finish(self, outcome: AttemptOutcome) -> None:
@@ -73,14 +72,16 @@ class AttemptSpan:
 
     def _record_genai(self, outcome: AttemptOutcome, duration: float) -> None:
         own = self._channel.instruments
-        labels = genai.metric_labels(self._facts, outcome, own.labels.genai_sets)
+        answered_by = outcome.reply.model if outcome.reply else None
+        error = outcome.category.name if outcome.category else None
+        labels = genai.metric_labels(self._facts, own.labels.genai_sets, response_model=answered_by, error=error)
         own.genai_duration.record(duration, labels, self._context)
         if self._first_token is not None:
             own.genai_first_chunk.record(self._first_token, labels, self._context)
         tokens = outcome.tokens
-        if tokens is None or tokens.estimated:
+        if tokens is None or tokens.estimated:  # the convention counts what providers report
             return
-        labels.pop(semconv.ERROR_TYPE.key, None)  # the convention's token histogram has none
+        labels = genai.metric_labels(self._facts, own.labels.genai_token_sets, response_model=answered_by)
         for kind, count in (("input", tokens.input_tokens), ("output", tokens.output_tokens)):
             if count is not None:
                 own.genai_tokens.record(count, labels | {semconv.GENAI_TOKEN_TYPE: kind}, self._context)

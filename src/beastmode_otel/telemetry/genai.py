@@ -48,7 +48,9 @@ def at_end(outcome: AttemptOutcome) -> Attributes:
     return attributes
 
 
-def metric_labels(facts: AttemptFacts, outcome: AttemptOutcome, sets: Bounded) -> Attributes:
+def metric_labels(
+    facts: AttemptFacts, sets: Bounded, *, response_model: str | None = None, error: str | None = None
+) -> Attributes:
     """The convention's metric labels, folded once there are too many different sets."""
     labels: Attributes = {
         semconv.GENAI_OPERATION: facts.operation,
@@ -57,18 +59,17 @@ def metric_labels(facts: AttemptFacts, outcome: AttemptOutcome, sets: Bounded) -
         semconv.SERVER_ADDRESS: facts.host,
         semconv.SERVER_PORT: facts.port,
     }
-    if outcome.reply is not None and outcome.reply.model:
-        labels[semconv.GENAI_RESPONSE_MODEL] = outcome.reply.model
-    if outcome.category is not None:
-        labels[semconv.ERROR_TYPE.key] = outcome.category.name
-    if sets.admits(tuple(labels.values())):
+    _put(labels, semconv.GENAI_RESPONSE_MODEL, response_model)
+    _put(labels, semconv.ERROR_TYPE.key, error)
+    if sets.admits(tuple(labels.items())):
         return labels
-    folded = {
+    folded: Attributes = {
         semconv.GENAI_OPERATION: facts.operation,
         semconv.GENAI_PROVIDER: semconv.OTHER,
         semconv.GENAI_REQUEST_MODEL: semconv.OTHER,
     }
-    return folded | ({semconv.ERROR_TYPE.key: outcome.category.name} if outcome.category is not None else {})
+    _put(folded, semconv.ERROR_TYPE.key, error)
+    return folded
 
 
 def _put(attributes: Attributes, key: str, value: Any) -> None:

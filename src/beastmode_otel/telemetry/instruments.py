@@ -40,6 +40,7 @@ class Labels:
         self.provider = Bounded(bounds.providers)
         self.status = Bounded((semconv.STATUS_CODE.bound or 1) - 1)
         self.genai_sets = Bounded(semconv.GENAI_SET_LIMIT)
+        self.genai_token_sets = Bounded(semconv.GENAI_SET_LIMIT // 2)  # each set twice: input and output
         self._values: dict[str, Bounded] = {}
 
     def value(self, label: str, value: str) -> str:
@@ -55,7 +56,11 @@ class Instruments:
 
     def __init__(self, meter: Meter, bounds: LabelBounds) -> None:
         self.labels = Labels(bounds)
+        # First of all observables: its callback ends abandoned streams, which the later ones then count.
         self.active = ActiveRequests()
+        active, oldest = semconv.REQUESTS_ACTIVE, semconv.REQUESTS_OLDEST
+        meter.create_observable_up_down_counter(active.name, [self.active.observe_count], active.unit, active.about)
+        meter.create_observable_gauge(oldest.name, [self.active.observe_oldest], oldest.unit, oldest.about)
         self.request_duration = _histogram(meter, semconv.REQUEST_DURATION)
         self.attempt_duration = _histogram(meter, semconv.ATTEMPT_DURATION)
         self.first_token = _histogram(meter, semconv.TIME_TO_FIRST_TOKEN)
@@ -69,9 +74,6 @@ class Instruments:
             meter.create_observable_counter(metric.name, [self.tallies[metric.name].observe], metric.unit, metric.about)
         for metric in _LATEST:
             meter.create_observable_gauge(metric.name, [self.tallies[metric.name].observe], metric.unit, metric.about)
-        active, oldest = semconv.REQUESTS_ACTIVE, semconv.REQUESTS_OLDEST
-        meter.create_observable_up_down_counter(active.name, [self.active.observe_count], active.unit, active.about)
-        meter.create_observable_gauge(oldest.name, [self.active.observe_oldest], oldest.unit, oldest.about)
 
     def add(self, metric: semconv.Metric, amount: int | float, *labels: str | int) -> None:
         """Add to a tallied counter; labels in the order of the metric's attributes."""

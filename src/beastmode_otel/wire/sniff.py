@@ -29,8 +29,9 @@ def usage_in(value: Any) -> Usage | None:
     body = mapping(value)
     homes = (body, mapping(body.get("response")), mapping(body.get("message")))
     found = next((usage for home in homes if (usage := sniff_usage(home.get("usage")))), None)
-    ollama = {"input_tokens": body.get("prompt_eval_count"), "output_tokens": body.get("eval_count")}
-    return found or sniff_usage(ollama)
+    if found is not None or "eval_count" not in body:
+        return found
+    return sniff_usage({"input_tokens": body.get("prompt_eval_count"), "output_tokens": body.get("eval_count")})
 
 
 def name_in(value: Any, name: str) -> str | None:

@@ -74,6 +74,8 @@ def anthropic_usage(value: Any) -> Usage | None:
 def sniff_usage(value: Any) -> Usage | None:
     """Usage of an unknown format, when it looks like Anthropic's or OpenAI's."""
     usage = mapping(value)
+    if not usage:
+        return None
     if any(name in usage for name in _ANTHROPIC_ONLY):
         return anthropic_usage(usage)
     return openai_usage(usage)

@@ -78,17 +78,17 @@ def told_of(index: int) -> bytes:
     return json.dumps({"messages": [{"role": "user", "content": str(index)}], "stream": index % 2 == 0}).encode()
 
 
-async def with_random_cancels(one: Callable[[int], Awaitable[bytes]]) -> tuple[int, int]:
-    """500 at once, half of them cancelled at some moment; how many were answered and how many cancelled."""
+async def with_random_cancels(one: Callable[[int], Awaitable[bytes]], count: int) -> tuple[int, int]:
+    """So many at once, half of them cancelled at some moment; how many were answered and how many cancelled."""
     draw = random.Random(11)
-    tasks = [asyncio.ensure_future(one(index)) for index in range(500)]
+    tasks = [asyncio.ensure_future(one(index)) for index in range(count)]
     for task in tasks:
         if draw.random() < 0.5:
             asyncio.get_running_loop().call_later(draw.uniform(0, 0.4), task.cancel)
     results = await asyncio.gather(*tasks, return_exceptions=True)
     answered = [result for result in results if isinstance(result, bytes) and result]
     cancelled = [result for result in results if isinstance(result, asyncio.CancelledError)]
-    assert len(answered) + len(cancelled) == 500, results
+    assert len(answered) + len(cancelled) == count, results
     return len(answered), len(cancelled)
 
 
@@ -116,7 +116,7 @@ def test_500_at_once_with_cancels_are_received_exactly_as_sent(sim, busy, capfd)
         finally:
             writer.close()
 
-    _, cancelled = asyncio.run(with_random_cancels(one))
+    _, cancelled = asyncio.run(with_random_cancels(one, 500))
     assert sim.wait_idle()
     assert cancelled > 50
     assert sim.received == sim.received_by("busy") == len(sim.requests) == heads
@@ -125,7 +125,7 @@ def test_500_at_once_with_cancels_are_received_exactly_as_sent(sim, busy, capfd)
 
 
 @pytest.mark.parametrize("lib", [httpx, httpx2], ids=lambda lib: lib.__name__)
-def test_500_at_once_with_cancels_through_httpx(sim, busy, lib, capfd):
+def test_200_at_once_with_cancels_through_httpx(sim, busy, lib, capfd):
     """httpx cannot say whether a request was sent that is cancelled while it is: the truth lies in between."""
     trace: Counter[str] = Counter()
 
@@ -139,7 +139,7 @@ def test_500_at_once_with_cancels_through_httpx(sim, busy, lib, capfd):
             async def one(index: int) -> bytes:
                 return (await client.post(busy, content=told_of(index), extensions={"trace": count})).content
 
-            await with_random_cancels(one)
+            await with_random_cancels(one, 200)  # the work of httpx's pool grows with the square
 
     asyncio.run(all_of_them())
     assert sim.wait_idle()

@@ -39,8 +39,8 @@ class AsyncHttp:
     async def open(self, request: HttpRequest) -> HttpResponse:
         client = self._client()
 
-        async def trace(event: str, info: object) -> None:
-            request.trail.note(event)
+        async def trace(event: str, info: Mapping[str, Any]) -> None:
+            request.trail.note(event, info)
 
         built = client.build_request(
             "POST",

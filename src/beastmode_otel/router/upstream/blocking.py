@@ -41,7 +41,7 @@ class BlockingHttp:
             request.url,
             headers=request.headers,
             content=request.body,
-            extensions={"timeout": dict(request.timeouts), "trace": lambda event, info: request.trail.note(event)},
+            extensions={"timeout": dict(request.timeouts), "trace": request.trail.note},
         )
         return BlockingResponse(client.send(built, stream=True), self._lane)
 

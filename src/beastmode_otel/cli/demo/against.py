@@ -1,0 +1,103 @@
+"""A small, polite load for a real endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from beastmode_otel.cli.demo.caller import Ask, Caller
+from beastmode_otel.config import Secret
+from beastmode_otel.errors import ConfigError
+
+MOST: Final = 20  # requests
+CALLERS: Final = 2
+PATIENCE: Final = 3  # failures in a row, after which going on would only annoy
+_PROMPTS: Final = (
+    "Answer in one short sentence: why is the sky blue?",
+    "Answer in one word: what is the capital of France?",
+    "Name three colours, nothing else.",
+    "Say hello in Italian, nothing else.",
+)
+_THIS_MACHINE: Final = ("localhost", "::1", "0.0.0.0")  # noqa: S104  (compared, never bound)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where to send the load. key_name: the variable that `key` comes from."""
+
+    url: str
+    model: str
+    kind: str
+    key: Secret | None = None
+    key_name: str | None = None
+
+    def configuration(self) -> dict[str, Any]:
+        deployment = {"kind": self.kind, "base_url": self.url, "model": self.model, "api_key": self.key}
+        return {
+            "namespace": "demo",
+            "retry": {"per_deployment": 1, "max_wait": 5},
+            "deployments": {"endpoint": deployment},
+            "routes": {self.model: {"deployments": ["endpoint"]}},
+        }
+
+
+def endpoint_from(*, url: str, model: str, kind: str, key_env: str | None, environ: Mapping[str, str]) -> Endpoint:
+    """With the key of `key_env`, else the vendor's own variable; no key goes to this machine unless it was named.
+
+    Raises ConfigError when the variable that was named is not set.
+    """
+    name = key_env or (None if _is_here(url) else f"{kind.upper()}_API_KEY")
+    value = environ.get(name, "").strip() if name else ""
+    if key_env and not value:
+        raise ConfigError(f"the environment variable {key_env} is not set", hints=(f"export {key_env}=…",))
+    return Endpoint(
+        url=url, model=model, kind=kind, key=Secret(value) if value else None, key_name=name if value else None
+    )
+
+
+def _is_here(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return host in _THIS_MACHINE or host.startswith("127.")
+
+
+class PoliteTraffic:
+    """A few callers who share a small number of short requests, and stop when the endpoint keeps refusing."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._left = MOST
+        self._failures = 0
+
+    async def send(self, caller: Caller, seconds: float, stop: asyncio.Event) -> None:
+        """Until the requests or the seconds are over, or `stop`; at its end nothing is under way."""
+        tasks = [asyncio.create_task(self._ask_on(caller)) for _ in range(CALLERS)]
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.wait([asyncio.gather(*tasks), stopped], return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            pass
+        for task in (*tasks, stopped):
+            task.cancel()
+        for result in await asyncio.gather(*tasks, stopped, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+    async def _ask_on(self, caller: Caller) -> None:
+        while self._left > 0 and self._failures < PATIENCE:
+            self._left -= 1
+            act = caller.stream if self._left % 2 else caller.whole
+            error = await act(self._ask(self._left))
+            self._failures = 0 if error is None else self._failures + 1
+
+    def _ask(self, number: int) -> Ask:
+        body: dict[str, Any] = {"messages": [{"role": "user", "content": _PROMPTS[number % len(_PROMPTS)]}]}
+        if self._endpoint.kind == "anthropic":
+            body["max_tokens"] = 64  # that API demands it; newer OpenAI models refuse this name
+        return Ask(model=self._endpoint.model, body=body)

@@ -1,0 +1,82 @@
+"""The program that makes the calls: each of the ways in which real callers treat a request. It counts its calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from beastmode_otel.client import AsyncModelRouter
+from beastmode_otel.errors import BeastModeError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One request, before anybody has decided what becomes of it. patience: seconds until an impatient caller leaves."""
+
+    model: str
+    body: Mapping[str, Any]
+    user_id: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    patience: float = 0.2
+
+
+class Caller:
+    """Every method makes exactly one call, and returns the error that it got, if any.
+
+    A call is counted in the step in which the router gets it, so that nothing can come between.
+    """
+
+    def __init__(self, router: AsyncModelRouter) -> None:
+        self._router = router
+        self.calls = 0
+
+    async def whole(self, ask: Ask) -> BeastModeError | None:
+        """Wait for the answer."""
+        try:
+            self.calls += 1
+            await self._router.route(ask.model, ask.body, ask.user_id, labels=ask.labels)
+        except BeastModeError as error:
+            return error
+        return None
+
+    async def stream(self, ask: Ask) -> BeastModeError | None:
+        """Read a stream to its end."""
+        try:
+            self.calls += 1
+            async with self._router.stream(ask.model, ask.body, ask.user_id, labels=ask.labels) as stream:
+                async for _ in stream:
+                    pass
+        except BeastModeError as error:
+            return error
+        return None
+
+    async def leave(self, ask: Ask) -> BeastModeError | None:
+        """Leave a stream after its first chunk, as a user does who has seen enough."""
+        try:
+            self.calls += 1
+            async with self._router.stream(ask.model, ask.body, ask.user_id, labels=ask.labels) as stream:
+                async for _ in stream:
+                    break
+        except BeastModeError as error:
+            return error
+        return None
+
+    async def cancel(self, ask: Ask) -> BeastModeError | None:
+        """Give up waiting, as a web server does whose client hung up."""
+        try:
+            async with asyncio.timeout(ask.patience):
+                return await self.whole(ask)
+        except TimeoutError:
+            return None
+
+    async def abandon(self, ask: Ask) -> BeastModeError | None:
+        """Forget a stream without closing it, as buggy programs do."""
+        try:
+            self.calls += 1
+            stream = await self._router.stream(ask.model, ask.body, ask.user_id, labels=ask.labels)
+            await anext(stream, None)
+        except BeastModeError as error:
+            return error
+        return None

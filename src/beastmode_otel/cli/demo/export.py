@@ -1,0 +1,106 @@
+"""OTLP export of the demo's telemetry, when the environment names an endpoint; and whether it worked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExportResult
+from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from beastmode_otel.telemetry.exporters import (
+    ForkSafeLogExporter,
+    ForkSafeMetricExporter,
+    ForkSafeSpanExporter,
+    exporter_factories,
+)
+from beastmode_otel.telemetry.setup import LIVE
+
+SIGNALS: Final = ("traces", "metrics", "logs")
+R = TypeVar("R", SpanExportResult, MetricExportResult, LogRecordExportResult)
+
+
+@dataclass(slots=True, kw_only=True)
+class Export:
+    """One signal's export. make: its exporter. Only the last result says whether everything is there: failed batches of
+    metrics are made good by the next one, failed spans and logs are lost."""
+
+    signal: str
+    endpoint: str
+    make: Callable[[], Any]
+    done: int = 0
+    failed: int = 0
+    last_ok: bool = False
+
+    def note(self, result: R) -> R:
+        self.last_ok = result.name == "SUCCESS"
+        self.done += self.last_ok
+        self.failed += not self.last_ok
+        return result
+
+
+def exports_of(environ: Mapping[str, str]) -> list[Export]:
+    """Those signals that have an OTLP endpoint and whose exporter is not turned off.
+
+    Raises ConfigError for a protocol that is not there.
+    """
+    found = []
+    for signal in SIGNALS:
+        endpoint = environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT") or environ.get(
+            "OTEL_EXPORTER_OTLP_ENDPOINT"
+        )
+        for factory in _factories(signal, environ) if endpoint else ():
+            found.append(Export(signal=signal, endpoint=_shown(endpoint or ""), make=factory))
+    return found
+
+
+def _factories(signal: str, environ: Mapping[str, str]) -> list[Callable[[], Any]]:
+    # Only OTLP: a console exporter would write into the report.
+    variable = f"OTEL_{signal.upper()}_EXPORTER"
+    names = [name.strip() for name in (environ.get(variable) or "otlp").split(",")]
+    wanted = ",".join(name for name in names if name.startswith("otlp")) or "none"
+    return exporter_factories(signal, {**environ, variable: wanted})
+
+
+def _shown(endpoint: str) -> str:
+    """Without credentials and query."""
+    parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
+    scheme = f"{parts.scheme}://" if parts.scheme else ""
+    return f"{scheme}{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def interval(variable: str, environ: Mapping[str, str]) -> float | None:
+    """Milliseconds of the live profile; None where the user has set the variable, which the SDK reads itself."""
+    return None if environ.get(variable) else LIVE[variable]
+
+
+class WatchedSpans(ForkSafeSpanExporter):
+    def __init__(self, export: Export) -> None:
+        super().__init__(export.make)
+        self._watched = export
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return self._watched.note(super().export(spans))
+
+
+class WatchedLogs(ForkSafeLogExporter):
+    def __init__(self, export: Export) -> None:
+        super().__init__(export.make)
+        self._watched = export
+
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        return self._watched.note(super().export(batch))
+
+
+class WatchedMetrics(ForkSafeMetricExporter):
+    def __init__(self, export: Export) -> None:
+        super().__init__(export.make)
+        self._watched = export
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
+        return self._watched.note(super().export(metrics_data, timeout_millis=timeout_millis, **kwargs))

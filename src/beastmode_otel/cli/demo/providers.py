@@ -1,0 +1,124 @@
+"""The demo's OpenTelemetry providers: its witness, and OTLP beside it when the environment asks for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
+from beastmode_otel.cli.demo.export import Export, WatchedLogs, WatchedMetrics, WatchedSpans, exports_of, interval
+from beastmode_otel.cli.demo.witness import Witness
+from beastmode_otel.version import VERSION
+
+SERVICE: Final = "beastmode-demo"
+_FLUSH_SECONDS: Final = 6.0
+_CLOSE_SECONDS: Final = 2.0
+
+
+class Complaints(logging.Handler):
+    """What the SDK complains of, instead of tracebacks in the middle of the demo. Only the last is kept."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.last: str | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last = record.getMessage().strip().partition("\n")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Providers:
+    """What the router is given. Nothing is sampled away, whatever the environment says: the demo counts spans."""
+
+    witness: Witness
+    exports: tuple[Export, ...]
+    tracer: TracerProvider
+    meter: MeterProvider
+    logger: LoggerProvider
+    complaints: Complaints = field(default_factory=Complaints)
+
+    def flush(self) -> bool:
+        """Export everything now. False when that did not work, or not in time."""
+        works = [lambda p=provider: p.force_flush() for provider in (self.tracer, self.meter, self.logger)]
+        in_time = _together(works, _FLUSH_SECONDS)
+        return in_time and all(export.last_ok for export in self.exports)
+
+    def close(self) -> None:
+        """Stop all threads, or leave those behind that hang in a dead connection."""
+        _together([self.tracer.shutdown, self.meter.shutdown, self.logger.shutdown], _CLOSE_SECONDS)
+        _quiet(self.complaints, on=False)
+
+
+def providers_of(environ: Mapping[str, str]) -> Providers:
+    """Raises ConfigError for OTLP settings that cannot work."""
+    witness, exports = Witness.new(), exports_of(environ)
+    complaints = Complaints()
+    _quiet(complaints, on=True)
+    resource = Resource.create({"service.name": SERVICE, "service.version": VERSION})
+    tracer = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
+    tracer.add_span_processor(witness.spans)
+    logger = LoggerProvider(resource=resource, shutdown_on_exit=False)
+    logger.add_log_record_processor(witness.failures)
+    readers: list[MetricReader] = [witness.metrics]
+    for export in exports:
+        _add(export, environ, tracer, logger, readers)
+    meter = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+    return Providers(
+        witness=witness, exports=tuple(exports), tracer=tracer, meter=meter, logger=logger, complaints=complaints
+    )
+
+
+def _add(
+    export: Export,
+    environ: Mapping[str, str],
+    tracer: TracerProvider,
+    logger: LoggerProvider,
+    readers: list[MetricReader],
+) -> None:
+    match export.signal:
+        case "traces":
+            delay = interval("OTEL_BSP_SCHEDULE_DELAY", environ)
+            tracer.add_span_processor(BatchSpanProcessor(WatchedSpans(export), schedule_delay_millis=delay))
+        case "logs":
+            delay = interval("OTEL_BLRP_SCHEDULE_DELAY", environ)
+            logger.add_log_record_processor(BatchLogRecordProcessor(WatchedLogs(export), schedule_delay_millis=delay))
+        case "metrics":
+            delay = interval("OTEL_METRIC_EXPORT_INTERVAL", environ)
+            readers.append(PeriodicExportingMetricReader(WatchedMetrics(export), export_interval_millis=delay))
+
+
+def _quiet(complaints: Complaints, *, on: bool) -> None:
+    log = logging.getLogger("opentelemetry")
+    (log.addHandler if on else log.removeHandler)(complaints)
+    log.propagate = not on
+
+
+def _together(works: Sequence[Callable[[], object]], seconds: float) -> bool:
+    """Run them at the same time; False when one raised, said False, or is not done in time (it is left behind)."""
+    results: list[bool] = []
+    threads = [threading.Thread(target=_run, args=(work, results), daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return len(results) == len(works) and all(results)
+
+
+def _run(work: Callable[[], object], results: list[bool]) -> None:
+    try:
+        results.append(work() is not False)
+    except Exception:  # noqa: BLE001  (an exporter may raise anything; it must not break the report)
+        results.append(False)

@@ -1,0 +1,113 @@
+"""A small company's model routes, and how well each of their deployments is today."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from beastmode_otel.simulator import Behaviour, Mix, Simulator, mix
+
+RETRY_SECONDS: Final = "1"
+
+
+def _answers(low: float, high: float, **more: Any) -> dict[Behaviour, float]:
+    """Healthy answers of several sizes, the longer ones later: weights out of 100."""
+    sizes = ((60, 240, 60, 8), (30, 900, 180, 14), (10, 2600, 420, 24))
+    return {
+        Behaviour(
+            latency=(low * slower, high * slower),
+            first_token=low * slower,
+            chunk_delay=0.012,
+            chunks=chunks,
+            input_tokens=asked,
+            output_tokens=told,
+            rate_limit_headers=True,
+            **more,
+        ): float(weight)
+        for slower, (weight, asked, told, chunks) in zip((1.0, 1.6, 2.5), sizes, strict=True)
+    }
+
+
+def behaviours(seed: int) -> dict[str, Mix]:
+    """By the name of the deployment."""
+    quick = (0.05, 0.2)
+    told = {
+        "chat-primary": _answers(0.12, 0.5, cached_tokens=128)
+        | {
+            Behaviour(status=500, latency=quick): 7,
+            Behaviour(status=503, latency=quick): 3,
+            Behaviour(reset=True, latency=quick): 2,
+            Behaviour(cut_after=3, chunks=8, latency=quick): 2,
+            Behaviour(status=400, error_code="context_length_exceeded", latency=quick): 1,
+        },
+        "chat-fallback": _answers(0.15, 0.6),
+        "fast-eu": _answers(0.03, 0.12) | {Behaviour(status=502, latency=quick): 1},
+        "fast-us": _answers(0.06, 0.2),
+        "claude-sonnet": _answers(0.25, 0.8) | {Behaviour(status=529, latency=quick): 18},
+        "claude-haiku": _answers(0.15, 0.5),
+        "limited": _answers(0.1, 0.4) | {Behaviour(status=429, retry_after=RETRY_SECONDS, latency=(0.02, 0.05)): 90},
+        "reasoner": _answers(0.3, 0.9, reasoning_tokens=40)
+        | {Behaviour(first_token=9.0): 4, Behaviour(error_event_after=2, chunks=8): 4, Behaviour(usage=False): 6},
+        "own-gpu": _answers(0.2, 0.5),
+        "expired-key": {Behaviour(status=401, latency=(0.02, 0.06)): 1.0},
+    }
+    return {name: mix(weights, seed=seed) for name, weights in told.items()}
+
+
+def configuration(simulator: Simulator) -> dict[str, Any]:
+    """What a beastmode.toml would say. Providers are named, because a loopback address has no list price."""
+    return {
+        "namespace": "demo",
+        "labels": ["team"],
+        "timeouts": {"connect": 1, "read": 5, "first_token": 2.5, "total": 8, "pool": 2},
+        "retry": {"per_deployment": 1, "base": 0.1, "cap": 0.5, "max_wait": 1.5},
+        "breaker": {"failures": 4, "cooldown": 2, "max_cooldown": 4},
+        "deployments": _deployments(simulator),
+        "routes": _ROUTES,
+    }
+
+
+_MODELS: Final = {
+    "chat-primary": ("openai", "gpt-4o-mini"),
+    "chat-fallback": ("mistral_ai", "mistral-small-latest"),
+    "fast-eu": ("groq", "llama-3.1-8b-instant"),
+    "fast-us": ("groq", "llama-3.1-8b-instant"),
+    "claude-sonnet": ("anthropic", "claude-sonnet-4-5"),
+    "claude-haiku": ("anthropic", "claude-haiku-4-5"),
+    "limited": ("openai", "gpt-4o"),
+    "reasoner": ("openai", "gpt-5-mini"),
+    "own-gpu": ("vllm", "acme-support-7b"),  # nobody lists a price for it
+    "expired-key": ("openai", "gpt-4.1-mini"),
+    "bad-tls": ("openai", "gpt-4.1-mini"),
+    "refused": ("openai", "gpt-4.1-mini"),
+}
+
+
+def _deployments(simulator: Simulator) -> dict[str, Any]:
+    # No host name that does not resolve: looking it up would be a call to the network.
+    elsewhere = {"bad-tls": simulator.tls_url(), "refused": simulator.refused_url()}
+    return {
+        name: {
+            "kind": "anthropic" if provider == "anthropic" else "openai",
+            "base_url": elsewhere.get(name) or simulator.url(name),
+            "model": model,
+            "provider": provider,
+            "api_key": f"demo-key-of-{name}",
+        }
+        for name, (provider, model) in _MODELS.items()
+    }
+
+
+def _in_order(*names: str) -> Mapping[str, Any]:
+    return {"deployments": [{"name": name, "order": order} for order, name in enumerate(names, 1)]}
+
+
+_ROUTES: Final[Mapping[str, Any]] = {
+    "custom:chat": _in_order("chat-primary", "chat-fallback"),
+    "custom:fast": {"deployments": [{"name": "fast-eu", "weight": 3}, {"name": "fast-us", "weight": 1}]},
+    "custom:summarise": _in_order("claude-sonnet", "claude-haiku"),
+    "custom:limited": _in_order("limited"),
+    "custom:reason": _in_order("reasoner"),
+    "custom:support": _in_order("own-gpu"),
+    "custom:broken": _in_order("bad-tls", "refused", "expired-key"),
+}

@@ -1,0 +1,76 @@
+"""What a demo plays on: a simulated provider, or a real endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from beastmode_otel.cli.demo import scenario
+from beastmode_otel.cli.demo.against import MOST, Endpoint, PoliteTraffic
+from beastmode_otel.cli.demo.caller import Caller
+from beastmode_otel.cli.demo.traffic import Traffic, access
+from beastmode_otel.config import Config, load
+from beastmode_otel.engine import AccessRule
+from beastmode_otel.router.upstream.library import library, options
+from beastmode_otel.simulator import Simulator
+
+
+class Load(Protocol):
+    async def send(self, caller: Caller, seconds: float, stop: asyncio.Event) -> None:
+        """Make calls for so many seconds, or until `stop`; at its end nothing is under way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """title: what this is, in a line. client: makes the router's HTTP client; None: the router's own.
+
+    received: waits until the provider has handled everything, and says how many requests it got; None: it cannot say.
+    """
+
+    title: str
+    config: Config
+    load: Load
+    access: AccessRule | None = None
+    client: Callable[[], Any] | None = None
+    received: Callable[[], int] | None = None
+
+
+@contextmanager
+def simulated_stage(seed: int) -> Iterator[Stage]:
+    """A simulated provider in this process, on the loopback interface."""
+    with Simulator(scenario.behaviours(seed), seed=seed) as simulator:
+        config = load(scenario.configuration(simulator), environ={})
+        yield Stage(
+            title=f"{len(config.routes)} routes over {len(config.deployments)} deployments of a simulated provider",
+            config=config,
+            load=Traffic(seed),
+            access=access,
+            client=_direct_client(config),
+            received=lambda: _received(simulator),
+        )
+
+
+def _direct_client(config: Config) -> Callable[[], Any]:
+    # The simulator is on this machine: a proxy from the environment could not reach it.
+    return lambda: library().AsyncClient(**options(config.max_connections), trust_env=False)
+
+
+def _received(simulator: Simulator) -> int:
+    simulator.wait_idle()
+    return simulator.received
+
+
+@contextmanager
+def endpoint_stage(endpoint: Endpoint) -> Iterator[Stage]:
+    """A real endpoint. Raises ConfigError for an address that cannot be one."""
+    config = load(endpoint.configuration(), environ={})
+    url = config.deployments["endpoint"].base_url
+    key = f"the key of {endpoint.key_name}" if endpoint.key_name else "no key"
+    yield Stage(
+        title=f"at most {MOST} requests for {endpoint.model} at {url}, with {key}",
+        config=config,
+        load=PoliteTraffic(endpoint),
+    )

@@ -1,0 +1,113 @@
+"""Who asks what in the demo, drawn from a seeded generator."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from beastmode_otel.cli.demo.caller import Ask, Caller
+from beastmode_otel.engine import Access
+from beastmode_otel.errors import BeastModeError
+
+CALLERS: Final = 20
+GRACE: Final = 1.5  # seconds that requests under way get at the end, before they are cancelled
+_THINK: Final = 0.15  # a caller's mean pause
+_INTERN: Final = "user-intern"
+
+_MODELS: Final = {
+    "custom:chat": 38,
+    "custom:fast": 26,
+    "custom:summarise": 14,
+    "custom:reason": 7,
+    "custom:limited": 5,
+    "custom:support": 5,
+    "custom:broken": 3,
+    "custom:chatt": 1,  # a typing error: unknown
+    "openai:gpt-4o": 1,  # no key for it
+}
+_ACTS: Final = {"whole": 48, "stream": 34, "leave": 7, "cancel": 8, "abandon": 3}
+_TEAMS: Final = {"search": 5, "support": 3, "marketing": 1}
+_USERS: Final = {"user-1": 30, "user-2": 30, "user-3": 30, _INTERN: 4}
+_PROMPTS: Final = (
+    "What is the refund policy for an order that arrived damaged?",
+    "Summarise this ticket in two sentences: the printer prints, but only on Tuesdays.",
+    "Translate to French: the meeting moved to Thursday at nine.",
+    "Write a friendly reply that declines the discount.",
+    "Which of these log lines explains the outage?",
+    "Suggest three titles for an article about tide pools.",
+)
+
+
+def access(asked: Access) -> bool | str:
+    """The demo's access rule."""
+    if asked.user_id == _INTERN and asked.model == "custom:summarise":
+        return "interns may not use this model"
+    return True
+
+
+def _draw(rng: random.Random, weights: Mapping[str, int]) -> str:
+    return rng.choices(list(weights), list(weights.values()))[0]
+
+
+def _ask(rng: random.Random) -> Ask:
+    messages = [
+        {"role": "system", "content": "You are a helpful assistant of a small company."},
+        {"role": "user", "content": f"{rng.choice(_PROMPTS)} (case {rng.randrange(10_000)})"},
+    ]
+    model = _draw(rng, _MODELS)
+    body = {"messages": messages[1:], "max_tokens": 500} if model == "custom:summarise" else {"messages": messages}
+    return Ask(
+        model=model,
+        body=body,
+        user_id=_draw(rng, _USERS),
+        labels={"team": _draw(rng, _TEAMS)},
+        patience=rng.uniform(0.02, 0.4),
+    )
+
+
+class Traffic:
+    """The load of the demo: so many callers, who ask, wait, think and ask again."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    async def send(self, caller: Caller, seconds: float, stop: asyncio.Event) -> None:
+        """For so many seconds, or until `stop`; at its end nothing is under way."""
+        acts: dict[str, Callable[[Ask], Awaitable[BeastModeError | None]]] = {
+            name: getattr(caller, name) for name in _ACTS
+        }
+        until = asyncio.get_running_loop().time() + seconds
+        tasks = [
+            asyncio.create_task(_ask_on(random.Random(f"{self._seed}/{number}"), acts, until, stop))
+            for number in range(CALLERS)
+        ]
+        await _wait(stop, seconds)
+        await asyncio.wait(tasks, timeout=0 if stop.is_set() else GRACE)
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+
+async def _ask_on(
+    rng: random.Random,
+    acts: Mapping[str, Callable[[Ask], Awaitable[BeastModeError | None]]],
+    until: float,
+    stop: asyncio.Event,
+) -> None:
+    now = asyncio.get_running_loop().time
+    await _wait(stop, rng.uniform(0.0, min(_THINK, until - now())))
+    while now() < until and not stop.is_set():
+        await acts[_draw(rng, _ACTS)](_ask(rng))
+        await _wait(stop, min(rng.expovariate(1 / _THINK), until - now()))
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(max(0.0, seconds)):
+            await stop.wait()
+    except TimeoutError:
+        pass

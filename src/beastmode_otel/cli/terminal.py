@@ -1,0 +1,108 @@
+"""Text for people: colours where they are wanted, tables that fit the width. No escape codes unless it is a terminal."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TextIO
+
+Tone = Literal["good", "bad", "warn", "dim", "bold"]
+_CODES: Final[Mapping[Tone, str]] = {"good": "32", "bad": "31;1", "warn": "33", "dim": "2", "bold": "1"}
+_PIPED_WIDTH: Final = 80
+_WIDTHS: Final = (60, 110)  # narrower is unreadable, wider is hard to follow
+_GAP: Final = "  "
+_LEAST: Final = 8  # what an elastic column keeps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How to write to one stream."""
+
+    colour: bool = False
+    width: int = _PIPED_WIDTH
+    blocks: bool = False
+
+    def paint(self, text: str, tone: Tone | None) -> str:
+        return f"\x1b[{_CODES[tone]}m{text}\x1b[0m" if self.colour and tone and text else text
+
+    def bar(self, share: float, width: int) -> str:
+        full = round(min(max(share, 0.0), 1.0) * width)
+        done, rest = ("█", "░") if self.blocks else ("#", "-")
+        return done * full + rest * (width - full)
+
+
+def style_of(stream: TextIO, environ: Mapping[str, str]) -> Style:
+    """Colours on a terminal only, and not against NO_COLOR (no-color.org) or TERM=dumb."""
+    terminal = stream.isatty()
+    plain = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
+    encoding = (getattr(stream, "encoding", "") or "").lower().replace("-", "")
+    return Style(
+        colour=terminal and not plain,
+        width=_width(stream, environ) if terminal else _PIPED_WIDTH,
+        blocks=encoding == "utf8",
+    )
+
+
+def _width(stream: TextIO, environ: Mapping[str, str]) -> int:
+    try:
+        columns = int(environ.get("COLUMNS") or os.get_terminal_size(stream.fileno()).columns)
+    except (ValueError, OSError):
+        columns = 0
+    return min(max(columns or _PIPED_WIDTH, _WIDTHS[0]), _WIDTHS[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text and its tone."""
+
+    text: str
+    tone: Tone | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """elastic: it gives way when the table is wider than the terminal."""
+
+    title: str
+    right: bool = True
+    elastic: bool = False
+
+
+def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], style: Style) -> list[str]:
+    """Lines of at most the style's width, the titles first."""
+    head = [Cell(column.title, "dim") for column in columns]
+    widths = _fit([max(len(row[i].text) for row in (head, *rows)) for i in range(len(columns))], columns, style.width)
+    return [_row(row, widths, columns, style) for row in (head, *rows)]
+
+
+def _fit(widths: list[int], columns: Sequence[Column], limit: int) -> list[int]:
+    over = sum(widths) + len(_GAP) * len(widths) - limit  # one gap more than between them: the indent
+    for index, column in enumerate(columns):
+        if column.elastic and over > 0:
+            cut = min(over, max(0, widths[index] - _LEAST))
+            widths[index] -= cut
+            over -= cut
+    return widths
+
+
+def _row(row: Sequence[Cell], widths: Sequence[int], columns: Sequence[Column], style: Style) -> str:
+    padded = []
+    for cell, width, column in zip(row, widths, columns, strict=True):
+        text = short(cell.text, width)
+        padded.append(style.paint(text.rjust(width) if column.right else text.ljust(width), cell.tone))
+    return f"{_GAP}{_GAP.join(padded)}".rstrip()
+
+
+def short(text: str, width: int) -> str:
+    """On one line, without control characters, and cut to the width."""
+    text = "".join(char if char.isprintable() else " " for char in text)
+    return text if len(text) <= width else f"{text[: max(0, width - 2)]}.."
+
+
+def wrapped(text: str, style: Style, *, indent: int) -> list[str]:
+    """A paragraph."""
+    pad = " " * indent
+    clean = "".join(char if char.isprintable() else " " for char in text)
+    return textwrap.wrap(clean, style.width, initial_indent=pad, subsequent_indent=pad)

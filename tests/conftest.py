@@ -1,0 +1,23 @@
+"""Fixtures for all tests: a provider that misbehaves on command, and a recorder of telemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.recorder import Recorder
+
+from beastmode_otel.simulator import Simulator
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    recording = Recorder()
+    yield recording
+    recording.shutdown()
