@@ -27,13 +27,15 @@ check: $(STAMP)  ## lint, format, types, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/make_telemetry_docs.py --check
+	$(BIN)/python tools/make_errors_docs.py --check
 	$(BIN)/python -P -m pytest -q tests/unit/test_architecture.py
 
 bench: wheel  ## our figures beside their floors and a peer (pip install litellm for the peer)
 	$(BIN)/python benchmarks/router.py
 
-docs: $(STAMP)  ## generate docs/telemetry.md
+docs: $(STAMP)  ## generate docs/telemetry.md and docs/errors.md
 	$(BIN)/python tools/make_telemetry_docs.py
+	$(BIN)/python tools/make_errors_docs.py
 
 prices: $(STAMP)  ## refresh the price snapshot from genai-prices
 	$(BIN)/python -m pip install --quiet --upgrade genai-prices

@@ -133,7 +133,7 @@ def _repeat(runner: asyncio.Runner, work: Work, count: int) -> None:
 
 
 def compete(sides: Iterable[Side], url: str, *, rounds: int, count: int, warm_up: int = 20) -> dict[str, list[float]]:
-    """CPU seconds per request of each side, by round. A side that cannot run is named, with its reason, and left out."""
+    """CPU seconds per request of each side, by round. A side that cannot run is named with its reason and left out."""
     pipes: dict[str, Connection] = {}
     for side in sides:
         ours, theirs = _SPAWN.Pipe()

@@ -167,7 +167,7 @@ class NullObserver:
 
 
 class Guarded:
-    """Passes everything on to `inner`; what `inner` raises is logged once per kind, counted in `faults`, and swallowed."""
+    """Passes all on to `inner`; what `inner` raises is logged once per kind, counted in `faults`, and swallowed."""
 
     def __init__(self, inner: Observer) -> None:
         self._inner = inner
@@ -211,6 +211,28 @@ class Guarded:
             return None
 
 
+class _GuardedActive:
+    """Entering and leaving, guarded too. What the body raises is never swallowed."""
+
+    __slots__ = ("_guard", "_inner", "_scope")
+
+    def __init__(self, guard: Guarded, scope: RequestScope | AttemptScope) -> None:
+        self._guard, self._scope = guard, scope
+        self._inner: AbstractContextManager[Any] | None = None
+
+    def __enter__(self) -> None:
+        self._inner = self._guard.call(self._open)
+
+    def _open(self) -> AbstractContextManager[Any]:
+        inner = self._scope.active()
+        inner.__enter__()
+        return inner
+
+    def __exit__(self, *ended: Any) -> None:
+        if self._inner is not None:
+            self._guard.call(self._inner.__exit__, *ended)
+
+
 class _GuardedRequest:
     __slots__ = ("_guard", "_scope")
 
@@ -218,7 +240,7 @@ class _GuardedRequest:
         self._guard, self._scope = guard, scope
 
     def active(self) -> AbstractContextManager[Any]:
-        return self._guard.call(self._scope.active) or nullcontext()
+        return _GuardedActive(self._guard, self._scope)
 
     def attempt(self, facts: AttemptFacts) -> AttemptScope:
         scope = self._guard.call(self._scope.attempt, facts)
@@ -235,7 +257,7 @@ class _GuardedAttempt:
         self._guard, self._scope = guard, scope
 
     def active(self) -> AbstractContextManager[Any]:
-        return self._guard.call(self._scope.active) or nullcontext()
+        return _GuardedActive(self._guard, self._scope)
 
     def token(self) -> None:
         self._guard.call(self._scope.token)

@@ -6,7 +6,8 @@ GenAI names stand in one table each (GENAI_*), because that convention is about 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -20,28 +21,35 @@ SDK_SET_LIMIT: Final = 2000  # attribute sets per instrument, beyond which the S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
-    """A key. bound: how many values it may take as a metric label, `_OTHER` included; None: never a metric label."""
+    """A key.
+
+    bound: how many values it may take as a metric label, `_OTHER` included; None: never a metric label. setting: the
+    name in the configuration's [bounds] that changes it.
+    """
 
     key: str
     about: str
     bound: int | None = None
     values: tuple[str, ...] = ()
+    setting: str | None = None
 
 
 def _closed(key: str, about: str, *values: str) -> Attribute:
     return Attribute(key=key, about=about, bound=len(values), values=values)
 
 
-def _open(key: str, about: str, limit: int) -> Attribute:
-    return Attribute(key=key, about=f"{about}; the first {limit}, then `_OTHER`", bound=limit + 1)
+def _open(key: str, about: str, limit: int, setting: str | None = None) -> Attribute:
+    return Attribute(key=key, about=f"{about}; the first {limit}, then `_OTHER`", bound=limit + 1, setting=setting)
 
 
 # Attributes that are metric labels (and stand on spans too).
-MODEL: Final = _open("beastmode.model", "The model id that the caller asked for, which is the route's name", 25)
-DEPLOYMENT: Final = _open("beastmode.deployment", "The deployment's name", 20)
-FALLBACK_FROM: Final = _open("beastmode.fallback.from", "The deployment that failed", 20)
-FALLBACK_TO: Final = _open("beastmode.fallback.to", "The deployment that is tried instead", 20)
-PROVIDER: Final = _open("beastmode.provider", "The vendor, as `gen_ai.provider.name` spells it", 12)
+MODEL: Final = _open(
+    "beastmode.model", "The model id that the caller asked for, which is the route's name", 25, "models"
+)
+DEPLOYMENT: Final = _open("beastmode.deployment", "The deployment's name", 20, "deployments")
+FALLBACK_FROM: Final = _open("beastmode.fallback.from", "The deployment that failed", 20, "deployments")
+FALLBACK_TO: Final = _open("beastmode.fallback.to", "The deployment that is tried instead", 20, "deployments")
+PROVIDER: Final = _open("beastmode.provider", "The vendor, as `gen_ai.provider.name` spells it", 12, "providers")
 STATUS_CODE: Final = _open("http.response.status_code", "The HTTP status of the response", 60)
 DOOR: Final = _closed("beastmode.door", "How the call came to us", "router", "transport", "hook", "none")
 STREAM: Final = _closed("beastmode.stream", "Whether the caller reads a stream", "true", "false")
@@ -93,9 +101,12 @@ EXCEPTION_MESSAGE: Final = Attribute(
 LABEL_PREFIX: Final = "beastmode.label."
 
 
+Bound = Callable[[Attribute], int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """An instrument. sets: how many attribute sets it can have, when that is less than the product of the bounds."""
+    """An instrument. count: how many attribute sets it can have, when that is less than the product of the bounds."""
 
     name: str
     kind: Literal["counter", "updown", "gauge", "histogram"]
@@ -103,21 +114,21 @@ class Metric:
     about: str
     attributes: tuple[Attribute, ...] = ()
     buckets: tuple[float, ...] = ()
-    count: Callable[[], int] | None = None
+    count: Callable[[Bound], int] | None = None
 
     @property
     def sets(self) -> int:
         """The most attribute sets it can have with the default bounds."""
-        if self.count is not None:
-            return self.count()
-        product = 1
-        for attribute in self.attributes:
-            product *= attribute.bound or 0
-        return product
+        return self.sets_within({})
 
+    def sets_within(self, limits: Mapping[str, int]) -> int:
+        """The most attribute sets it can have; limits: values admitted before `_OTHER`, by the name of the setting."""
 
-def _bound(attribute: Attribute) -> int:
-    return attribute.bound or 0
+        def bound(attribute: Attribute) -> int:
+            limit = limits.get(attribute.setting or "")
+            return (attribute.bound or 0) if limit is None else limit + 1
+
+        return self.count(bound) if self.count else math.prod(map(bound, self.attributes))
 
 
 SECONDS: Final = (
@@ -152,7 +163,7 @@ REQUEST_DURATION: Final = Metric(
     name="beastmode.request.duration",
     kind="histogram",
     unit="s",
-    about="From the call to the answer, the error, or the end of the stream; its count is the number of ended requests.",
+    about="From the call to the answer, the error or the end of the stream; its count is that of ended requests.",
     attributes=(MODEL, OUTCOME, CACHE_STATUS),
     buckets=SECONDS,
 )
@@ -184,7 +195,7 @@ ATTEMPT_DURATION: Final = Metric(
     about="One try at one deployment. `error.type` only where the outcome is error.",
     attributes=(DEPLOYMENT, OUTCOME, ERROR_TYPE),
     buckets=SECONDS,
-    count=lambda: _bound(DEPLOYMENT) * (_bound(OUTCOME) - 1 + _bound(ERROR_TYPE)),
+    count=lambda bound: bound(DEPLOYMENT) * (bound(OUTCOME) - 1 + bound(ERROR_TYPE)),
 )
 RESPONSES: Final = Metric(
     name="beastmode.responses",
@@ -314,7 +325,7 @@ GENAI_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
 GENAI_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
 GENAI_CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
 GENAI_REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
-GENAI_TOKEN_TYPE: Final = "gen_ai.token.type"
+GENAI_TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105  (not a secret)
 GENAI_INPUT_MESSAGES: Final = "gen_ai.input.messages"
 GENAI_OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
 GENAI_SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
@@ -361,7 +372,7 @@ GENAI_PER_CHUNK: Final = Metric(
     name="gen_ai.client.operation.time_per_output_chunk",
     kind="histogram",
     unit="s",
-    about="GenAI convention: between two chunks with content. Off unless BEASTMODE_CHUNK_METRICS=1: it costs per chunk.",
+    about="GenAI convention: between two chunks with content. Only with BEASTMODE_CHUNK_METRICS=1: it costs.",
     buckets=SECONDS,
 )
 GENAI_METRICS: Final = (GENAI_DURATION, GENAI_TOKEN_USAGE, GENAI_FIRST_CHUNK, GENAI_PER_CHUNK)
@@ -404,8 +415,9 @@ ATTEMPT_SPAN: Final = Span(
     kind="CLIENT",
     when="each upstream attempt",
     attributes=(
-        GENAI_OPERATION, GENAI_PROVIDER, GENAI_REQUEST_MODEL, *GENAI_REQUEST.values(), GENAI_RESPONSE_MODEL, GENAI_RESPONSE_ID,
-        GENAI_FINISH_REASONS, GENAI_INPUT_TOKENS, GENAI_OUTPUT_TOKENS, GENAI_CACHE_READ_TOKENS, GENAI_CACHE_WRITE_TOKENS,
+        GENAI_OPERATION, GENAI_PROVIDER, GENAI_REQUEST_MODEL, *GENAI_REQUEST.values(), GENAI_RESPONSE_MODEL,
+        GENAI_RESPONSE_ID, GENAI_FINISH_REASONS, GENAI_INPUT_TOKENS, GENAI_OUTPUT_TOKENS, GENAI_CACHE_READ_TOKENS,
+        GENAI_CACHE_WRITE_TOKENS,
         GENAI_REASONING_TOKENS, SERVER_ADDRESS, SERVER_PORT, ATTEMPT.key, ATTEMPT_SENT.key, DEPLOYMENT.key, MODEL.key,
         OUTCOME.key, STATUS_CODE.key, ERROR_TYPE.key, PROVIDER_CODE.key, EXCEPTION_TYPE.key, COST.key, ESTIMATED.key,
     ),
@@ -414,5 +426,6 @@ SPANS: Final = (ROUTE_SPAN, ATTEMPT_SPAN)
 
 FAILED_EVENT: Final = "beastmode.request.failed"
 FAILED_ATTRIBUTES: Final = (
-    MODEL, ROUTE, DEPLOYMENT, ENDPOINT, STATUS_CODE, ERROR_TYPE, HINT, ATTEMPTS, PROVIDER_CODE, PROVIDER_REQUEST, EXCEPTION_TYPE, EXCEPTION_MESSAGE,
+    MODEL, ROUTE, DEPLOYMENT, ENDPOINT, STATUS_CODE, ERROR_TYPE, HINT, ATTEMPTS, PROVIDER_CODE, PROVIDER_REQUEST,
+    EXCEPTION_TYPE, EXCEPTION_MESSAGE,
 )  # fmt: skip

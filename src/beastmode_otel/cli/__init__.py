@@ -1,4 +1,4 @@
-"""The `beastmode-otel` command: one module for each verb, which offers `NAME`, `HELP`, `add(parser)` and `run(given)`."""
+"""The `beastmode-otel` command: a table of verbs, each a module with `NAME`, `HELP`, `add(parser)` and `run(given)`."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from beastmode_otel import semconv
@@ -31,15 +32,11 @@ class Check:
 
     name: str
     holds: bool
-    facts: dict[str, float]
+    facts: Mapping[str, float]
 
 
 def checks(reading: Reading, heard: Heard) -> tuple[Check, ...]:
     """The law at rest: when no request is under way, and the provider has none left to handle."""
-    attempts = {
-        "ended": reading.count(semconv.ATTEMPT_DURATION),
-        "spans": heard.attempts,
-    }
     found = [
         _equal(
             "requests",
@@ -57,19 +54,18 @@ def checks(reading: Reading, heard: Heard) -> tuple[Check, ...]:
                 "oldest_seconds": round(reading.total(semconv.REQUESTS_OLDEST), 3),
             },
         ),
-        _equal("attempts", attempts),
+        _equal("attempts", {"ended": reading.count(semconv.ATTEMPT_DURATION), "spans": heard.attempts}),
         _equal("failures", {"errors": reading.count(semconv.ERRORS), "log_records": heard.failures}),
         _none("telemetry", {"dropped": reading.count(semconv.TELEMETRY_DROPPED)}),
     ]
     if heard.received is not None:
-        wire = {"sent": heard.sent, "provider_received": heard.received}
-        found.insert(3, _equal("wire", wire))
+        found.insert(3, _equal("wire", {"attempts_sent": heard.sent, "provider_received": heard.received}))
     return tuple(found)
 
 
-def _equal(name: str, facts: dict[str, float]) -> Check:
-    return Check(name=name, holds=len(set(facts.values())) == 1, facts=facts)
+def _equal(name: str, facts: Mapping[str, float]) -> Check:
+    return Check(name=name, holds=len(set(facts.values())) == 1, facts=dict(facts))
 
 
-def _none(name: str, facts: dict[str, float]) -> Check:
-    return Check(name=name, holds=not any(facts.values()), facts=facts)
+def _none(name: str, facts: Mapping[str, float]) -> Check:
+    return Check(name=name, holds=not any(facts.values()), facts=dict(facts))

@@ -1,5 +1,7 @@
-"""What a run's own telemetry says about it, as plain figures. Pure; nothing here comes from the program that made the calls
-but their number."""
+"""What a run's own telemetry says about it, as plain figures. Pure.
+
+The program that made the calls adds nothing to it but their number.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ class Quantiles:
 class ModelFigures:
     """One model id, or all of them. latency: of requests that were answered, well or with an error.
 
-    estimated: how many of the input and output tokens we had to estimate. cost: USD of the calls whose price is known;
-    cost_unknown: how many calls there were without one.
+    estimated: how many of the input and output tokens we had to estimate. cost: USD of the calls whose price is known,
+    None without any; cost_unknown: how many calls there were without one.
     """
 
     model: str
@@ -43,14 +45,16 @@ class ModelFigures:
     first_token: Quantiles
     tokens: dict[str, int]
     estimated: int
-    cost: float
+    cost: float | None
     cost_unknown: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentFigures:
-    """error_share: failed attempts of those that were answered, 0 to 1; None without any. away: requests that went on to
-    another deployment."""
+    """error_share: failed attempts of those that were answered, 0 to 1; None without any.
+
+    retries: attempts right after a failed one here. away: requests that went on to another deployment.
+    """
 
     deployment: str
     attempts: int
@@ -94,16 +98,17 @@ def report_of(reading: Reading, heard: Heard, *, seconds: float, recent: Sequenc
     """The report on a run of so many seconds."""
     models = reading.labels(semconv.REQUESTS_STARTED, semconv.MODEL)
     figures = [_model(reading, name, {semconv.MODEL: name}) for name in models]
-    deployments = reading.labels(semconv.DEPLOYMENT_STATE, semconv.DEPLOYMENT)
-    deployments += [
-        name for name in reading.labels(semconv.ATTEMPT_DURATION, semconv.DEPLOYMENT) if name not in deployments
-    ]
+    names = {
+        *reading.labels(semconv.DEPLOYMENT_STATE, semconv.DEPLOYMENT),
+        *reading.labels(semconv.ATTEMPT_DURATION, semconv.DEPLOYMENT),
+    }
+    places = [_deployment(reading, name) for name in names]
     return Report(
         seconds=seconds,
         coverage=checks(reading, heard),
         all=_model(reading, "all", {}),
-        models=tuple(sorted(figures, key=lambda model: -model.requests)),
-        deployments=tuple(_deployment(reading, name) for name in deployments),
+        models=tuple(sorted(figures, key=lambda model: (-model.requests, model.model))),
+        deployments=tuple(sorted(places, key=lambda one: (-one.attempts, one.deployment))),
         errors=_errors(reading),
         recent=tuple(recent),
     )
@@ -124,6 +129,7 @@ def answered(reading: Reading, metric: semconv.Metric, where: Where) -> Histogra
 
 
 def _model(reading: Reading, name: str, where: Where) -> ModelFigures:
+    spent = {**where, semconv.COST_KIND: "spent"}
     return ModelFigures(
         model=name,
         requests=reading.count(semconv.REQUESTS_STARTED, where),
@@ -135,7 +141,7 @@ def _model(reading: Reading, name: str, where: Where) -> ModelFigures:
             for kind in semconv.TOKEN_TYPE.values
         },
         estimated=reading.count(semconv.TOKEN_COUNT, {**where, semconv.TOKEN_SOURCE: "estimated"}),
-        cost=reading.total(semconv.COST_TOTAL, {**where, semconv.COST_KIND: "spent"}),
+        cost=reading.total(semconv.COST_TOTAL, spent) if reading.find(semconv.COST_TOTAL, spent) else None,
         cost_unknown=reading.count(semconv.COST_UNKNOWN, where),
     )
 

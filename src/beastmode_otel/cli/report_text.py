@@ -9,17 +9,18 @@ from typing import Final
 from beastmode_otel.cli.coverage import Check
 from beastmode_otel.cli.failures import Failure
 from beastmode_otel.cli.report import OUTCOMES, DeploymentFigures, ErrorFigures, ModelFigures, Quantiles, Report
-from beastmode_otel.cli.terminal import Cell, Column, Style, Tone, table, wrapped
+from beastmode_otel.cli.terminal import Cell, Column, Style, Tone, short, table, wrapped
 from beastmode_otel.cli.units import dollars, percent, seconds, whole
 
 _MODEL: Final = Column(title="model", right=False, elastic=True)
 _TONES: Final[dict[str, Tone]] = {"error": "bad", "cancelled": "warn", "abandoned": "warn"}
 _BREAKERS: Final[dict[str, Tone]] = {"closed": "good", "half_open": "warn", "open": "bad"}
+_MODEL_WIDTH: Final = 30
 _UNHEALTHY: Final = 0.05  # of a deployment's attempts
 
 
 def text_of(report: Report, style: Style) -> list[str]:
-    """The whole report; the verdict comes last, where the eye is when it ends."""
+    """Everything but the verdict."""
     sections = (
         ("REQUESTS", _requests(report, style)),
         ("FIRST TOKEN, TOKENS AND COST", _usage(report, style)),
@@ -31,7 +32,7 @@ def text_of(report: Report, style: Style) -> list[str]:
     lines: list[str] = []
     for title, body in sections:
         lines += ["", style.paint(title, "bold"), *body]
-    return [*lines, "", _verdict(report, style)]
+    return lines
 
 
 def _requests(report: Report, style: Style) -> Iterator[str]:
@@ -64,6 +65,9 @@ def _usage(report: Report, style: Style) -> Iterator[str]:
     titles = ("1st P50", "1st P95", "input", "cached", "output", "est.", "cost")
     columns = [_MODEL, *(Column(title=title) for title in titles)]
     used = [model for model in _all(report) if any(model.tokens.values()) or model.first_token.p50 is not None]
+    if not used:
+        yield "  none"
+        return
     yield from table(columns, list(map(_usage_row, used)), style)
     unknown = report.all.cost_unknown
     if unknown:
@@ -79,15 +83,15 @@ def _usage_row(model: ModelFigures) -> list[Cell]:
 
 
 def _cost(model: ModelFigures) -> Cell:
-    if model.cost_unknown and not model.cost:
-        return Cell("unknown", "warn")
+    if model.cost is None:
+        return Cell("unknown", "warn") if model.cost_unknown else Cell("-")
     return Cell(dollars(model.cost) + ("+?" if model.cost_unknown else ""))
 
 
 def _deployments(report: Report, style: Style) -> Iterator[str]:
     columns = [
         Column(title="deployment", right=False, elastic=True),
-        *(Column(title=title) for title in ("tries", "failed", "share", "P50", "P95", "retries", "away")),
+        *(Column(title=title) for title in ("tries", "failed", "rate", "P50", "P95", "retries", "away")),
         Column(title="breaker", right=False),
     ]
     yield from table(columns, list(map(_deployment_row, report.deployments)), style)
@@ -125,10 +129,13 @@ def _error_row(error: ErrorFigures) -> list[Cell]:
 def _recent(report: Report, style: Style) -> Iterator[str]:
     if not report.recent:
         yield style.paint("  none", "good")
+    told: set[str] = set()
     for failure in report.recent:
         yield _failure(failure, style)
-        for line in wrapped(failure.hint or "", style, indent=11):
-            yield style.paint(line, "dim")
+        hint = failure.hint or ""
+        if hint not in told:  # the same advice eight times is noise
+            yield from (style.paint(line, "dim") for line in wrapped(hint, style, indent=11))
+        told.add(hint)
 
 
 def _failure(failure: Failure, style: Style) -> str:
@@ -137,7 +144,8 @@ def _failure(failure: Failure, style: Style) -> str:
     where = f" at {failure.deployment}" if failure.deployment else ""
     tries = f", {failure.attempts} tries" if (failure.attempts or 0) > 1 else ""
     said = style.paint(failure.category or "-", "bad")
-    return f"  {style.paint(clock, 'dim')} {' '.join(wrapped(failure.model, style, indent=0))} {said}{where}{status}{tries}"
+    asked = short(failure.model, _MODEL_WIDTH)
+    return f"  {style.paint(clock, 'dim')} {asked} {said}{where}{status}{tries}"
 
 
 def _coverage(report: Report, style: Style) -> Iterator[str]:
@@ -147,15 +155,16 @@ def _coverage(report: Report, style: Style) -> Iterator[str]:
 
 def _check(check: Check, style: Style) -> str:
     mark = style.paint(" ok", "good") if check.holds else style.paint(" NO", "bad")
-    facts = ", ".join(f"{name.replace('_', ' ')} {whole_or_zero(value)}" for name, value in check.facts.items())
+    facts = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in check.facts.items())
     return f" {mark}  {check.name.ljust(9)}  {facts}"
 
 
-def whole_or_zero(value: float) -> str:
+def _number(value: float) -> str:
     return f"{value:,.3g}" if value != int(value) else f"{int(value):,}"
 
 
-def _verdict(report: Report, style: Style) -> str:
+def verdict_of(report: Report, style: Style) -> str:
+    """One line; it belongs at the end, where the eye is."""
     verdict = style.paint("yes", "good") if report.law_holds else style.paint("NO", "bad")
     return f"{style.paint('Every request ended exactly once:', 'bold')} {verdict}"
 

@@ -1,4 +1,4 @@
-"""Text for people: colours where they are wanted, tables that fit the width. No escape codes unless it is a terminal."""
+"""Text for people: tables that fit the width, colours where they are wanted, no escape codes off a terminal."""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ def seconds(value: float | None) -> str:
     """340 ms, 1.32 s; a dash for what is not there."""
     if value is None:
         return "-"
+    if value < 0.0005:
+        return "<1 ms"
     return f"{value * 1000:.0f} ms" if value < 0.9995 else f"{value:.2f} s"
 
 

@@ -54,5 +54,5 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, RuntimeError) as exc:  # RuntimeError: ~somebody without a home
         reason = exc.strerror if isinstance(exc, OSError) else str(exc)
         raise ConfigError(f"{path}: cannot be read ({reason or type(exc).__name__})") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except ValueError as exc:  # neither TOML nor UTF-8
         raise ConfigError(f"{path}: is not valid TOML: {exc}") from exc

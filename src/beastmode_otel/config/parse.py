@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from beastmode_otel.config.settings import (
     Target,
     Timeouts,
 )
+from beastmode_otel.semconv import METRICS, SDK_SET_LIMIT
 
 MAX_LABELS = 8
 _VENDORS = (
@@ -38,6 +40,8 @@ _PROVIDERS = {
 }
 
 _LOOPBACK = frozenset({"localhost", "::1", "0.0.0.0", "host.docker.internal"})  # noqa: S104  (compared, never bound)
+# Headers that carry a key: their values are secrets, however they are written.
+_KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
 
 
 def parse(values: Mapping[str, Any], source: Source) -> Config:
@@ -54,7 +58,7 @@ def parse(values: Mapping[str, Any], source: Source) -> Config:
         vendors=vendors(source),
         labels=_labels(top),
         prices=dict(top.table("prices").items()),
-        bounds=top.table("bounds").fill(LabelBounds, LabelBounds()),
+        bounds=_bounds(top.table("bounds")),
         max_connections=top.whole("max_connections", 1000, least=1),
         disabled=_disabled(source),
     )
@@ -96,23 +100,26 @@ def _read_deployment(table: Table, name: str) -> Deployment:
         provider=table.text("provider") or _provider(kind, base_url),
         api_key=table.secret("api_key"),
         headers=_headers(table.table("headers")),
-        query={key: str(value) for key, value in table.table("query").items()},
+        query=_query(table.table("query")),
     )
     table.done()
     return deployment
 
 
 def _url(table: Table) -> str:
-    url = table.required("base_url")
+    url = table.required("base_url").strip()
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        good = good and url.isprintable() and " " not in url
     except ValueError:
         good = False
     if not good:
         raise table.fail("base_url", "is not a full address", "it begins with http:// or https:// and names a host")
     if parts.username or parts.password:
         raise table.fail("base_url", "holds credentials", "use api_key or headers, which are never shown")
+    if "?" in url or "#" in url:
+        raise table.fail("base_url", "holds a query or a fragment", 'write query = { name = "value" } beside it')
     return url.rstrip("/")
 
 
@@ -128,8 +135,17 @@ def _provider(kind: str, base_url: str) -> str:
 def _headers(table: Table) -> dict[str, str | Secret]:
     found: dict[str, str | Secret] = {}
     for name, value in table.items():
-        is_plain = isinstance(value, str)
+        is_plain = isinstance(value, str) and name.lower() not in _KEY_HEADERS
         found[name.lower()] = value if is_plain else table.secret(name) or ""
+    return found
+
+
+def _query(table: Table) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in table.items():
+        if not isinstance(value, str | int | float):
+            raise table.fail(name, "must be a string or a number", "keys belong into headers, which are never shown")
+        found[name] = str(value)
     return found
 
 
@@ -176,6 +192,20 @@ def _timeouts(table: Table) -> Timeouts:
         if getattr(timeouts, name) <= 0:
             raise table.fail(name, "must be above 0 seconds")
     return timeouts
+
+
+def _bounds(table: Table) -> LabelBounds:
+    bounds = table.fill(LabelBounds, LabelBounds())
+    limits = asdict(bounds)
+    for metric in METRICS:
+        sets = metric.sets_within(limits)
+        if sets >= SDK_SET_LIMIT:
+            raise table.source.fail(
+                table.path,
+                f"{metric.name} could have {sets} series; the SDK folds together what is beyond {SDK_SET_LIMIT}",
+                f"lower one of {', '.join(limits)}",
+            )
+    return bounds
 
 
 def _labels(top: Table) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
@@ -82,7 +81,7 @@ class Table:
         value = self.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.fail(key, f"must be a number, not {type(value).__name__}")
-        if not -_HUGE < value < _HUGE or math.isnan(value):
+        if not -_HUGE < value < _HUGE:
             raise self.fail(key, "must be a finite number")
         if value < least or (above and value == least):
             raise self.fail(key, f"is {value}", f"use a number {'above' if above else 'from'} {least:g}")

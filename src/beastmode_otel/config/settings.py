@@ -92,8 +92,9 @@ class Deployment:
     query: Mapping[str, str] = field(default_factory=dict)
 
     def secrets(self) -> list[str]:
-        found = [self.api_key, *self.headers.values()]
-        return [value.reveal() for value in found if isinstance(value, Secret)]
+        """What must never be shown; of `Bearer KEY` also the key alone."""
+        found = [value.reveal() for value in (self.api_key, *self.headers.values()) if isinstance(value, Secret)]
+        return [*found, *(value.rpartition(" ")[2] for value in found)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

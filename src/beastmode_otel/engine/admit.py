@@ -53,7 +53,7 @@ def timeouts_of(question: Question, defaults: Timeouts) -> Timeouts:
 
 
 def allow(question: Question, rule: AccessRule | None) -> None:
-    """Raises AccessDenied when the rule refuses. A rule that raises refuses: what cannot decide must not let through."""
+    """Raises AccessDenied when the rule refuses. A rule that raises refuses: who cannot decide must not let through."""
     if rule is None:
         return
     access = Access(

@@ -63,7 +63,7 @@ class Ending:
                 kind=kind,
                 error=error,
                 route=self.route,
-                deployment=(delivery and delivery.deployment) or (error and error.deployment),
+                deployment=_deployment(delivery, error),
                 attempts=len(delivery.records) if delivery else 0,
                 cost=delivery.cost if delivery else None,
             )
@@ -71,8 +71,14 @@ class Ending:
         return True
 
 
+def _deployment(delivery: Delivery | None, error: BeastModeError | None) -> str | None:
+    """The one that was asked last, else the one that the error is about."""
+    asked = None if delivery is None else delivery.deployment
+    return error.context.deployment if asked is None and error is not None else asked
+
+
 def _unexpected(exc: Exception) -> BeastModeError:
-    """What is no error of ours is a bug of ours, or of a port that the user gave us: told as `_OTHER`, raised as it is."""
+    """What is no error of ours is a bug of ours or of a port that the user gave us: told as `_OTHER`, raised as is."""
     error = BeastModeError(f"unexpected {type(exc).__name__}")
     error.__cause__ = exc
     return error

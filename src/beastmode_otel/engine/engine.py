@@ -45,7 +45,7 @@ class Engine:
         return answer_of(question.model_id, ending.request_id, delivery)
 
     async def open(self, question: Question) -> StreamCore:
-        """A stream whose provider has answered with a good head. Raises a BeastModeError, recorded before it is raised."""
+        """A stream whose provider has answered with a good head. Raises a BeastModeError, recorded before that."""
         ending = self._begin(question)
         with ending:
             call = self._admit(question, ending)

@@ -124,7 +124,7 @@ _TABLE: Final = (
     # What the provider said.
     Category(
         name="invalid_response",
-        hint="The answer is not the JSON of this API: base_url may point at a web page; many servers want /v1 at its end.",
+        hint="The answer is not the JSON of this API: base_url may point at a web page; many want /v1 at its end.",
     ),
     Category(
         name="invalid_request",
@@ -156,7 +156,7 @@ _TABLE: Final = (
     ),
     Category(
         name="model_not_found",
-        hint="The provider does not know the model: check its name (Ollama: ollama pull NAME; Azure: the deployment's name).",
+        hint="The provider does not know the model: check its name (Ollama: pull it; Azure: the deployment's name).",
     ),
     Category(
         name="endpoint_not_found",
@@ -221,7 +221,7 @@ _TABLE: Final = (
     # What the router itself decided.
     Category(
         name="circuit_open",
-        hint="Every deployment of the route rests after repeated failures: see the last errors, or wait until it reopens.",
+        hint="Every deployment of the route rests after repeated failures: see the last errors, or wait.",
         fallback=False,
     ),
     Category(

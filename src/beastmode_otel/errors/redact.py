@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import quote
 
 MASK: Final = "[redacted]"
 _MIN_SECRET: Final = 6  # shorter "secrets" (EMPTY, none) are placeholders of local servers; masking them garbles texts
@@ -20,7 +21,7 @@ _SHAPES: Final = (
     re.compile(
         r"(?i)\b((?:api[-_]?key|access[-_]?token|x-api-key|authorization|secret|password)\"?'?\s*[=:]\s*\"?'?)[^\s\"'&,;]{4,}"
     ),
-    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
+    re.compile(r"(?<=://)[^/\s?#]+(?=@)"),
 )
 
 
@@ -29,8 +30,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         known = {part for secret in secrets for part in (secret, secret.strip()) if len(part.strip()) >= _MIN_SECRET}
-        escaped = {repr(part)[1:-1] for part in known}
-        self._known = sorted(known | escaped, key=len, reverse=True)
+        self._known = sorted({spelled for part in known for spelled in _spellings(part)}, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         """`text` without secrets. Never raises; text without a secret comes back unchanged."""
@@ -42,6 +42,13 @@ class Redactor:
 
     def __repr__(self) -> str:
         return f"Redactor({len(self._known)} secrets)"
+
+
+def _spellings(secret: str) -> set[str]:
+    """A secret as it stands in a text, in a repr (whichever quotes it is in), in JSON and in a URL."""
+    escaped = secret.encode("unicode_escape").decode("ascii")
+    quoted = {escaped.replace(mark, f"\\{mark}") for mark in "'\""}
+    return {secret, escaped, *quoted, quote(secret, safe="")}
 
 
 def _masked(match: re.Match[str]) -> str:
@@ -60,16 +67,17 @@ def safe_cause(exc: BaseException, redact: Redactor) -> BaseException:
 
 
 def _text(exc: BaseException) -> str:
-    return f"{exc!s} {exc.args!r}"
+    return f"{exc!s} {exc.args!r} {getattr(exc, '__notes__', '')!r}"
 
 
 def _chain(exc: BaseException) -> Iterable[BaseException]:
     seen: set[int] = set()
     todo: list[BaseException] = [exc]
-    while todo and len(seen) < 32:
+    while todo:
         current = todo.pop()
         if id(current) in seen:
             continue
         seen.add(id(current))
         yield current
-        todo.extend(link for link in (current.__cause__, current.__context__) if link is not None)
+        inner = current.exceptions if isinstance(current, BaseExceptionGroup) else ()
+        todo.extend(link for link in (current.__cause__, current.__context__, *inner) if link is not None)

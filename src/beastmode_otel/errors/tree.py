@@ -6,8 +6,8 @@
     ├── AccessDenied     the access rule refused the caller
     └── UpstreamError    a provider, or the way to it, failed after every retry and fallback that made sense
 
-Every one of them says what happened, where, and what to do: `print(error)` shows the hints. The original exception, when
-there is one, is `__cause__`. All of them can be pickled (the cause's text stays in `original`, the object does not).
+Every one of them says what happened, where, and what to do: `print(error)` shows the hints. The original exception,
+when there is one, is `__cause__`. All of them can be pickled (the cause's text stays in `original`).
 """
 
 from __future__ import annotations

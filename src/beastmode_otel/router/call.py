@@ -110,5 +110,5 @@ def headers_of(deployment: Deployment, *, stream: bool) -> dict[str, str]:
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
-    """JSON as providers accept it. Raises TypeError or ValueError for what JSON cannot say (NaN, bytes, lone surrogates)."""
+    """JSON as providers accept it. Raises TypeError or ValueError for what it cannot say (NaN, bytes, surrogates)."""
     return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -1,4 +1,4 @@
-"""Send a request through its route: whole, or as a stream that may still change deployments before its first content."""
+"""Send a request through its route: whole, or as a stream that may change deployments until its first content."""
 
 from __future__ import annotations
 

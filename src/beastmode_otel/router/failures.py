@@ -82,10 +82,8 @@ def _phrase(status: int | None) -> str:
         return f"{status}: "
 
 
-def from_exception(
-    place: Place, exc: Exception, kind: Category | None = None
-) -> tuple[Verdict, bool]:
-    """A foreign exception; `kind` overrides what it looks like. Also: whether the request was sent, as far as it shows."""
+def from_exception(place: Place, exc: Exception, kind: Category | None = None) -> tuple[Verdict, bool]:
+    """A foreign exception; `kind` overrides what it looks like. Also: whether the request was sent, as it seems."""
     fault = classify(exc)
     chosen = kind or fault.category
     name = type(exc).__name__
@@ -106,7 +104,7 @@ def from_limit(place: Place, name: str, seconds: float) -> Verdict:
 
 
 def from_early_end(place: Place, status: int, headers: Mapping[str, str], heard: bool) -> Verdict:
-    """A stream's body ended without the terminal event; unless `heard` an event, it may not have been a stream at all."""
+    """A stream's body ended without the terminal event. heard: some event came, so it was a stream."""
     seen = headers.get("content-type", "no content type")
     context = replace(place.context(), status=status)
     if heard or "event-stream" in seen:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 @dataclass(slots=True)
 class Trail:
-    """How far a request came, as the HTTP library reports it. heard: it reports at all (a foreign transport may not)."""
+    """How far a request came, as the HTTP library reports it. heard: it reports at all (a foreign one may not)."""
 
     heard: bool = False
     sent: bool = False

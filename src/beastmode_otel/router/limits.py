@@ -36,7 +36,8 @@ class Limits:
 
     def which(self) -> tuple[LimitName, float]:
         """The limit that is over, or will be next, and its seconds."""
-        if self._waits_for_token and self._clock() < self._deadline - _SLACK:
+        first_token = self.started + self._timeouts.first_token
+        if self._waits_for_token and first_token < self._deadline and self._clock() < self._deadline - _SLACK:
             return "first_token_timeout", self._timeouts.first_token
         return "total_timeout", self._timeouts.total
 

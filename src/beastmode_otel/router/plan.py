@@ -35,8 +35,8 @@ class Verdict:
 
 def ordered(targets: tuple[Target, ...], rng: random.Random) -> list[Target]:
     """Targets in the order of trying: by `order`, within one order drawn by weight without replacement."""
-    # The key u ** (1/w) draws without replacement in proportion to w (Efraimidis and Spirakis, 2006).
-    return sorted(targets, key=lambda target: (target.order, -(rng.random() ** (1.0 / target.weight))))
+    # The first of several exponential clocks of rates w rings with probability w / sum (Efraimidis and Spirakis, 2006).
+    return sorted(targets, key=lambda target: (target.order, rng.expovariate(target.weight)))
 
 
 class Plan:
@@ -56,6 +56,8 @@ class Plan:
 
     def after(self, step: Step, verdict: Verdict, now: float, left: float) -> Step | None:
         """What to do after a failure, with `left` seconds of the total timeout; None: raise the error."""
+        if left <= 0:
+            return None
         wait = self._wait(verdict)
         retry = self._may_retry(verdict) and wait < left and wait <= self._retry.max_wait
         fallback = verdict.error.category.fallback
@@ -88,5 +90,5 @@ class Plan:
     def _wait(self, verdict: Verdict) -> float:
         if verdict.retry_after is not None:
             return verdict.retry_after
-        ceiling = min(self._retry.cap, self._retry.base * 2 ** (self._tries - 1))
+        ceiling = min(self._retry.cap, self._retry.base * 2.0 ** min(self._tries - 1, 64))
         return self._rng.uniform(0.0, ceiling)

@@ -1,7 +1,7 @@
 """Waiting: the only room that knows there are two worlds, asyncio and threads.
 
-Orchestration is written once, as `async def`, and never touches an event loop: whatever can wait stands behind a port of
-this room. Async callers await it; sync callers drive the same coroutine with `run_sync`.
+Orchestration is written once, as `async def`, and never touches an event loop: whatever can wait stands behind a
+port of this room. Async callers await it; sync callers drive the same coroutine with `run_sync`.
 """
 
 from beastmode_otel.runtime.fork import in_child

@@ -1,6 +1,6 @@
 """The lane: bounded daemon threads for all background work of both worlds.
 
-Not asyncio tasks: those that are pending when `asyncio.run` ends are lost, and short scripts would never write anything.
+Not asyncio tasks: those that are pending when `asyncio.run` ends are lost, and short scripts would never write.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _run(job: Job[Any], context: contextvars.Context, work: Callable[[], Any]) -
     job.thread = threading.get_ident()
     try:
         result = context.run(work)
-    except BaseException as exc:  # the job carries it to whoever waits; the thread must live on
+    except BaseException as exc:  # noqa: BLE001  (the job carries it to whoever waits; the thread must live on)
         job.set_exception(exc)
     else:
         job.set_result(result)

@@ -45,8 +45,8 @@ class Runtime(Protocol):
 class Stream(Protocol[C_co, O_contra]):
     """A stream of chunks: a class, never an async generator.
 
-    An async generator driven synchronously can be closed by the end of some unrelated `asyncio.run`, and its reader then
-    sees a complete-looking, truncated stream.
+    An async generator driven synchronously can be closed by the end of some unrelated `asyncio.run`, and its reader
+    then sees a complete-looking, truncated stream.
     """
 
     async def next(self) -> C_co | None:

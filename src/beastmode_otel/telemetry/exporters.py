@@ -14,7 +14,13 @@ from urllib.parse import urlsplit
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
-from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
@@ -109,6 +115,23 @@ class ForkSafeLogExporter(LogRecordExporter):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return bool(self._inner.get().force_flush(timeout_millis))
+
+
+class ForkSafeReader(PeriodicExportingMetricReader):
+    """A reader that begins at zero in a forked child: what the parent had counted is the parent's to export."""
+
+    _moving = False
+
+    def start_anew(self, provider: MeterProvider) -> None:
+        """Give it an empty storage. The provider would also shut down what it removes: not this one."""
+        self._moving = True
+        provider.remove_metric_reader(self)
+        self._moving = False
+        provider.add_metric_reader(self)
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        if not self._moving:
+            super().shutdown(timeout_millis, **kwargs)
 
 
 class ForkSafeMetricExporter(MetricExporter):

@@ -13,7 +13,7 @@ from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -23,6 +23,7 @@ from beastmode_otel.telemetry.content import CAPTURE_VARIABLE, Capture
 from beastmode_otel.telemetry.exporters import (
     ForkSafeLogExporter,
     ForkSafeMetricExporter,
+    ForkSafeReader,
     ForkSafeSpanExporter,
     exporter_factories,
 )
@@ -54,7 +55,7 @@ class Telemetry:
     meter_provider: Any = None
     logger_provider: Any = None
     owned: tuple[str, ...] = ()
-    _readers: list[tuple[MetricReader, Callable[[], MetricReader]]] = field(default_factory=list)
+    _readers: list[MetricReader] = field(default_factory=list)
 
     def force_flush(self, timeout: float = 10.0) -> bool:
         """Export everything now. False when something could not be exported within `timeout` seconds per signal."""
@@ -72,14 +73,9 @@ class Telemetry:
         return self.tracer_provider, self.meter_provider, self.logger_provider
 
     def start_anew_in_child(self) -> None:
-        """What the parent had counted before the fork is the parent's: the child's metrics begin at zero."""
-        fresh = []
-        for reader, make in self._readers:
-            replacement = make()
-            self.meter_provider.add_metric_reader(replacement)
-            self.meter_provider.remove_metric_reader(reader)
-            fresh.append((replacement, make))
-        self._readers = fresh
+        for reader in self._readers:
+            if isinstance(reader, ForkSafeReader):
+                reader.start_anew(self.meter_provider)
 
 
 def _flush(provider: Any, timeout: float) -> bool:
@@ -104,7 +100,7 @@ def configure(
 
     service_name: `service.name`, else OTEL_SERVICE_NAME. resource: more resource attributes. live: export often enough
     to see a request within a second (costs about 2 % of a core for 200 series); None: BEASTMODE_LIVE. OTEL_* variables
-    that you have set always win over live. Call it once, after forking. Calling it again returns what the first call made.
+    that you have set always win over live. Call it once; a second call returns what the first made.
     Raises ConfigError for an exporter or protocol that is not there.
     """
     with _lock:
@@ -159,19 +155,17 @@ def _traces(telemetry: Telemetry, resource: Resource, live: bool) -> bool:
 def _metrics(telemetry: Telemetry, resource: Resource, live: bool) -> bool:
     if not _unset(metrics.get_meter_provider()):
         return False
-    makers = [_reader_maker(factory, live) for factory in exporter_factories("metrics", os.environ)]
-    telemetry._readers = [(make(), make) for make in makers]
-    provider = MeterProvider([reader for reader, _ in telemetry._readers], resource=resource)
-    metrics.set_meter_provider(provider)
+    interval = _delay("OTEL_METRIC_EXPORT_INTERVAL", live)
+    telemetry._readers = [_reader(factory, interval) for factory in exporter_factories("metrics", os.environ)]
+    metrics.set_meter_provider(MeterProvider(telemetry._readers, resource=resource))
     return True
 
 
-def _reader_maker(factory: Callable[[], Any], live: bool) -> Callable[[], MetricReader]:
-    interval = _delay("OTEL_METRIC_EXPORT_INTERVAL", live)
+def _reader(factory: Callable[[], Any], interval: float | None) -> MetricReader:
     if isinstance(factory, type) and issubclass(factory, MetricReader):
-        return factory  # a pull exporter (Prometheus) is a reader itself
+        return factory()  # a pull exporter (Prometheus) is a reader itself
     make: Callable[[], Any] = factory
-    return lambda: PeriodicExportingMetricReader(ForkSafeMetricExporter(make), export_interval_millis=interval)
+    return ForkSafeReader(ForkSafeMetricExporter(make), export_interval_millis=interval)
 
 
 def _logs_signal(telemetry: Telemetry, resource: Resource, live: bool) -> bool:

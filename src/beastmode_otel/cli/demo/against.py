@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from beastmode_otel.cli.demo.caller import Ask, Caller
+from beastmode_otel.cli.demo.tasks import end
 from beastmode_otel.config import Secret
 from beastmode_otel.errors import ConfigError
 
@@ -74,20 +75,16 @@ class PoliteTraffic:
         self._left = MOST
         self._failures = 0
 
+    @property
+    def remark(self) -> str:
+        return f"Stopped early: {PATIENCE} requests in a row had failed." if self._failures >= PATIENCE else ""
+
     async def send(self, caller: Caller, seconds: float, stop: asyncio.Event) -> None:
         """Until the requests or the seconds are over, or `stop`; at its end nothing is under way."""
         tasks = [asyncio.create_task(self._ask_on(caller)) for _ in range(CALLERS)]
-        stopped = asyncio.create_task(stop.wait())
-        try:
-            async with asyncio.timeout(seconds):
-                await asyncio.wait([asyncio.gather(*tasks), stopped], return_when=asyncio.FIRST_COMPLETED)
-        except TimeoutError:
-            pass
-        for task in (*tasks, stopped):
-            task.cancel()
-        for result in await asyncio.gather(*tasks, stopped, return_exceptions=True):
-            if isinstance(result, Exception):
-                raise result
+        stopper = asyncio.create_task(_cancel_when(stop, tasks))
+        await asyncio.wait(tasks, timeout=seconds)
+        await end([*tasks, stopper])
 
     async def _ask_on(self, caller: Caller) -> None:
         while self._left > 0 and self._failures < PATIENCE:
@@ -101,3 +98,9 @@ class PoliteTraffic:
         if self._endpoint.kind == "anthropic":
             body["max_tokens"] = 64  # that API demands it; newer OpenAI models refuse this name
         return Ask(model=self._endpoint.model, body=body)
+
+
+async def _cancel_when(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
+    await stop.wait()
+    for task in tasks:
+        task.cancel()

@@ -13,7 +13,7 @@ from beastmode_otel.errors import BeastModeError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One request, before anybody has decided what becomes of it. patience: seconds until an impatient caller leaves."""
+    """One request, whatever is going to become of it. patience: seconds until an impatient caller leaves."""
 
     model: str
     body: Mapping[str, Any]

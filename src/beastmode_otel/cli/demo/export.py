@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExportResult
@@ -49,14 +49,17 @@ def exports_of(environ: Mapping[str, str]) -> list[Export]:
 
     Raises ConfigError for a protocol that is not there.
     """
-    found = []
-    for signal in SIGNALS:
-        endpoint = environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT") or environ.get(
-            "OTEL_EXPORTER_OTLP_ENDPOINT"
-        )
-        for factory in _factories(signal, environ) if endpoint else ():
-            found.append(Export(signal=signal, endpoint=_shown(endpoint or ""), make=factory))
-    return found
+    return [
+        Export(signal=signal, endpoint=_shown(endpoint), make=factory)
+        for signal in SIGNALS
+        if (endpoint := _endpoint(signal, environ))
+        for factory in _factories(signal, environ)
+    ]
+
+
+def _endpoint(signal: str, environ: Mapping[str, str]) -> str | None:
+    general = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    return environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT") or general
 
 
 def _factories(signal: str, environ: Mapping[str, str]) -> list[Callable[[], Any]]:
@@ -72,6 +75,17 @@ def _shown(endpoint: str) -> str:
     parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
     scheme = f"{parts.scheme}://" if parts.scheme else ""
     return f"{scheme}{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def secrets_of(environ: Mapping[str, str]) -> list[str]:
+    """What no message of an exporter may show: passwords and queries of endpoints, values of headers."""
+    found = []
+    for prefix in ("OTEL_EXPORTER_OTLP", *(f"OTEL_EXPORTER_OTLP_{signal.upper()}" for signal in SIGNALS)):
+        parts = urlsplit(environ.get(f"{prefix}_ENDPOINT", ""))
+        pairs = environ.get(f"{prefix}_HEADERS", "").split(",")
+        found += [parts.query, parts.netloc.rpartition("@")[0].partition(":")[2]]
+        found += [unquote(pair.partition("=")[2]).strip() for pair in pairs]
+    return [secret for secret in found if secret]
 
 
 def interval(variable: str, environ: Mapping[str, str]) -> float | None:

@@ -16,7 +16,7 @@ from beastmode_otel.cli.units import seconds as shown
 
 _TERMINAL_PAUSE: Final = 0.2
 _PIPED_PAUSE: Final = 5.0
-_BAR: Final = 20
+_BAR: Final = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from opentelemetry.sdk._logs import LoggerProvider
@@ -18,24 +18,34 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from beastmode_otel.cli.demo.export import Export, WatchedLogs, WatchedMetrics, WatchedSpans, exports_of, interval
+from beastmode_otel.cli.demo.export import (
+    Export,
+    WatchedLogs,
+    WatchedMetrics,
+    WatchedSpans,
+    exports_of,
+    interval,
+    secrets_of,
+)
 from beastmode_otel.cli.demo.witness import Witness
+from beastmode_otel.errors import Redactor
 from beastmode_otel.version import VERSION
 
 SERVICE: Final = "beastmode-demo"
-_FLUSH_SECONDS: Final = 6.0
+_FLUSH_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 2.0
 
 
 class Complaints(logging.Handler):
     """What the SDK complains of, instead of tracebacks in the middle of the demo. Only the last is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, redact: Redactor) -> None:
         super().__init__(logging.WARNING)
-        self.last: str | None = None
+        self._redact = redact
+        self.last = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.last = record.getMessage().strip().partition("\n")[0]
+        self.last = self._redact(record.getMessage().strip().partition("\n")[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +57,7 @@ class Providers:
     tracer: TracerProvider
     meter: MeterProvider
     logger: LoggerProvider
-    complaints: Complaints = field(default_factory=Complaints)
+    complaints: Complaints
 
     def flush(self) -> bool:
         """Export everything now. False when that did not work, or not in time."""
@@ -64,7 +74,7 @@ class Providers:
 def providers_of(environ: Mapping[str, str]) -> Providers:
     """Raises ConfigError for OTLP settings that cannot work."""
     witness, exports = Witness.new(), exports_of(environ)
-    complaints = Complaints()
+    complaints = Complaints(Redactor(secrets_of(environ)))
     _quiet(complaints, on=True)
     resource = Resource.create({"service.name": SERVICE, "service.version": VERSION})
     tracer = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import json
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 from beastmode_otel.cli.coverage import Heard
@@ -20,7 +21,7 @@ from beastmode_otel.cli.demo.providers import Providers, providers_of
 from beastmode_otel.cli.demo.stage import Stage
 from beastmode_otel.cli.report import Report, report_of
 from beastmode_otel.cli.report_json import json_of
-from beastmode_otel.cli.report_text import text_of
+from beastmode_otel.cli.report_text import text_of, verdict_of
 from beastmode_otel.cli.terminal import Style, style_of, wrapped
 from beastmode_otel.client import AsyncModelRouter
 
@@ -47,18 +48,29 @@ class Ending:
 async def run_plan(plan: Plan) -> Ending:
     """Send the load, tell what its telemetry says, export what is to be exported."""
     style, providers, stop = style_of(plan.out, plan.environ), providers_of(plan.environ), asyncio.Event()
+    say = _silence if plan.as_json else functools.partial(_write, plan.out)
     try:
-        if not plan.as_json:
-            plan.out.write("\n".join(_opening(plan, style, providers)) + "\n")
-            plan.out.flush()
+        say(_opening(plan, style, providers))
         with _interruptible(stop):
             report = await _perform(plan, providers, stop)
+        ending = Ending(report=report, interrupted=stop.is_set())
+        say(_body(ending, plan.stage.load.remark, style))
         flushed = providers.flush() if providers.exports else None
     finally:
         providers.close()
-    ending = Ending(report=report, interrupted=stop.is_set())
-    _tell(plan, style, ending, providers, flushed)
+    say([*_export_lines(providers, style, flushed), "", verdict_of(report, style)])
+    if plan.as_json:
+        _write(plan.out, [json.dumps(_json(ending, plan.stage.load.remark, providers, flushed))])
     return ending
+
+
+def _write(out: TextIO, lines: Iterable[str]) -> None:
+    out.write("".join(f"{line}\n" for line in lines))
+    out.flush()
+
+
+def _silence(lines: Iterable[str]) -> None:
+    """With --json only the JSON is written."""
 
 
 async def _perform(plan: Plan, providers: Providers, stop: asyncio.Event) -> Report:
@@ -145,25 +157,36 @@ def _opening(plan: Plan, style: Style, providers: Providers) -> list[str]:
     return [*lines, *wrapped(told, style, indent=2)]
 
 
-def _tell(plan: Plan, style: Style, ending: Ending, providers: Providers, flushed: bool | None) -> None:
-    if plan.as_json:
-        exports = [
-            {name: value for name, value in asdict(export).items() if name != "make"} for export in providers.exports
-        ]
-        told = {**json_of(ending.report), "interrupted": ending.interrupted, "exports": exports, "flushed": flushed}
-        plan.out.write(json.dumps(told) + "\n")
-        return
+def _body(ending: Ending, remark: str, style: Style) -> list[str]:
     title = f"What the telemetry of these {ending.report.seconds:.1f} seconds says"
-    lines = [style.paint(title + (" (interrupted)" if ending.interrupted else ""), "bold")]
-    lines += text_of(ending.report, style)
-    lines += _export_lines(providers, style, flushed)
-    plan.out.write("\n".join(lines) + "\n")
+    return [
+        style.paint(title + (" (interrupted)" if ending.interrupted else ""), "bold"),
+        *(style.paint(line, "warn") for line in wrapped(remark, style, indent=2)),
+        *text_of(ending.report, style),
+    ]
+
+
+def _json(ending: Ending, remark: str, providers: Providers, flushed: bool | None) -> dict[str, Any]:
+    exports = [
+        {"signal": one.signal, "endpoint": one.endpoint, "ok": one.last_ok, "done": one.done, "failed": one.failed}
+        for one in providers.exports
+    ]
+    return {
+        **json_of(ending.report),
+        "interrupted": ending.interrupted,
+        "remark": remark,
+        "exports": exports,
+        "flushed": flushed,
+    }
 
 
 def _export_lines(providers: Providers, style: Style, flushed: bool | None) -> Iterator[str]:
+    if providers.exports:
+        yield from ("", style.paint("EXPORT", "bold"))
     for export in providers.exports:
-        mark = style.paint("ok", "good") if export.last_ok else style.paint("FAILED", "bad")
+        mark = style.paint(" ok", "good") if export.last_ok else style.paint(" NO", "bad")
         failed = f", {export.failed} failed" if export.failed else ""
-        yield f"  OTLP {export.signal.ljust(7)} to {export.endpoint}: {mark}, {export.done} exports{failed}"
+        yield f" {mark}  {export.signal.ljust(9)}  {export.done} exports to {export.endpoint}{failed}"
     if flushed is False:
-        yield style.paint("Not everything was exported.", "bad") + f" {providers.complaints.last or ''}"
+        yield style.paint("  Not everything was exported.", "bad")
+        yield from wrapped(providers.complaints.last, style, indent=2)

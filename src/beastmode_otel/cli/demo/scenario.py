@@ -35,6 +35,7 @@ def behaviours(seed: int) -> dict[str, Mix]:
         "chat-primary": _answers(0.12, 0.5, cached_tokens=128)
         | {
             Behaviour(status=500, latency=quick): 7,
+            Behaviour(status=429, retry_after=RETRY_SECONDS, latency=quick): 4,
             Behaviour(status=503, latency=quick): 3,
             Behaviour(reset=True, latency=quick): 2,
             Behaviour(cut_after=3, chunks=8, latency=quick): 2,
@@ -109,5 +110,6 @@ _ROUTES: Final[Mapping[str, Any]] = {
     "custom:limited": _in_order("limited"),
     "custom:reason": _in_order("reasoner"),
     "custom:support": _in_order("own-gpu"),
-    "custom:broken": _in_order("bad-tls", "refused", "expired-key"),
+    "custom:broken": _in_order("bad-tls", "refused"),
+    "custom:legacy": _in_order("expired-key"),
 }

@@ -19,6 +19,10 @@ from beastmode_otel.simulator import Simulator
 
 
 class Load(Protocol):
+    @property
+    def remark(self) -> str:
+        """What a reader of the report should know about how it went; mostly nothing."""
+
     async def send(self, caller: Caller, seconds: float, stop: asyncio.Event) -> None:
         """Make calls for so many seconds, or until `stop`; at its end nothing is under way."""
 

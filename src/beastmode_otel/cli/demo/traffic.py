@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from beastmode_otel.cli.demo.caller import Ask, Caller
+from beastmode_otel.cli.demo.tasks import end, wait_for
 from beastmode_otel.engine import Access
 from beastmode_otel.errors import BeastModeError
 
@@ -23,7 +24,8 @@ _MODELS: Final = {
     "custom:reason": 7,
     "custom:limited": 5,
     "custom:support": 5,
-    "custom:broken": 3,
+    "custom:broken": 4,
+    "custom:legacy": 1,
     "custom:chatt": 1,  # a typing error: unknown
     "openai:gpt-4o": 1,  # no key for it
 }
@@ -70,6 +72,8 @@ def _ask(rng: random.Random) -> Ask:
 class Traffic:
     """The load of the demo: so many callers, who ask, wait, think and ask again."""
 
+    remark = ""
+
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
@@ -83,13 +87,9 @@ class Traffic:
             asyncio.create_task(_ask_on(random.Random(f"{self._seed}/{number}"), acts, until, stop))
             for number in range(CALLERS)
         ]
-        await _wait(stop, seconds)
+        await wait_for(stop, seconds)
         await asyncio.wait(tasks, timeout=0 if stop.is_set() else GRACE)
-        for task in tasks:
-            task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                raise result
+        await end(tasks)
 
 
 async def _ask_on(
@@ -99,15 +99,7 @@ async def _ask_on(
     stop: asyncio.Event,
 ) -> None:
     now = asyncio.get_running_loop().time
-    await _wait(stop, rng.uniform(0.0, min(_THINK, until - now())))
+    await wait_for(stop, rng.uniform(0.0, min(_THINK, until - now())))
     while now() < until and not stop.is_set():
         await acts[_draw(rng, _ACTS)](_ask(rng))
-        await _wait(stop, min(rng.expovariate(1 / _THINK), until - now()))
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(max(0.0, seconds)):
-            await stop.wait()
-    except TimeoutError:
-        pass
+        await wait_for(stop, min(rng.expovariate(1 / _THINK), until - now()))
