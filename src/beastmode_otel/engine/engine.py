@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import time
-import uuid
 from collections.abc import Callable
 
 from beastmode_otel.config import Config
@@ -64,7 +64,7 @@ class Engine:
         scope = self._observer.request(
             RequestFacts(model=model, door=self._door, stream=question.stream, labels=labels)
         )
-        return Ending(scope, request_id=uuid.uuid4().hex)
+        return Ending(scope, request_id=os.urandom(16).hex())
 
     def _admit(self, question: Question, ending: Ending) -> Call:
         timeouts = admit.check(question, self._config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 from collections.abc import Callable, Mapping
@@ -67,7 +68,12 @@ def endpoint_of(deployment: Deployment) -> str:
 
 
 def host_of(deployment: Deployment) -> tuple[str, int]:
-    parts = urlsplit(deployment.base_url)
+    return _host(deployment.base_url)
+
+
+@functools.lru_cache(maxsize=256)
+def _host(base_url: str) -> tuple[str, int]:
+    parts = urlsplit(base_url)
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 

@@ -53,12 +53,11 @@ def _draw(rng: random.Random, weights: Mapping[str, int]) -> str:
     return rng.choices(list(weights), list(weights.values()))[0]
 
 
-def _ask(rng: random.Random) -> Ask:
+def _ask(rng: random.Random, model: str) -> Ask:
     messages = [
         {"role": "system", "content": "You are a helpful assistant of a small company."},
         {"role": "user", "content": f"{rng.choice(_PROMPTS)} (case {rng.randrange(10_000)})"},
     ]
-    model = _draw(rng, _MODELS)
     body = {"messages": messages[1:], "max_tokens": 500} if model == "custom:summarise" else {"messages": messages}
     return Ask(
         model=model,
@@ -84,7 +83,7 @@ class Traffic:
         }
         until = asyncio.get_running_loop().time() + seconds
         tasks = [
-            asyncio.create_task(_ask_on(random.Random(f"{self._seed}/{number}"), acts, until, stop))
+            asyncio.create_task(_ask_on(number, random.Random(f"{self._seed}/{number}"), acts, until, stop))
             for number in range(CALLERS)
         ]
         await wait_for(stop, seconds)
@@ -93,6 +92,7 @@ class Traffic:
 
 
 async def _ask_on(
+    number: int,
     rng: random.Random,
     acts: Mapping[str, Callable[[Ask], Awaitable[BeastModeError | None]]],
     until: float,
@@ -100,6 +100,9 @@ async def _ask_on(
 ) -> None:
     now = asyncio.get_running_loop().time
     await wait_for(stop, rng.uniform(0.0, min(_THINK, until - now())))
+    # Together the callers begin with each act and each model once, so that the shortest demo shows them all.
+    act, model = list(_ACTS)[number % len(_ACTS)], list(_MODELS)[number % len(_MODELS)]
     while now() < until and not stop.is_set():
-        await acts[_draw(rng, _ACTS)](_ask(rng))
+        await acts[act](_ask(rng, model))
+        act, model = _draw(rng, _ACTS), _draw(rng, _MODELS)
         await wait_for(stop, min(rng.expovariate(1 / _THINK), until - now()))

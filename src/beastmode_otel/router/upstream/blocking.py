@@ -36,12 +36,18 @@ class BlockingHttp:
 
     async def open(self, request: HttpRequest) -> HttpResponse:
         client = self._open_client()
+
+        def trace(event: str, info: Mapping[str, Any]) -> None:
+            request.trail.note(event, info)
+            if request.trail.sent:  # all that it is asked; the events that would follow cost a microsecond each
+                built.extensions.pop("trace", None)
+
         built = client.build_request(
             "POST",
             request.url,
             headers=request.headers,
             content=request.body,
-            extensions={"timeout": dict(request.timeouts), "trace": request.trail.note},
+            extensions={"timeout": dict(request.timeouts), "trace": trace},
         )
         return BlockingResponse(client.send(built, stream=True), self._lane)
 
@@ -61,7 +67,7 @@ class BlockingResponse:
         self._response, self._lane = response, lane
         self._chunks: Iterator[bytes] | None = None
         self.status: int = response.status_code
-        self.headers: Mapping[str, str] = dict(response.headers)
+        self.headers: Mapping[str, str] = dict(response.headers.items())
 
     async def read(self) -> bytes:
         body: bytes = self._response.read()

@@ -1,0 +1,63 @@
+"""What the cache holds, and the handle it is found by. Values only; encoding is envelope.py's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from beastmode_otel.wire import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """The exact handle of a request. digest, scope: 32 bytes; see key.py for what goes into them.
+
+    Equality of digests is equality of requests, within a tenant. scope: what must be equal before similarity counts.
+    model: the id that was asked for (the route's name), for invalidation; not part of the digest by itself.
+    """
+
+    digest: bytes
+    scope: bytes
+    tenant: str
+    namespace: str
+    model: str
+
+    @property
+    def short(self) -> str:
+        """For spans and people: enough to recognise a key, useless to anybody else."""
+        return self.digest[:6].hex()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A stored answer. Times are UTC seconds since the epoch.
+
+    model_requested: the route's name. model_served: what the provider says answered. api: the wire format of body.
+    body: the provider's whole-answer JSON as bytes. text: the assistant's text in it. cost: USD when it was bought.
+    tokens may be None where the provider did not count.
+    """
+
+    key: Key
+    request_id: str
+    api: str
+    provider: str
+    deployment: str
+    model_served: str
+    created_at: float
+    expires_at: float
+    body: bytes = field(repr=False)
+    text: str = field(repr=False)
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    cost: float | None = None
+    tags: tuple[str, ...] = ()
+
+    def age(self, now: float) -> float:
+        return max(0.0, now - self.created_at)
+
+    def fresh(self, now: float) -> bool:
+        return now < self.expires_at
+
+    @property
+    def size(self) -> int:
+        """Roughly the bytes it takes: payload and a fixed overhead."""
+        return len(self.body) + len(self.text) + sum(map(len, self.tags)) + 600

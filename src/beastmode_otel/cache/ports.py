@@ -1,0 +1,74 @@
+"""The ports of the cache: what a tier promises. Every tier runs the same contract suite (tests/contract)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from beastmode_otel.cache.entry import Entry, Key
+
+
+class TierUnavailable(Exception):  # noqa: N818  (a state of the tier; only the tiered cache catches it, counts it and goes on)
+    """The tier cannot answer now. healthy: False when it says something about the tier's health (its breaker counts it),
+    True for a fault of the data or of this one call."""
+
+    def __init__(self, reason: str, *, healthy: bool = False) -> None:
+        super().__init__(reason)
+        self.reason, self.healthy = reason, healthy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which entries to invalidate: all that match every field that is not None. tenant is never None: no filter crosses
+    tenants. older_than: seconds since creation."""
+
+    tenant: str
+    digest: bytes | None = None
+    request_id: str | None = None
+    model: str | None = None
+    tag: str | None = None
+    scope: bytes | None = None
+    older_than: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierStats:
+    """entries, size in bytes; oldest: age in seconds of the oldest entry, None when empty."""
+
+    entries: int
+    size: int
+    oldest: float | None = None
+
+
+class Pending(Protocol):
+    """A question already sent."""
+
+    def ready(self, timeout: float) -> bool:
+        """Whether `take` will return without waiting, after at most `timeout` seconds."""
+
+    def take(self) -> Entry | None:
+        """The answer; waits for it. A late one may be taken on the lane, and still promotes. Raises TierUnavailable."""
+
+
+class BlockingTier(Protocol):
+    """Sync reads, and every background write, delete and probe of both worlds.
+
+    - Thread-safe. Anything that goes wrong is TierUnavailable, nothing else is ever raised.
+    - What cannot be decoded, or fails its checksum or signature, is a miss: counted in `damaged` and deleted.
+    - An entry of another tenant is never returned, deleted or counted.
+    - `ask` returns expired entries too while they are within the stale limit that the tier was made with: whether an
+      expired entry may be served is the caller's decision (`Entry.fresh`).
+    """
+
+    name: str
+
+    def ask(self, key: Key) -> Pending: ...
+    def put(self, entry: Entry) -> None: ...
+    def delete(self, key: Key) -> None: ...
+    def invalidate(self, which: Filter, now: float) -> int: ...
+    def purge(self, now: float) -> int: ...
+    def stats(self) -> TierStats: ...
+    def scan(self, tenant: str | None, limit: int) -> Iterator[Entry]: ...
+    def ping(self) -> None: ...
+    def close(self) -> None: ...
