@@ -46,8 +46,8 @@ class Side:
 class _Constant(asyncio.Protocol):
     """Keep-alive HTTP/1.1 without pipelining. A body that asks for a stream gets `events`, `pause` seconds apart."""
 
-    def __init__(self, whole: bytes, events: Sequence[bytes], pause: float) -> None:
-        self._whole, self._events, self._pause = whole, events, pause
+    def __init__(self, whole: bytes, events: Sequence[bytes], headers: bytes, pause: float) -> None:
+        self._whole, self._events, self._headers, self._pause = whole, events, headers, pause
         self._pending = b""
 
     def connection_made(self, transport: Any) -> None:
@@ -62,10 +62,14 @@ class _Constant(asyncio.Protocol):
         if b'"stream":true' in body.replace(b" ", b""):
             self._streaming = asyncio.create_task(self._stream())
         else:
-            self._transport.write(_head(b"application/json", b"content-length: %d" % len(self._whole)) + self._whole)
+            self._head(b"application/json", b"content-length: %d" % len(self._whole), self._whole)
+
+    def _head(self, kind: bytes, framing: bytes, body: bytes = b"") -> None:
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\n%s\r\n%s\r\n" % (kind, framing, self._headers)
+        self._transport.write(head + body)
 
     async def _stream(self) -> None:
-        self._transport.write(_head(b"text/event-stream", b"transfer-encoding: chunked"))
+        self._head(b"text/event-stream", b"transfer-encoding: chunked")
         for event in self._events:
             await asyncio.sleep(self._pause)  # a token at a time: each one wakes its reader
             self._transport.write(b"%x\r\n%s\r\n" % (len(event), event))
@@ -77,23 +81,22 @@ def _content_length(head: bytes) -> int:
     return int(values[0]) if values else 0
 
 
-def _head(kind: bytes, framing: bytes) -> bytes:
-    return b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\n%s\r\nx-request-id: req_1\r\n\r\n" % (kind, framing)
-
-
-def _serve(whole: bytes, events: Sequence[bytes], pause: float, pipe: Connection) -> None:
+def _serve(pipe: Connection, *what: Any) -> None:
     async def main() -> None:
-        server = await asyncio.get_running_loop().create_server(lambda: _Constant(whole, events, pause), "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(lambda: _Constant(*what), "127.0.0.1", 0)
         pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
     asyncio.run(main())
 
 
-def start_server(whole: bytes, events: Sequence[bytes] = (), *, pause: float = 0.001) -> str:
+def start_server(
+    whole: bytes, events: Sequence[bytes] = (), *, headers: Mapping[str, str] | None = None, pause: float = 0.001
+) -> str:
     """The address of a constant server in another process, which ends with this one."""
     ours, theirs = _SPAWN.Pipe()
-    _SPAWN.Process(target=_serve, args=(whole, events, pause, theirs), daemon=True).start()
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items()).encode()
+    _SPAWN.Process(target=_serve, args=(theirs, whole, events, lines, pause), daemon=True).start()
     return f"http://127.0.0.1:{ours.recv()}"
 
 

@@ -38,6 +38,29 @@ _USAGE = {
 }
 _SHARED = {"id": "chatcmpl-1", "created": 1_700_000_000, "model": "gpt-4o-mini-2024-07-18"}
 
+HEADERS = {  # as many as OpenAI sends
+    "date": "Mon, 23 Nov 2026 10:00:00 GMT",
+    "connection": "keep-alive",
+    "access-control-expose-headers": "X-Request-ID",
+    "openai-organization": "user-abc",
+    "openai-processing-ms": "812",
+    "openai-version": "2020-10-01",
+    "x-envoy-upstream-service-time": "830",
+    "x-ratelimit-limit-requests": "10000",
+    "x-ratelimit-limit-tokens": "2000000",
+    "x-ratelimit-remaining-requests": "9999",
+    "x-ratelimit-remaining-tokens": "1999000",
+    "x-ratelimit-reset-requests": "6ms",
+    "x-ratelimit-reset-tokens": "1ms",
+    "x-request-id": "req_1",
+    "strict-transport-security": "max-age=31536000",
+    "cf-cache-status": "DYNAMIC",
+    "x-content-type-options": "nosniff",
+    "server": "cloudflare",
+    "cf-ray": "8e5-AMS",
+    "alt-svc": 'h3=":443"',
+}
+
 
 def whole() -> bytes:
     message = {"role": "assistant", "content": _TEXT, "refusal": None}
@@ -250,7 +273,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="rounds of 100 requests per side")
     parser.add_argument("--only", choices=("sync", "async", "stream", "import"), help="one table")
     options = parser.parse_args()
-    url, rounds = start_server(whole(), events()), options.rounds
+    url, rounds = start_server(whole(), events(), headers=HEADERS), options.rounds
     wanted = {options.only} if options.only else {"sync", "async", "stream", "import"}
     if "sync" in wanted:
         sides = [Side(name="bare httpx2 client", make=bare_sync), *_variants(ours_sync)]

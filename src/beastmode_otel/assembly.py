@@ -42,23 +42,29 @@ class Parts:
         return f"routes: {routes}; {len(self.config.deployments)} deployments"
 
 
-def build_blocking(config: ConfigLike, *, client: Any, access: AccessRule | None, providers: Providers) -> Parts:
+def build_blocking(
+    config: ConfigLike, *, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
+) -> Parts:
     """The parts of a ModelRouter. Raises ConfigError."""
     settings, lane = load(config), ThreadLane()
-    _check(client, access, wants_async=False)
+    _check(tenant, client, access, wants_async=False)
     http = BlockingHttp(lane, client, max_connections=settings.max_connections)
-    return _build(settings, http, BlockingRuntime(), lane, access, providers)
+    return _build(settings, http, BlockingRuntime(), lane, (tenant, access), providers)
 
 
-def build_async(config: ConfigLike, *, client: Any, access: AccessRule | None, providers: Providers) -> Parts:
+def build_async(
+    config: ConfigLike, *, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
+) -> Parts:
     """The parts of an AsyncModelRouter. Raises ConfigError."""
     settings, lane = load(config), ThreadLane()
-    _check(client, access, wants_async=True)
+    _check(tenant, client, access, wants_async=True)
     http = AsyncHttp(client, max_connections=settings.max_connections)
-    return _build(settings, http, AsyncioRuntime(), lane, access, providers)
+    return _build(settings, http, AsyncioRuntime(), lane, (tenant, access), providers)
 
 
-def _check(client: Any, access: AccessRule | None, *, wants_async: bool) -> None:
+def _check(tenant: str | None, client: Any, access: AccessRule | None, *, wants_async: bool) -> None:
+    if tenant is not None and (not isinstance(tenant, str) or not tenant.strip()):
+        raise ConfigError("tenant must not be empty", hints=("pass a tenant's id, or None for one shared tenant",))
     if access is not None and not callable(access):
         raise ConfigError(f"access must be a callable, not {type(access).__name__}")
     if client is None:
@@ -73,8 +79,14 @@ def _check(client: Any, access: AccessRule | None, *, wants_async: bool) -> None
 
 
 def _build(
-    config: Config, http: Http, runtime: Runtime, lane: ThreadLane, access: AccessRule | None, providers: Providers
+    config: Config,
+    http: Http,
+    runtime: Runtime,
+    lane: ThreadLane,
+    callers: tuple[str | None, AccessRule | None],
+    providers: Providers,
 ) -> Parts:
+    tenant, access = callers
     redact = config.redactor()
     observer: Observer = NullObserver() if config.disabled else Guarded(otel_observer(config, redact, *providers))
     services = Services(
@@ -90,5 +102,5 @@ def _build(
         rng=random.Random(),
         clock=time.monotonic,
     )
-    engine = Engine(config=config, router=Router(services), observer=observer, access=access)
+    engine = Engine(config=config, router=Router(services), observer=observer, tenant=tenant, access=access)
     return Parts(config=config, engine=engine, http=http, lane=lane)

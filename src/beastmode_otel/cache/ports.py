@@ -9,9 +9,12 @@ from typing import Protocol
 from beastmode_otel.cache.entry import Entry, Key
 
 
-class TierUnavailable(Exception):  # noqa: N818  (a state of the tier; only the tiered cache catches it, counts it and goes on)
-    """The tier cannot answer now. healthy: False when it says something about the tier's health (its breaker counts it),
-    True for a fault of the data or of this one call."""
+class TierUnavailable(Exception):
+    """The tier cannot answer now; only the tiered cache catches it, counts it and goes on.
+
+    healthy: False when it says something about the tier's health (its breaker counts it), True for a fault of the data
+    or of this one call.
+    """
 
     def __init__(self, reason: str, *, healthy: bool = False) -> None:
         super().__init__(reason)

@@ -52,12 +52,12 @@ def timeouts_of(question: Question, defaults: Timeouts) -> Timeouts:
     return replace(defaults, **changes)
 
 
-def allow(question: Question, rule: AccessRule | None) -> None:
+def allow(question: Question, rule: AccessRule | None, tenant: str | None) -> None:
     """Raises AccessDenied when the rule refuses. A rule that raises refuses: who cannot decide must not let through."""
     if rule is None:
         return
     access = Access(
-        model=question.model_id, user_id=question.user_id, tenant=question.tenant, labels=dict(question.labels or {})
+        model=question.model_id, user_id=question.user_id, tenant=tenant, labels=dict(question.labels or {})
     )
     try:
         verdict = rule(access)

@@ -24,12 +24,13 @@ class Engine:
         config: Config,
         router: Router,
         observer: Observer,
+        tenant: str | None = None,
         access: AccessRule | None = None,
         door: str = "router",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config, self._router, self._observer = config, router, observer
-        self._access, self._door, self._clock = access, door, clock
+        self._tenant, self._access, self._door, self._clock = tenant, access, door, clock
         self.streams = OpenStreams(clock)
         observer.before_collect(self.streams.sweep)
 
@@ -68,7 +69,8 @@ class Engine:
 
     def _admit(self, question: Question, ending: Ending) -> Call:
         timeouts = admit.check(question, self._config)
-        admit.allow(question, self._access)
+        tenant = question.tenant if question.tenant is not None else self._tenant
+        admit.allow(question, self._access, tenant)
         route = self._router.resolve(question.model_id)
         ending.route = route.name
         return Call(

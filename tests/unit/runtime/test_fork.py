@@ -10,7 +10,10 @@ import pytest
 
 from beastmode_otel.runtime import in_child
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # 3.12 warns when other tests left threads behind
+]
 
 
 class Remembers:

@@ -73,7 +73,8 @@ class AsyncResponse:
         self._loop = asyncio.get_running_loop()
         self._chunks: Any = None
         self.status: int = response.status_code
-        self.headers: Mapping[str, str] = dict(response.headers.items())  # lower-case names; without items(), each is looked up
+        # Both libraries give lower-case names. Without items(), dict() searches the list of headers for each of them.
+        self.headers: Mapping[str, str] = dict(response.headers.items())
 
     async def read(self) -> bytes:
         body: bytes = await self._response.aread()

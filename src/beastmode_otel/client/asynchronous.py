@@ -1,0 +1,134 @@
+"""The router for asyncio code."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from opentelemetry._logs import LoggerProvider
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
+
+from beastmode_otel.assembly import Parts, build_async
+from beastmode_otel.client.face import ConfigLike, Timeout, answer_so_far, orphan, question
+from beastmode_otel.engine import AccessRule, Answer, Question, StreamCore
+from beastmode_otel.wire import Chunk
+
+
+class AsyncModelRouter:
+    """Routes LLM requests from asyncio code; arguments as in ModelRouter (client: an AsyncClient)."""
+
+    def __init__(
+        self,
+        config: ConfigLike = None,
+        *,
+        tenant: str | None = None,
+        client: Any = None,
+        access: AccessRule | None = None,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
+    ) -> None:
+        providers = (tracer_provider, meter_provider, logger_provider)
+        self._parts = build_async(config, tenant=tenant, client=client, access=access, providers=providers)
+
+    async def route(
+        self,
+        model_id: str,
+        request: Mapping[str, Any],
+        user_id: str | None = None,
+        *,
+        tenant: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout: Timeout = None,
+    ) -> Answer:
+        """The whole answer of the model; see ModelRouter.route."""
+        asked = question(
+            model_id, request, stream=False, user_id=user_id, tenant=tenant, labels=labels, timeout=timeout
+        )
+        return await self._parts.engine.answer(asked)
+
+    def stream(
+        self,
+        model_id: str,
+        request: Mapping[str, Any],
+        user_id: str | None = None,
+        *,
+        tenant: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout: Timeout = None,
+    ) -> AsyncAnswerStream:
+        """The answer as it is generated: `async with router.stream(…) as stream: async for chunk in stream: …`.
+
+        The request is sent on entering, on `await`, or on the first step, whichever comes first.
+        """
+        asked = question(model_id, request, stream=True, user_id=user_id, tenant=tenant, labels=labels, timeout=timeout)
+        return AsyncAnswerStream(self._parts, asked)
+
+    async def aclose(self) -> None:
+        """End open streams (as cancelled), close this loop's connections, stop background threads. Idempotent."""
+        for core in self._parts.engine.streams.finish_all():
+            await core.release()
+        await self._parts.http.close()
+        self._parts.lane.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"AsyncModelRouter({self._parts.summary()})"
+
+
+class AsyncAnswerStream:
+    """AnswerStream for asyncio. Can be awaited, entered and iterated over; each of them opens it when needed."""
+
+    _core: StreamCore | None = None
+
+    def __init__(self, parts: Parts, asked: Question) -> None:
+        self._parts, self._asked = parts, asked
+
+    async def _open(self) -> StreamCore:
+        if self._core is None:
+            self._core = await self._parts.engine.open(self._asked)
+        return self._core
+
+    def __await__(self) -> Generator[Any, Any, Self]:
+        yield from self._open().__await__()
+        return self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        core = self._core or await self._open()
+        chunk = await core.next()
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
+
+    @property
+    def answer(self) -> Answer:
+        """Everything received so far; the whole answer once the iteration has ended."""
+        return answer_so_far(self._core)
+
+    async def aclose(self) -> None:
+        """Stop reading: a stream that has not ended is cancelled. Idempotent."""
+        if self._core is not None:
+            self._core.finish("cancelled")
+            await self._core.release()
+
+    async def __aenter__(self) -> Self:
+        await self._open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        orphan(self._core)

@@ -1,0 +1,135 @@
+"""The router for synchronous code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from opentelemetry._logs import LoggerProvider
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
+
+from beastmode_otel.assembly import build_blocking
+from beastmode_otel.client.face import ConfigLike, Timeout, answer_so_far, orphan, question
+from beastmode_otel.engine import AccessRule, Answer, StreamCore
+from beastmode_otel.runtime import run_sync
+from beastmode_otel.wire import Chunk
+
+
+class ModelRouter:
+    """Routes LLM requests from synchronous code. Thread-safe; make one and keep it.
+
+    config: a path of a TOML file, a mapping of the same shape, a Config, or None: BEASTMODE_CONFIG, ./beastmode.toml,
+    else only prefixed ids (openai:gpt-4o-mini, anthropic:claude-sonnet-4-5).
+    tenant: whom the requests are for, when a call does not say. client: your own httpx or httpx2 Client; it stays open.
+    access: a callable that gets an Access and returns True, False, or the reason of a refusal.
+    *_provider: OpenTelemetry providers; None: the global ones. Raises ConfigError.
+    """
+
+    def __init__(
+        self,
+        config: ConfigLike = None,
+        *,
+        tenant: str | None = None,
+        client: Any = None,
+        access: AccessRule | None = None,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
+    ) -> None:
+        providers = (tracer_provider, meter_provider, logger_provider)
+        self._parts = build_blocking(config, tenant=tenant, client=client, access=access, providers=providers)
+
+    def route(
+        self,
+        model_id: str,
+        request: Mapping[str, Any],
+        user_id: str | None = None,
+        *,
+        tenant: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout: Timeout = None,
+    ) -> Answer:
+        """The whole answer of the model.
+
+        model_id: a configured route, or a prefixed id. request: the provider's own JSON body; its model is replaced.
+        user_id: for the access rule only. labels: the configured allow-list's values. timeout: total seconds, or a
+        mapping such as {"total": 60, "read": 20}.
+        Raises UpstreamError, RequestError, AccessDenied; each is recorded before it is raised.
+        """
+        asked = question(
+            model_id, request, stream=False, user_id=user_id, tenant=tenant, labels=labels, timeout=timeout
+        )
+        return run_sync(self._parts.engine.answer(asked))
+
+    def stream(
+        self,
+        model_id: str,
+        request: Mapping[str, Any],
+        user_id: str | None = None,
+        *,
+        tenant: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout: Timeout = None,
+    ) -> AnswerStream:
+        """The answer as it is generated; arguments and errors as in `route`. Use it in a `with` statement."""
+        asked = question(model_id, request, stream=True, user_id=user_id, tenant=tenant, labels=labels, timeout=timeout)
+        return AnswerStream(run_sync(self._parts.engine.open(asked)))
+
+    def close(self) -> None:
+        """End open streams (as cancelled), close connections of our own, stop background threads. Idempotent."""
+        for core in self._parts.engine.streams.finish_all():
+            run_sync(core.release())
+        run_sync(self._parts.http.close())
+        self._parts.lane.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"ModelRouter({self._parts.summary()})"
+
+
+class AnswerStream:
+    """An iterator over chunks: `for chunk in stream: print(chunk.text, end="")`.
+
+    Leaving its `with` block before the end cancels the request. `answer` holds everything received so far.
+    """
+
+    _core: StreamCore | None = None
+
+    def __init__(self, core: StreamCore) -> None:
+        self._core = core
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Chunk:
+        chunk = None if self._core is None else run_sync(self._core.next())
+        if chunk is None:
+            raise StopIteration
+        return chunk
+
+    @property
+    def answer(self) -> Answer:
+        """Everything received so far; the whole answer once the iteration has ended."""
+        return answer_so_far(self._core)
+
+    def close(self) -> None:
+        """Stop reading: a stream that has not ended is cancelled. Idempotent."""
+        if self._core is not None:
+            self._core.finish("cancelled")
+            run_sync(self._core.release())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        orphan(self._core)
