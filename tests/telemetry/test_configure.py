@@ -259,3 +259,19 @@ def test_four_children_forked_from_a_configured_parent_count_their_own(backend: 
         assert sorted(backend.sums(name).values()) == [5, 5, 5, 5, 5], name
     assert backend.spans().count("route chat") == 25
     assert simulator.received == 25
+
+
+def test_a_flush_to_nobody_says_so_in_time(simulator: Simulator) -> None:
+    """force_flush is False, and not later than asked, when nothing could be exported."""
+    script = """
+        import logging, time, beastmode_otel
+        logging.disable(logging.CRITICAL)
+        telemetry = beastmode_otel.configure()
+        with beastmode_otel.ModelRouter(config) as router:
+            router.route("chat", {"messages": []})
+        began = time.monotonic()
+        print(telemetry.force_flush(timeout=0.5), time.monotonic() - began < 3)
+        import os; os._exit(0)
+    """
+    said = run(script, None, simulator, OTEL_EXPORTER_OTLP_ENDPOINT=simulator.refused_url())
+    assert "False True" in said

@@ -35,7 +35,8 @@ class Histogram:
         index = next(i for i, reached in enumerate(sums) if reached >= rank and self.counts[i])
         lower, upper = self._edges(index)
         inside = (rank - (sums[index] - self.counts[index])) / self.counts[index]
-        return lower + (upper - lower) * max(0.0, inside)
+        # The bounds once more: rounding may lead out of a bucket that is narrower than a float can say.
+        return min(max(lower + (upper - lower) * inside, lower), upper)
 
     def _edges(self, index: int) -> tuple[float, float]:
         lower = self.bounds[index - 1] if index else min(0.0, self.low)

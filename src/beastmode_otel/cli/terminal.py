@@ -89,10 +89,12 @@ def _fit(widths: list[int], columns: Sequence[Column], limit: int) -> list[int]:
 
 def _row(row: Sequence[Cell], widths: Sequence[int], columns: Sequence[Column], style: Style) -> str:
     padded = []
-    for cell, width, column in zip(row, widths, columns, strict=True):
+    for index, (cell, width, column) in enumerate(zip(row, widths, columns, strict=True)):
         text = short(cell.text, width)
-        padded.append(style.paint(text.rjust(width) if column.right else text.ljust(width), cell.tone))
-    return f"{_GAP}{_GAP.join(padded)}".rstrip()
+        last = index == len(row) - 1
+        text = text.rjust(width) if column.right else text if last else text.ljust(width)
+        padded.append(style.paint(text, cell.tone))
+    return _GAP + _GAP.join(padded)
 
 
 def short(text: str, width: int) -> str:

@@ -11,6 +11,9 @@ from beastmode_otel.errors import Category
 from beastmode_otel.observer import DeploymentState
 from beastmode_otel.runtime import in_child
 
+# Errors after which nobody knows whether the deployment answers: ours, or of a request that may not have left.
+_PROVE_NOTHING = frozenset({"pool_timeout", "total_timeout", "invalid_header", "invalid_url", "_OTHER"})
+
 
 @dataclass(slots=True)
 class _Record:
@@ -28,7 +31,7 @@ class Health:
     - closed: asked. After `failures` health errors in a row: open.
     - open: not asked until its cooldown is over; then half_open, and one single request may try it.
     - half_open: a success closes it, a health error opens it again with twice the cooldown.
-    - A request error (4xx) proves that the deployment answers; a cancellation and a pool timeout prove nothing.
+    - A request error (4xx) proves that the deployment answers; a cancellation and our own limits prove nothing.
     - resting (after Retry-After or exhausted quota): still asked, but after all others.
     """
 
@@ -93,7 +96,7 @@ class Health:
             record.rests_until = max(record.rests_until, now + rest) if rest else record.rests_until
         if category.trips:
             self._count(name, now)
-        elif category.name == "pool_timeout":
+        elif category.name in _PROVE_NOTHING:
             self.unknown(name)
         else:
             self.succeeded(name)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from opentelemetry.sdk._logs import ReadableLogRecord
@@ -26,6 +27,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from beastmode_otel.errors import ConfigError
 
+R = TypeVar("R", SpanExportResult, MetricExportResult, LogRecordExportResult)
 _PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 
 
@@ -73,11 +75,27 @@ def _port(endpoint: str) -> int | None:
         return None
 
 
-class _Reborn:
-    """Holds what a factory makes, and makes it again in a forked child."""
+@dataclass(slots=True)
+class Results:
+    """What came of the exports of one signal. Only the last one says whether everything is there: failed batches of
+    metrics are made good by the next one, failed spans and logs are lost. last_ok: None before the first export."""
 
-    def __init__(self, factory: Callable[[], Any]) -> None:
-        self._factory = factory
+    done: int = 0
+    failed: int = 0
+    last_ok: bool | None = None
+
+    def note(self, result: R) -> R:
+        self.last_ok = result.name == "SUCCESS"
+        self.done += self.last_ok
+        self.failed += not self.last_ok
+        return result
+
+
+class _Reborn:
+    """Holds what a factory makes, and makes it again in a forked child. Notes the results of exports."""
+
+    def __init__(self, factory: Callable[[], Any], results: Results) -> None:
+        self._factory, self.results = factory, results
         self._pid = os.getpid()
         self._made = factory()
 
@@ -88,12 +106,12 @@ class _Reborn:
 
 
 class ForkSafeSpanExporter(SpanExporter):
-    def __init__(self, factory: Callable[[], SpanExporter]) -> None:
-        self._inner = _Reborn(factory)
+    def __init__(self, factory: Callable[[], SpanExporter], results: Results) -> None:
+        self._inner = _Reborn(factory, results)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         result: SpanExportResult = self._inner.get().export(spans)
-        return result
+        return self._inner.results.note(result)
 
     def shutdown(self) -> None:
         self._inner.get().shutdown()
@@ -103,12 +121,12 @@ class ForkSafeSpanExporter(SpanExporter):
 
 
 class ForkSafeLogExporter(LogRecordExporter):
-    def __init__(self, factory: Callable[[], LogRecordExporter]) -> None:
-        self._inner = _Reborn(factory)
+    def __init__(self, factory: Callable[[], LogRecordExporter], results: Results) -> None:
+        self._inner = _Reborn(factory, results)
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
         result: LogRecordExportResult = self._inner.get().export(batch)
-        return result
+        return self._inner.results.note(result)
 
     def shutdown(self) -> None:
         self._inner.get().shutdown()
@@ -135,15 +153,15 @@ class ForkSafeReader(PeriodicExportingMetricReader):
 
 
 class ForkSafeMetricExporter(MetricExporter):
-    def __init__(self, factory: Callable[[], MetricExporter]) -> None:
-        self._inner = _Reborn(factory)
+    def __init__(self, factory: Callable[[], MetricExporter], results: Results) -> None:
+        self._inner = _Reborn(factory, results)
         made = self._inner.get()
         # The SDK's reader asks the exporter for these two; there is no public way to read them.
         super().__init__(made._preferred_temporality, made._preferred_aggregation)
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
         result: MetricExportResult = self._inner.get().export(metrics_data, timeout_millis=timeout_millis, **kwargs)
-        return result
+        return self._inner.results.note(result)
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         self._inner.get().shutdown()

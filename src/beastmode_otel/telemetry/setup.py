@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -25,8 +24,10 @@ from beastmode_otel.telemetry.exporters import (
     ForkSafeMetricExporter,
     ForkSafeReader,
     ForkSafeSpanExporter,
+    Results,
     exporter_factories,
 )
+from beastmode_otel.telemetry.flush import all_in_time
 
 # What "under a second from request to visible" needs; SDK defaults are 60 s, 5 s and 1 s.
 LIVE: Final = {
@@ -35,7 +36,6 @@ LIVE: Final = {
     "OTEL_BLRP_SCHEDULE_DELAY": 200.0,
 }
 _TRUE: Final = ("1", "true", "yes", "on")
-_log = logging.getLogger("beastmode_otel")
 
 
 def is_on(name: str, environ: Mapping[str, str] | None = None) -> bool:
@@ -56,11 +56,19 @@ class Telemetry:
     logger_provider: Any = None
     owned: tuple[str, ...] = ()
     _readers: list[MetricReader] = field(default_factory=list)
+    _results: list[Results] = field(default_factory=list)
+
+    def watched(self) -> Results:
+        """Where one more exporter notes its results."""
+        self._results.append(Results())
+        return self._results[-1]
 
     def force_flush(self, timeout: float = 10.0) -> bool:
-        """Export everything now. False when something could not be exported within `timeout` seconds per signal."""
-        flushed = [_flush(provider, timeout) for provider in self._providers()]
-        return all(flushed)
+        """Export everything now. False when something could not be exported within `timeout` seconds."""
+        flushes = [getattr(provider, "force_flush", None) for provider in self._providers()]
+        # The SDK's own answer knows neither the timeout nor the exporter's result.
+        in_time = all_in_time([flush for flush in flushes if flush is not None], timeout)
+        return in_time and all(results.last_ok is not False for results in self._results)
 
     def shutdown(self) -> None:
         """Flush, and stop the exporters that are ours. Runs at exit by itself. Idempotent."""
@@ -76,17 +84,6 @@ class Telemetry:
         for reader in self._readers:
             if isinstance(reader, ForkSafeReader):
                 reader.start_anew(self.meter_provider)
-
-
-def _flush(provider: Any, timeout: float) -> bool:
-    flush = getattr(provider, "force_flush", None)
-    if flush is None:
-        return True
-    try:
-        return flush(int(timeout * 1000)) is not False
-    except Exception:  # noqa: BLE001  (an exporter may raise anything; a flush reports, it does not break a shutdown)
-        _log.warning("flushing %s failed", type(provider).__name__, exc_info=True)
-        return False
 
 
 _configured: list[Telemetry] = []
@@ -136,9 +133,13 @@ def _unset(provider: object) -> bool:
     return "Proxy" in type(provider).__name__
 
 
+def live_delay(variable: str, environ: Mapping[str, str]) -> float | None:
+    """Milliseconds of the live profile; None where the user has set the variable, which the SDK reads itself."""
+    return None if environ.get(variable) else LIVE[variable]
+
+
 def _delay(variable: str, live: bool) -> float | None:
-    """Milliseconds; None leaves it to the SDK, which reads the variable or has a default."""
-    return LIVE[variable] if live and not os.environ.get(variable) else None
+    return live_delay(variable, os.environ) if live else None
 
 
 def _traces(telemetry: Telemetry, resource: Resource, live: bool) -> bool:
@@ -147,7 +148,9 @@ def _traces(telemetry: Telemetry, resource: Resource, live: bool) -> bool:
     provider = TracerProvider(resource=resource)
     for factory in exporter_factories("traces", os.environ):
         delay = _delay("OTEL_BSP_SCHEDULE_DELAY", live)
-        provider.add_span_processor(BatchSpanProcessor(ForkSafeSpanExporter(factory), schedule_delay_millis=delay))
+        provider.add_span_processor(
+            BatchSpanProcessor(ForkSafeSpanExporter(factory, telemetry.watched()), schedule_delay_millis=delay)
+        )
     trace.set_tracer_provider(provider)
     return True
 
@@ -156,16 +159,18 @@ def _metrics(telemetry: Telemetry, resource: Resource, live: bool) -> bool:
     if not _unset(metrics.get_meter_provider()):
         return False
     interval = _delay("OTEL_METRIC_EXPORT_INTERVAL", live)
-    telemetry._readers = [_reader(factory, interval) for factory in exporter_factories("metrics", os.environ)]
+    telemetry._readers = [
+        _reader(telemetry, factory, interval) for factory in exporter_factories("metrics", os.environ)
+    ]
     metrics.set_meter_provider(MeterProvider(telemetry._readers, resource=resource))
     return True
 
 
-def _reader(factory: Callable[[], Any], interval: float | None) -> MetricReader:
+def _reader(telemetry: Telemetry, factory: Callable[[], Any], interval: float | None) -> MetricReader:
     if isinstance(factory, type) and issubclass(factory, MetricReader):
         return factory()  # a pull exporter (Prometheus) is a reader itself
     make: Callable[[], Any] = factory
-    return ForkSafeReader(ForkSafeMetricExporter(make), export_interval_millis=interval)
+    return ForkSafeReader(ForkSafeMetricExporter(make, telemetry.watched()), export_interval_millis=interval)
 
 
 def _logs_signal(telemetry: Telemetry, resource: Resource, live: bool) -> bool:
@@ -175,7 +180,7 @@ def _logs_signal(telemetry: Telemetry, resource: Resource, live: bool) -> bool:
     for factory in exporter_factories("logs", os.environ):
         delay = _delay("OTEL_BLRP_SCHEDULE_DELAY", live)
         provider.add_log_record_processor(
-            BatchLogRecordProcessor(ForkSafeLogExporter(factory), schedule_delay_millis=delay)
+            BatchLogRecordProcessor(ForkSafeLogExporter(factory, telemetry.watched()), schedule_delay_millis=delay)
         )
     _logs.set_logger_provider(provider)
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -138,7 +139,7 @@ def test_its_repr_shows_nothing():
 
 def chained(*links: BaseException) -> BaseException:
     """The first raised from the second, and so on."""
-    for upper, lower in zip(links, links[1:], strict=False):
+    for upper, lower in pairwise(links):
         upper.__cause__ = lower
     return links[0]
 
@@ -177,13 +178,9 @@ def test_a_secret_in_a_context_or_in_a_note_counts_too():
     noted = ValueError("fine")
     noted.add_note(f"the key was {ODD}")
     assert isinstance(safe_cause(noted, redact), RedactedError)
-    try:
-        try:
-            raise ValueError(KEY)
-        except ValueError:
-            raise KeyError("fine")  # noqa: B904  (the context is the point)
-    except KeyError as exc:
-        assert isinstance(safe_cause(exc, redact), RedactedError)
+    later = KeyError("fine")
+    later.__context__ = ValueError(KEY)
+    assert isinstance(safe_cause(later, redact), RedactedError)
 
 
 def test_a_chain_that_bites_its_tail_ends():

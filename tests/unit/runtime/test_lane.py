@@ -217,7 +217,7 @@ def test_concurrent_submitters_lose_nothing(lane: Callable[..., ThreadLane]):
     def submitter(name: int) -> None:
         start.wait(5)
         for number in range(200):
-            one.submit(lambda: done.append((name, number)))
+            one.submit(lambda number=number: done.append((name, number)))
 
     threads = [threading.Thread(target=submitter, args=(name,)) for name in range(8)]
     for thread in threads:
@@ -309,8 +309,8 @@ warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 warns of fork with t
 from beastmode_otel.runtime import ThreadLane
 lane, begun, go = ThreadLane(size=1), threading.Event(), threading.Event()
 lane.submit(lambda: (begun.set(), go.wait(10)))
-lane.submit(lambda: os.write(1, b"the parent's work, by " + (b"the parent" if os.getpid() == parent else b"a child") + b"\\n"))
 parent = os.getpid()
+lane.submit(lambda: print("the parent's work, by", "the parent" if os.getpid() == parent else "a child", flush=True))
 begun.wait(10)
 child = os.fork()
 if child == 0:

@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from opentelemetry.sdk._logs import ReadableLogRecord
-from opentelemetry.sdk._logs.export import LogRecordExportResult
-from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExportResult
-
-from beastmode_otel.telemetry.exporters import (
-    ForkSafeLogExporter,
-    ForkSafeMetricExporter,
-    ForkSafeSpanExporter,
-    exporter_factories,
-)
-from beastmode_otel.telemetry.setup import LIVE
+from beastmode_otel.telemetry.exporters import Results, exporter_factories
 
 SIGNALS: Final = ("traces", "metrics", "logs")
-R = TypeVar("R", SpanExportResult, MetricExportResult, LogRecordExportResult)
 
 
 @dataclass(slots=True, kw_only=True)
 class Export:
-    """One signal's export. make: its exporter. Only the last result says whether everything is there: failed batches of
-    metrics are made good by the next one, failed spans and logs are lost."""
+    """One signal's export. make: its exporter."""
 
     signal: str
     endpoint: str
     make: Callable[[], Any]
-    done: int = 0
-    failed: int = 0
-    last_ok: bool = False
-
-    def note(self, result: R) -> R:
-        self.last_ok = result.name == "SUCCESS"
-        self.done += self.last_ok
-        self.failed += not self.last_ok
-        return result
+    results: Results = field(default_factory=Results)
 
 
 def exports_of(environ: Mapping[str, str]) -> list[Export]:
@@ -86,35 +64,3 @@ def secrets_of(environ: Mapping[str, str]) -> list[str]:
         found += [parts.query, parts.netloc.rpartition("@")[0].partition(":")[2]]
         found += [unquote(pair.partition("=")[2]).strip() for pair in pairs]
     return [secret for secret in found if secret]
-
-
-def interval(variable: str, environ: Mapping[str, str]) -> float | None:
-    """Milliseconds of the live profile; None where the user has set the variable, which the SDK reads itself."""
-    return None if environ.get(variable) else LIVE[variable]
-
-
-class WatchedSpans(ForkSafeSpanExporter):
-    def __init__(self, export: Export) -> None:
-        super().__init__(export.make)
-        self._watched = export
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        return self._watched.note(super().export(spans))
-
-
-class WatchedLogs(ForkSafeLogExporter):
-    def __init__(self, export: Export) -> None:
-        super().__init__(export.make)
-        self._watched = export
-
-    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
-        return self._watched.note(super().export(batch))
-
-
-class WatchedMetrics(ForkSafeMetricExporter):
-    def __init__(self, export: Export) -> None:
-        super().__init__(export.make)
-        self._watched = export
-
-    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
-        return self._watched.note(super().export(metrics_data, timeout_millis=timeout_millis, **kwargs))

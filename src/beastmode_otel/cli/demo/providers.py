@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,17 +16,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from beastmode_otel.cli.demo.export import (
-    Export,
-    WatchedLogs,
-    WatchedMetrics,
-    WatchedSpans,
-    exports_of,
-    interval,
-    secrets_of,
-)
+from beastmode_otel.cli.demo.export import Export, exports_of, secrets_of
 from beastmode_otel.cli.demo.witness import Witness
 from beastmode_otel.errors import Redactor
+from beastmode_otel.telemetry.exporters import ForkSafeLogExporter, ForkSafeMetricExporter, ForkSafeSpanExporter
+from beastmode_otel.telemetry.flush import all_in_time
+from beastmode_otel.telemetry.setup import live_delay
 from beastmode_otel.version import VERSION
 
 SERVICE: Final = "beastmode-demo"
@@ -62,12 +55,12 @@ class Providers:
     def flush(self) -> bool:
         """Export everything now. False when that did not work, or not in time."""
         works = [lambda p=provider: p.force_flush() for provider in (self.tracer, self.meter, self.logger)]
-        in_time = _together(works, _FLUSH_SECONDS)
-        return in_time and all(export.last_ok for export in self.exports)
+        in_time = all_in_time(works, _FLUSH_SECONDS)
+        return in_time and all(export.results.last_ok for export in self.exports)
 
     def close(self) -> None:
         """Stop all threads, or leave those behind that hang in a dead connection."""
-        _together([self.tracer.shutdown, self.meter.shutdown, self.logger.shutdown], _CLOSE_SECONDS)
+        all_in_time([self.tracer.shutdown, self.meter.shutdown, self.logger.shutdown], _CLOSE_SECONDS)
         _quiet(self.complaints, on=False)
 
 
@@ -99,36 +92,25 @@ def _add(
 ) -> None:
     match export.signal:
         case "traces":
-            delay = interval("OTEL_BSP_SCHEDULE_DELAY", environ)
-            tracer.add_span_processor(BatchSpanProcessor(WatchedSpans(export), schedule_delay_millis=delay))
+            delay = live_delay("OTEL_BSP_SCHEDULE_DELAY", environ)
+            tracer.add_span_processor(
+                BatchSpanProcessor(ForkSafeSpanExporter(export.make, export.results), schedule_delay_millis=delay)
+            )
         case "logs":
-            delay = interval("OTEL_BLRP_SCHEDULE_DELAY", environ)
-            logger.add_log_record_processor(BatchLogRecordProcessor(WatchedLogs(export), schedule_delay_millis=delay))
+            delay = live_delay("OTEL_BLRP_SCHEDULE_DELAY", environ)
+            logger.add_log_record_processor(
+                BatchLogRecordProcessor(ForkSafeLogExporter(export.make, export.results), schedule_delay_millis=delay)
+            )
         case "metrics":
-            delay = interval("OTEL_METRIC_EXPORT_INTERVAL", environ)
-            readers.append(PeriodicExportingMetricReader(WatchedMetrics(export), export_interval_millis=delay))
+            delay = live_delay("OTEL_METRIC_EXPORT_INTERVAL", environ)
+            readers.append(
+                PeriodicExportingMetricReader(
+                    ForkSafeMetricExporter(export.make, export.results), export_interval_millis=delay
+                )
+            )
 
 
 def _quiet(complaints: Complaints, *, on: bool) -> None:
     log = logging.getLogger("opentelemetry")
     (log.addHandler if on else log.removeHandler)(complaints)
     log.propagate = not on
-
-
-def _together(works: Sequence[Callable[[], object]], seconds: float) -> bool:
-    """Run them at the same time; False when one raised, said False, or is not done in time (it is left behind)."""
-    results: list[bool] = []
-    threads = [threading.Thread(target=_run, args=(work, results), daemon=True) for work in works]
-    for thread in threads:
-        thread.start()
-    until = time.monotonic() + seconds
-    for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
-    return len(results) == len(works) and all(results)
-
-
-def _run(work: Callable[[], object], results: list[bool]) -> None:
-    try:
-        results.append(work() is not False)
-    except Exception:  # noqa: BLE001  (an exporter may raise anything; it must not break the report)
-        results.append(False)

@@ -95,7 +95,13 @@ def _body(ending: Ending, remark: str, style: Style) -> list[str]:
 
 def _json(ending: Ending, remark: str, providers: Providers, flushed: bool | None) -> dict[str, Any]:
     exports = [
-        {"signal": one.signal, "endpoint": one.endpoint, "ok": one.last_ok, "done": one.done, "failed": one.failed}
+        {
+            "signal": one.signal,
+            "endpoint": one.endpoint,
+            "ok": one.results.last_ok is True,
+            "done": one.results.done,
+            "failed": one.results.failed,
+        }
         for one in providers.exports
     ]
     return {
@@ -111,9 +117,9 @@ def _export_lines(providers: Providers, style: Style, flushed: bool | None) -> I
     if providers.exports:
         yield from ("", style.paint("EXPORT", "bold"))
     for export in providers.exports:
-        mark = style.paint(" ok", "good") if export.last_ok else style.paint(" NO", "bad")
-        failed = f", {export.failed} failed" if export.failed else ""
-        yield f" {mark}  {export.signal.ljust(9)}  {export.done} exports to {export.endpoint}{failed}"
+        mark = style.paint(" ok", "good") if export.results.last_ok else style.paint(" NO", "bad")
+        failed = f", {export.results.failed} failed" if export.results.failed else ""
+        yield f" {mark}  {export.signal.ljust(9)}  {export.results.done} exports to {export.endpoint}{failed}"
     if flushed is False:
         yield style.paint("  Not everything was exported.", "bad")
         yield from wrapped(providers.complaints.last, style, indent=2)

@@ -1,0 +1,86 @@
+"""The breaker of one tier: a decision without I/O, the clock is an argument."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+from beastmode_otel.observer import DeploymentState
+from beastmode_otel.runtime import in_child
+
+ERRORS_IN_A_ROW = 3
+TIMEOUTS_IN_A_ROW = 5
+TIMEOUTS_SPAN = 5.0  # seconds: a stalled event loop times everything out at once, which says nothing about the tier
+FIRST_REST, LONGEST_REST = 5.0, 60.0
+
+
+class TierBreaker:
+    """Whether a tier is asked. Thread-safe.
+
+    - Opens after 3 health errors in a row, or 5 timeouts in a row that span at least 5 s.
+    - While open nobody asks the tier; when its rest is over, one background probe does (`due`), never a request.
+    - Rests 5 s, doubling to 60 s with jitter. Faults of the data never count.
+    """
+
+    def __init__(self, tell: Callable[[DeploymentState], None], rng: random.Random | None = None) -> None:
+        self._tell, self._rng = tell, rng or random.Random()
+        self._start_empty()
+        in_child(self._start_empty)
+
+    def _start_empty(self) -> None:
+        self._lock = threading.Lock()
+        self._state: DeploymentState = "closed"
+        self._errors = self._timeouts = 0
+        self._first_timeout = self._reopens = 0.0
+        self._rest = FIRST_REST
+
+    @property
+    def closed(self) -> bool:
+        return self._state == "closed"
+
+    def due(self, now: float) -> bool:
+        """True once per rest: the caller must probe the tier and tell the result."""
+        if self._state != "open":
+            return False
+        with self._lock:
+            if self._state != "open" or now < self._reopens:
+                return False
+            self._state = "half_open"
+        self._tell("half_open")
+        return True
+
+    def succeeded(self) -> None:
+        if self._state == "closed" and not self._errors and not self._timeouts:
+            return  # the hot path takes no lock
+        with self._lock:
+            changed, self._state = self._state != "closed", "closed"
+            self._errors = self._timeouts = 0
+            self._rest = FIRST_REST
+        if changed:
+            self._tell("closed")
+
+    def failed(self, now: float) -> None:
+        """A health error: refused, reset, broken."""
+        with self._lock:
+            self._errors += 1
+            opened = self._open_if(self._state == "half_open" or self._errors >= ERRORS_IN_A_ROW, now)
+        if opened:
+            self._tell("open")
+
+    def timed_out(self, now: float) -> None:
+        with self._lock:
+            self._first_timeout = now if self._timeouts == 0 else self._first_timeout
+            self._timeouts += 1
+            spans = self._timeouts >= TIMEOUTS_IN_A_ROW and now - self._first_timeout >= TIMEOUTS_SPAN
+            opened = self._open_if(self._state == "half_open" or spans, now)
+        if opened:
+            self._tell("open")
+
+    def _open_if(self, reason: bool, now: float) -> bool:
+        if not reason or self._state == "open":
+            return False
+        self._rest = min(self._rest * 2, LONGEST_REST) if self._state == "half_open" else FIRST_REST
+        self._state = "open"
+        self._reopens = now + self._rest * self._rng.uniform(0.8, 1.2)
+        return True

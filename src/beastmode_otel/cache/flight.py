@@ -1,0 +1,101 @@
+"""Single-flight: identical requests that are under way in this process share one upstream call."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from beastmode_otel.runtime import Job, Runtime, in_child
+
+T = TypeVar("T")
+
+
+class WaitedTooLong(Exception):
+    """The waiter's own time is up; the flight goes on without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed(Generic[T]):
+    """A flight's result. collapsed: somebody else's call brought it."""
+
+    value: T
+    collapsed: bool
+
+
+class Flights(Generic[T]):
+    """The flights of one router, by key digest.
+
+    - One caller leads, the others wait for its job. Errors fan out to the waiters and are not kept.
+    - The leader's cancellation ends only the leader's waiting (asyncio). A leader that dies of a BaseException hands
+      over: one of the waiters leads anew.
+    - Nobody waits where waiting would deadlock (`Runtime.may_wait`): such a caller calls upstream itself.
+    - A child after fork starts with no flights.
+    """
+
+    def __init__(self) -> None:
+        self._start_empty()
+        in_child(self._start_empty)
+
+    def _start_empty(self) -> None:
+        self._lock = threading.Lock()
+        self._flights: dict[bytes, Job[T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    async def join(
+        self,
+        digest: bytes,
+        runtime: Runtime,
+        work: Callable[[], Coroutine[Any, Any, T]],
+        left: Callable[[], float],
+    ) -> Landed[T]:
+        """The result of `work`, run once for all callers that come while it runs. left: the caller's seconds.
+
+        Raises what `work` raised, or WaitedTooLong.
+        """
+        while True:
+            job, leads = self._enter(digest)
+            if leads:
+                await runtime.lead(job, self._run(digest, job, work))
+                return Landed(job.result(), collapsed=False)
+            if not runtime.may_wait(job):
+                return Landed(await work(), collapsed=False)
+            if not await runtime.wait(job, left()):
+                raise WaitedTooLong
+            error = job.exception()
+            if error is None:
+                return Landed(job.result(), collapsed=True)
+            if isinstance(error, Exception):
+                raise own_copy(error)
+            # The leader died of a BaseException, which is its own affair: somebody else leads now.
+
+    def _enter(self, digest: bytes) -> tuple[Job[T], bool]:
+        with self._lock:
+            job = self._flights.get(digest)
+            if job is not None:
+                return job, False
+            job = self._flights[digest] = Job()
+            return job, True
+
+    async def _run(self, digest: bytes, job: Job[T], work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        try:
+            return await work()
+        finally:
+            # Before the job settles, so that whoever sees the result no longer finds the flight.
+            with self._lock:
+                if self._flights.get(digest) is job:
+                    del self._flights[digest]
+
+
+def own_copy(error: Exception) -> Exception:
+    """The same error for one more caller: a shared one would collect everybody's traceback."""
+    try:
+        fresh = copy.copy(error)
+    except Exception:  # noqa: BLE001  (a foreign exception that cannot be copied is shared after all)
+        return error
+    fresh.__cause__ = error.__cause__
+    return fresh

@@ -1,0 +1,303 @@
+"""Every error of the configuration says where, and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from beastmode_otel.config import Config, Deployment, Route, load
+from beastmode_otel.errors import ConfigError
+
+MAIN = {"base_url": "https://api.example.com/v1"}
+
+
+def with_main(**changes: Any) -> dict[str, Any]:
+    return {"deployments": {"main": {**MAIN, **changes}}}
+
+
+def with_route(*targets: Any, **more: Any) -> dict[str, Any]:
+    return {"deployments": {"main": MAIN}, "routes": {"chat": {"deployments": list(targets), **more}}}
+
+
+def refused(values: Any) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(values, environ={})
+    return str(caught.value)
+
+
+def test_the_least_that_works():
+    config = load(with_route("main"), environ={})
+    assert config.deployments["main"] == Deployment(name="main", kind="openai", base_url=MAIN["base_url"])
+    assert [target.deployment.name for target in config.routes["chat"].targets] == ["main"]
+
+
+# Names of settings.
+
+
+@pytest.mark.parametrize(
+    ("values", "path", "near"),
+    [
+        ({"timeout": {}}, "timeout", "timeouts"),
+        ({"timeouts": {"red": 1}}, "timeouts.red", "read"),
+        ({"retry": {"per_deploymnt": 1}}, "retry.per_deploymnt", "per_deployment"),
+        ({"breaker": {"cooldwn": 1}}, "breaker.cooldwn", "cooldown"),
+        ({"bounds": {"model": 1}}, "bounds.model", "models"),
+        (with_main(baseurl="x"), "deployments.main.baseurl", "base_url"),
+        (with_main(api_kee="x"), "deployments.main.api_kee", "api_key"),
+        (with_route("main", deploymets=[]), 'routes."chat".deploymets', "deployments"),
+        (with_route({"name": "main", "wieght": 2}), 'routes."chat".deployments.wieght', "weight"),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_nearest_known_one(values: Any, path: str, near: str):
+    assert refused(values) == f"configuration: {path}: is not a setting\n  hint: did you mean {near}?"
+
+
+def test_an_unknown_key_that_is_near_to_nothing_lists_what_is_known():
+    text = refused({"retry": {"zzz": 1}})
+    assert text.endswith("hint: known here: base, cap, max_wait, per_deployment")
+
+
+def test_settings_of_later_steps_are_not_silently_ignored():
+    assert "cache: is not a setting" in refused({"cache": {"mode": "on"}})
+
+
+# Types.
+
+
+@pytest.mark.parametrize("junk", [None, 7, "text", [], True])
+@pytest.mark.parametrize("table", ["timeouts", "retry", "breaker", "bounds", "deployments", "routes", "prices"])
+def test_a_table_must_be_a_table(table: str, junk: Any):
+    assert refused({table: junk}).startswith(f"configuration: {table}: must be a table, not {type(junk).__name__}")
+
+
+@pytest.mark.parametrize("junk", ["5", None, True, [], {}])
+@pytest.mark.parametrize("path", ["timeouts.read", "retry.cap", "breaker.failures", "bounds.models", "max_connections"])
+def test_a_number_must_be_a_number(path: str, junk: Any):
+    assert refused(nested(path, junk)).startswith(f"configuration: {path}: must be a number")
+
+
+@pytest.mark.parametrize("junk", [float("nan"), float("inf"), -float("inf"), 10**400, -(10**400)])
+@pytest.mark.parametrize("path", ["timeouts.read", "retry.per_deployment", "bounds.models", "max_connections"])
+def test_a_number_must_be_finite(path: str, junk: float):
+    assert refused(nested(path, junk)) == f"configuration: {path}: must be a finite number"
+
+
+@pytest.mark.parametrize("path", ["retry.per_deployment", "breaker.failures", "bounds.deployments", "max_connections"])
+def test_a_count_must_be_whole(path: str):
+    assert "must be a whole number" in refused(nested(path, 1.5))
+
+
+@pytest.mark.parametrize("path", ["retry.base", "retry.max_wait", "breaker.cooldown", "bounds.providers"])
+def test_a_number_must_not_be_negative(path: str):
+    assert refused(nested(path, -1)) == f"configuration: {path}: is -1\n  hint: use a number from 0"
+
+
+@pytest.mark.parametrize("name", ["connect", "read", "write", "pool", "first_token", "total", "idle"])
+@pytest.mark.parametrize("seconds", [0, -0.1])
+def test_a_timeout_must_be_above_zero(name: str, seconds: float):
+    assert refused({"timeouts": {name: seconds}}).startswith(f"configuration: timeouts.{name}: ")
+
+
+def test_zero_retries_is_a_setting():
+    assert load({"retry": {"per_deployment": 0}}, environ={}).retry.per_deployment == 0
+
+
+@pytest.mark.parametrize("junk", ["", 7, [], False])
+@pytest.mark.parametrize("path", ["namespace", "deployments.main.model", "deployments.main.provider"])
+def test_a_text_must_not_be_empty(path: str, junk: Any):
+    values = nested(path, junk)
+    if path != "namespace":
+        values = with_main(**values["deployments"]["main"])
+    assert refused(values) == f"configuration: {path}: must be a non-empty string"
+
+
+def nested(path: str, value: Any) -> dict[str, Any]:
+    for name in reversed(path.split(".")):
+        value = {name: value}
+    return value
+
+
+# References to the environment.
+
+
+def test_a_missing_variable_is_named_with_what_to_do():
+    assert refused(with_main(model={"env": "MODEL"})) == (
+        "configuration: deployments.main.model: the environment variable MODEL is not set\n  hint: export MODEL=…"
+    )
+
+
+@pytest.mark.parametrize("reference", [{}, {"env": 7}, {"evn": "X"}, {"env": "X", "more": 1}, {"default": "x"}])
+def test_a_reference_has_one_shape(reference: Any):
+    for name in ("model", "api_key"):
+        text = refused(with_main(**{name: reference}))
+        assert text == f'configuration: deployments.main.{name}: is not a reference; write {{ env = "NAME" }}'
+
+
+# Addresses.
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["api.example.com/v1", "localhost:8000", "ftp://host/v1", "http://", "https:///v1", "http://[::1", "http://h:99999",
+     "http://h:x/v1", "https://api.example.com /v1", "https://api.exa\nmple.com", "/v1", "://"],
+)  # fmt: skip
+def test_a_base_url_must_be_a_full_address(url: str):
+    text = refused(with_main(base_url=url))
+    assert text.startswith("configuration: deployments.main.base_url: is not a full address")
+    assert "http:// or https://" in text
+
+
+@pytest.mark.parametrize("userinfo", ["user:hunter22", "user", ":hunter22"])
+def test_a_base_url_must_not_hold_credentials_and_they_are_not_shown(userinfo: str):
+    text = refused(with_main(base_url=f"https://{userinfo}@api.example.com/v1"))
+    assert text.startswith("configuration: deployments.main.base_url: holds credentials")
+    assert "hunter22" not in text
+    assert "api_key" in text
+
+
+@pytest.mark.parametrize("tail", ["?api-version=1", "?", "#top"])
+def test_a_base_url_must_not_hold_a_query_because_a_path_follows_it(tail: str):
+    text = refused(with_main(base_url=f"https://api.example.com/v1{tail}"))
+    assert text.startswith("configuration: deployments.main.base_url: holds a query")
+    assert "query = " in text
+
+
+def test_a_missing_base_url_is_named():
+    assert refused({"deployments": {"main": {}}}) == "configuration: deployments.main.base_url: is missing"
+
+
+@pytest.mark.parametrize("url", ["https://h/v1/", " https://h/v1\n", "https://h/v1//"])
+def test_slashes_and_blanks_at_the_end_of_a_base_url_are_dropped(url: str):
+    assert load(with_main(base_url=url), environ={}).deployments["main"].base_url == "https://h/v1"
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "provider"),
+    [
+        ("https://api.openai.com/v1", "openai", "openai"),
+        ("https://api.mistral.ai/v1", "openai", "mistral_ai"),
+        ("https://api.groq.com/openai/v1", "openai", "groq"),
+        ("https://mine.openai.azure.com/openai/deployments/x", "openai", "azure.ai.openai"),
+        ("https://api.anthropic.com/v1", "anthropic", "anthropic"),
+        ("http://localhost:11434/v1", "openai", "local"),
+        ("http://127.0.0.2:8000/v1", "openai", "local"),
+        ("http://[::1]:8000/v1", "openai", "local"),
+        ("https://gateway.corp/v1", "anthropic", "anthropic"),
+        ("https://gateway.corp/anything", "passthrough", "custom"),
+    ],
+)
+def test_the_provider_is_told_from_the_host_unless_it_is_said(url: str, kind: str, provider: str):
+    assert load(with_main(base_url=url, kind=kind), environ={}).deployments["main"].provider == provider
+    said = load(with_main(base_url=url, kind=kind, provider="said"), environ={})
+    assert said.deployments["main"].provider == "said"
+
+
+def test_an_unknown_kind_lists_the_known_ones():
+    text = refused(with_main(kind="azure"))
+    assert text == "configuration: deployments.main.kind: is 'azure'\n  hint: use one of openai, anthropic, passthrough"
+
+
+@pytest.mark.parametrize("value", [{"env": "X"}, None, ["x"]])
+def test_a_query_holds_plain_values_only(value: Any):
+    text = refused(with_main(query={"key": value}))
+    assert text.startswith("configuration: deployments.main.query.key: must be a string or a number")
+    assert "headers" in text
+
+
+def test_numbers_in_a_query_are_written_out():
+    query = {"api-version": "2024-10-21", "n": 1}
+    assert load(with_main(query=query), environ={}).deployments["main"].query == {"api-version": "2024-10-21", "n": "1"}
+
+
+# Routes.
+
+
+@pytest.mark.parametrize("junk", [[], None, "main", 7])
+def test_a_route_must_list_deployments(junk: Any):
+    text = refused({"deployments": {"main": MAIN}, "routes": {"chat": {"deployments": junk}}})
+    assert text.startswith('configuration: routes."chat".deployments: must list at least one deployment')
+    assert 'deployments = [{ name = "main" }]' in text
+
+
+def test_an_unknown_deployment_in_a_route_is_named_with_those_there_are():
+    text = refused(with_route("mian"))
+    assert text == (
+        "configuration: routes.\"chat\".deployments.name: there is no deployment 'mian'\n  hint: configured: main"
+    )
+    nothing = refused({"routes": {"chat": {"deployments": ["main"]}}})
+    assert nothing.endswith("hint: configured: none")
+
+
+def test_a_route_must_not_mix_kinds():
+    values = {
+        "deployments": {"one": MAIN, "two": {**MAIN, "kind": "anthropic"}},
+        "routes": {"chat": {"deployments": ["one", "two"]}},
+    }
+    text = refused(values)
+    assert text.startswith('configuration: routes."chat": mixes deployments of kinds anthropic, openai')
+    assert "make one route for each kind" in text
+
+
+@pytest.mark.parametrize("weight", [0, 0.0, -1])
+def test_a_weight_must_be_above_zero(weight: float):
+    text = refused(with_route({"name": "main", "weight": weight}))
+    assert text.startswith(f'configuration: routes."chat".deployments.weight: is {weight}')
+    assert "above 0" in text
+
+
+@pytest.mark.parametrize("order", [-1, 1.5, "first"])
+def test_an_order_must_be_a_whole_number(order: Any):
+    assert 'routes."chat".deployments.order: ' in refused(with_route({"name": "main", "order": order}))
+
+
+@pytest.mark.parametrize("name", ["", 7, None])
+def test_names_must_be_names(name: Any):
+    for table in ("deployments", "routes"):
+        assert "must be a non-empty string" in refused({table: {name: {}}})
+
+
+def test_values_of_the_settings_classes_are_taken_as_they_are():
+    one = Deployment(name="main", kind="openai", base_url="https://h/v1")
+    config = load({"deployments": {"main": one}, "routes": {"chat": {"deployments": ["main"]}}}, environ={})
+    assert config.deployments["main"] is one
+    route = config.routes["chat"]
+    assert isinstance(route, Route)
+    assert load({"deployments": {"main": one}, "routes": {"chat": route}}, environ={}).routes["chat"] is route
+
+
+# Labels and their bounds.
+
+
+def test_at_most_eight_labels():
+    names = [f"label{number}" for number in range(9)]
+    assert load({"labels": names[:8]}, environ={}).labels == tuple(names[:8])
+    text = refused({"labels": names})
+    assert text.startswith("configuration: labels: has 9 names")
+    assert "at most 8" in text
+
+
+@pytest.mark.parametrize("junk", ["team", [""], [7], None, {"team": 1}])
+def test_labels_must_be_a_list_of_names(junk: Any):
+    assert refused({"labels": junk}).startswith("configuration: labels: must be a list of names")
+
+
+@pytest.mark.parametrize(
+    ("bounds", "metric"),
+    [
+        ({"models": 40}, "beastmode.errors"),
+        ({"deployments": 40}, "beastmode.attempt.duration"),
+        ({"models": 37, "providers": 14}, "beastmode.cost"),
+        ({"models": 10**6}, "beastmode.requests.started"),
+    ],
+)
+def test_bounds_that_no_instrument_can_hold_are_refused_with_its_name(bounds: dict[str, int], metric: str):
+    text = refused({"bounds": bounds})
+    assert text.startswith(f"configuration: bounds: {metric} could have ")
+    assert "lower one of models, deployments, providers" in text
+
+
+def test_bounds_that_fit_are_taken():
+    config = load({"bounds": {"models": 38, "deployments": 31, "providers": 11}}, environ={})
+    assert (config.bounds.models, config.bounds.deployments, config.bounds.providers) == (38, 31, 11)
+    assert load({}, environ={}).bounds == Config().bounds
