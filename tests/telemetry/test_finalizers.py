@@ -44,7 +44,9 @@ def test_finalizer_storm_while_metrics_are_recorded(simulator: Simulator, record
                 stream.itself = stream
                 del stream
                 calls += 1
-            gc.collect()
+            stop.set()
+            recording.join()
+            gc.collect()  # does nothing while another thread collects, which is why that one has ended
     finally:
         gc.set_threshold(*thresholds)
         stop.set()

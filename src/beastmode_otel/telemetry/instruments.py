@@ -10,6 +10,7 @@ from opentelemetry.metrics import Meter, MeterProvider
 
 from beastmode_otel import semconv
 from beastmode_otel.config import LabelBounds
+from beastmode_otel.errors import Redactor
 from beastmode_otel.telemetry.active import ActiveRequests
 from beastmode_otel.telemetry.bounds import Bounded
 from beastmode_otel.telemetry.tally import Tally
@@ -29,6 +30,8 @@ _TALLIED = (
     semconv.TELEMETRY_DROPPED,
 )
 _LATEST = (semconv.DEPLOYMENT_STATE, semconv.RATE_LIMIT_REMAINING)
+_NAME_LIMIT = 200
+_NAMES_REMEMBERED = 200
 
 
 class Labels:
@@ -42,6 +45,16 @@ class Labels:
         self.genai_sets = Bounded(semconv.GENAI_SET_LIMIT)
         self.genai_token_sets = Bounded(semconv.GENAI_SET_LIMIT // 2)  # each set twice: input and output
         self._values: dict[str, Bounded] = {}
+        self._shown: dict[str, str] = {}
+
+    def shown(self, name: str, redact: Redactor) -> str:
+        """A model id as it may stand on spans and logs: not too long, and no key that somebody pasted there."""
+        found = self._shown.get(name)
+        if found is None:
+            found = redact(name[:_NAME_LIMIT])
+            if len(self._shown) < _NAMES_REMEMBERED:
+                self._shown[name] = found
+        return found
 
     def value(self, label: str, value: str) -> str:
         """A value of one of the team's own labels; the labels themselves are bounded by the configuration."""
