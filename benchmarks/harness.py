@@ -176,10 +176,10 @@ def table(title: str, seconds: Mapping[str, list[float]], *, unit: float = 1e-6,
     if not seconds:
         return
     floor = next(iter(seconds.values()))
-    print(f"\n{title}\n{'':34} {'median ' + head:>11} {'min ' + head:>9} {'× floor':>9} {'over floor':>11}")
+    print(f"\n{title}\n{'':40} {'median ' + head:>11} {'min ' + head:>9} {'× floor':>9} {'over floor':>11}")
     for name, values in seconds.items():
         ratio = statistics.median(value / base for value, base in zip(values, floor, strict=True))
         more = statistics.median(value - base for value, base in zip(values, floor, strict=True)) / unit
         middle, least = statistics.median(values) / unit, min(values) / unit
         extra = "" if values is floor else f"{more:+,.1f}" if unit * abs(more) < 1e-4 else f"{more:+,.0f}"
-        print(f"{name:34} {middle:11,.1f} {least:9,.1f} {ratio:9.2f} {extra:>11}", flush=True)
+        print(f"{name:40} {middle:11,.1f} {least:9,.1f} {ratio:9.2f} {extra:>11}", flush=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import logging
 import os
 from typing import Any
 
@@ -223,6 +224,7 @@ def litellm_router(url: str, *, stream: bool = False, otel: bool = False) -> Wor
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     litellm.suppress_debug_info = True
+    logging.getLogger("LiteLLM").setLevel(logging.ERROR)
     flush: Any = lambda: None  # noqa: E731
     if otel:
         from litellm.integrations.opentelemetry import OpenTelemetry

@@ -10,6 +10,12 @@ from support.recorder import Recorder
 from beastmode_otel.simulator import Simulator
 
 
+@pytest.fixture(autouse=True)
+def _cache_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache that nobody asked for would answer the second request of a test; those about it turn it on."""
+    monkeypatch.setenv("BEASTMODE_CACHE", "off")
+
+
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     with Simulator() as running:

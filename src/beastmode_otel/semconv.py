@@ -58,6 +58,24 @@ ERROR_TYPE: Final = Attribute(
     key="error.type", about="The error's category, a closed set", bound=49, values=tuple(CATEGORIES)
 )
 CACHE_STATUS: Final = _closed("beastmode.cache.status", "What the cache did", "hit", "miss", "stale", "bypass", "off")
+CACHE_TIER: Final = _closed("beastmode.cache.tier", "Which tier", "l1", "l2", "l3")
+CACHE_MATCH: Final = _closed("beastmode.cache.match", "How the entry was found", "exact", "semantic")
+LOOKUP_RESULT: Final = _closed(
+    "beastmode.cache.result", "What a tier said", "hit", "miss", "stale", "timeout", "error", "skipped"
+)
+WRITE_RESULT: Final = _closed(
+    "beastmode.cache.write.result",
+    "What became of a write or delete; `queued` is made good later",
+    "ok",
+    "error",
+    "queued",
+)
+EVICTION_REASON: Final = _closed(
+    "beastmode.cache.eviction.reason", "Why an entry left", "size", "expired", "rejected", "replaced", "invalidated"
+)
+INVALIDATION: Final = _closed(
+    "beastmode.cache.invalidation.by", "By what", "key", "request_id", "model", "tag", "scope", "age", "tenant"
+)
 TOKEN_TYPE: Final = _closed(
     "beastmode.token.type",
     "`input` includes `cached_input`, `output` includes `reasoning`; do not add the parts to their whole",
@@ -75,6 +93,16 @@ COST_SOURCE: Final = _closed("beastmode.cost.source", "Who priced it", "provider
 COST_REASON: Final = _closed("beastmode.cost.reason", "Why it was saved", "cache", "routing")
 SIGNAL: Final = _closed("beastmode.signal", "Which signal", "trace", "metric", "log", "all")
 REASON: Final = _closed("beastmode.reason", "Why", "observer_fault")
+BYPASS_REASON: Final = Attribute(
+    key="beastmode.cache.reason", about="Why the cache was not asked, or the answer not stored; absent when it was"
+)
+CACHE_AGE: Final = Attribute(key="beastmode.cache.age", about="Age of the served entry in seconds")
+CACHE_KEY: Final = Attribute(key="beastmode.cache.key", about="The first 12 hex digits of the key's digest")
+CACHE_COLLAPSED: Final = Attribute(
+    key="beastmode.cache.collapsed", about="true when another caller's identical request brought the answer"
+)
+SAVED: Final = Attribute(key="beastmode.cost.saved.usd", about="What the request did not have to cost, in USD")
+DB_SYSTEM: Final = Attribute(key="db.system.name", about="The store behind a tier: sqlite, redis, postgresql")
 LABEL: Final = Attribute(key="beastmode.label", about="One of the team's own labels (configuration)", bound=8)
 LABEL_VALUE: Final = _open("beastmode.label.value", "That label's value", 50)
 
@@ -150,6 +178,9 @@ SECONDS: Final = (
     327.68,
     655.36,
 )
+FAST_SECONDS: Final = (
+    1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5,
+)  # fmt: skip
 TOKENS: Final = tuple(float(4**power) for power in range(14))
 
 REQUESTS_STARTED: Final = Metric(
@@ -164,8 +195,12 @@ REQUEST_DURATION: Final = Metric(
     kind="histogram",
     unit="s",
     about="From the call to the answer, the error or the end of the stream; its count is that of ended requests.",
-    attributes=(MODEL, OUTCOME, CACHE_STATUS),
+    attributes=(MODEL, OUTCOME, CACHE_STATUS, CACHE_TIER, CACHE_MATCH),
     buckets=SECONDS,
+    # tier and match stand only beside hit and stale
+    count=lambda bound: (
+        bound(MODEL) * bound(OUTCOME) * (bound(CACHE_STATUS) - 2 + 2 * bound(CACHE_TIER) * bound(CACHE_MATCH))
+    ),
 )
 ERRORS: Final = Metric(
     name="beastmode.errors",
@@ -252,7 +287,9 @@ COST_TOTAL: Final = Metric(
     kind="counter",
     unit="{USD}",
     about="Money. Only calls whose price is known; see beastmode.cost.unknown.",
-    attributes=(MODEL, PROVIDER, COST_KIND, COST_SOURCE),
+    attributes=(MODEL, PROVIDER, COST_KIND, COST_SOURCE, COST_REASON),
+    # a reason stands only beside saved, which we price ourselves
+    count=lambda bound: bound(MODEL) * bound(PROVIDER) * (bound(COST_SOURCE) + bound(COST_REASON)),
 )
 COST_UNKNOWN: Final = Metric(
     name="beastmode.cost.unknown",
@@ -282,6 +319,70 @@ LABEL_COST: Final = Metric(
     about="Money by the team's own labels.",
     attributes=(LABEL, LABEL_VALUE, COST_KIND),
 )
+CACHE_LOOKUP_DURATION: Final = Metric(
+    name="beastmode.cache.lookup.duration",
+    kind="histogram",
+    unit="s",
+    about="One question to one tier; match only where an entry was found.",
+    attributes=(CACHE_TIER, LOOKUP_RESULT, CACHE_MATCH),
+    buckets=FAST_SECONDS,
+)
+CACHE_WRITE_DURATION: Final = Metric(
+    name="beastmode.cache.write.duration",
+    kind="histogram",
+    unit="s",
+    about="One write or delete in one of the slower tiers, mostly in the background.",
+    attributes=(CACHE_TIER, WRITE_RESULT),
+    buckets=FAST_SECONDS,
+)
+CACHE_PROMOTIONS: Final = Metric(
+    name="beastmode.cache.promotions",
+    kind="counter",
+    unit="{entry}",
+    about="Entries copied up into this tier because a slower one had them.",
+    attributes=(CACHE_TIER,),
+)
+CACHE_EVICTIONS: Final = Metric(
+    name="beastmode.cache.evictions",
+    kind="counter",
+    unit="{entry}",
+    about="Entries that left this tier.",
+    attributes=(CACHE_TIER, EVICTION_REASON),
+)
+CACHE_COLLAPSES: Final = Metric(
+    name="beastmode.cache.collapsed",
+    kind="counter",
+    unit="{request}",
+    about="Requests that another caller's identical request answered; they are misses, but cost nothing.",
+    attributes=(MODEL,),
+)
+CACHE_INVALIDATIONS: Final = Metric(
+    name="beastmode.cache.invalidations",
+    kind="counter",
+    unit="{entry}",
+    about="Entries removed by invalidate().",
+    attributes=(INVALIDATION,),
+)
+CACHE_ENTRIES: Final = Metric(
+    name="beastmode.cache.entries", kind="gauge", unit="{entry}", about="Entries in the tier.", attributes=(CACHE_TIER,)
+)
+CACHE_SIZE: Final = Metric(
+    name="beastmode.cache.size", kind="gauge", unit="By", about="Size of the tier.", attributes=(CACHE_TIER,)
+)
+CACHE_TIER_STATE: Final = Metric(
+    name="beastmode.cache.tier.state",
+    kind="gauge",
+    unit="{state}",
+    about="The tier's breaker: 0 closed, 1 half-open, 2 open.",
+    attributes=(CACHE_TIER,),
+)
+TOKENS_SAVED: Final = Metric(
+    name="beastmode.tokens.saved",
+    kind="counter",
+    unit="{token}",
+    about="Tokens that hits and collapsed requests did not use.",
+    attributes=(MODEL, TOKEN_TYPE),
+)
 TELEMETRY_DROPPED: Final = Metric(
     name="beastmode.telemetry.dropped",
     kind="counter",
@@ -309,6 +410,16 @@ METRICS: Final = (
     LLM_CALLS,
     LABEL_REQUESTS,
     LABEL_COST,
+    CACHE_LOOKUP_DURATION,
+    CACHE_WRITE_DURATION,
+    CACHE_PROMOTIONS,
+    CACHE_EVICTIONS,
+    CACHE_COLLAPSES,
+    CACHE_INVALIDATIONS,
+    CACHE_ENTRIES,
+    CACHE_SIZE,
+    CACHE_TIER_STATE,
+    TOKENS_SAVED,
     TELEMETRY_DROPPED,
 )
 
@@ -399,10 +510,17 @@ ROUTE_SPAN: Final = Span(
             STREAM,
             OUTCOME,
             CACHE_STATUS,
+            CACHE_TIER,
+            CACHE_MATCH,
+            CACHE_AGE,
+            CACHE_KEY,
+            CACHE_COLLAPSED,
+            BYPASS_REASON,
             ROUTE,
             DEPLOYMENT,
             ATTEMPTS,
             COST,
+            SAVED,
             ERROR_TYPE,
             HINT,
             PROVIDER_CODE,
@@ -422,7 +540,25 @@ ATTEMPT_SPAN: Final = Span(
         OUTCOME.key, STATUS_CODE.key, ERROR_TYPE.key, PROVIDER_CODE.key, EXCEPTION_TYPE.key, COST.key, ESTIMATED.key,
     ),
 )  # fmt: skip
-SPANS: Final = (ROUTE_SPAN, ATTEMPT_SPAN)
+LOOKUP_SPAN: Final = Span(
+    name="cache.lookup",
+    kind="INTERNAL",
+    when="a request whose lookup leaves L1; an L1 hit is the route span with its attributes",
+    attributes=(CACHE_KEY.key, CACHE_TIER.key, LOOKUP_RESULT.key, CACHE_MATCH.key),
+)
+GET_SPAN: Final = Span(
+    name="cache.get {tier}",
+    kind="CLIENT",
+    when="each question to a slower tier",
+    attributes=(CACHE_TIER.key, DB_SYSTEM.key, LOOKUP_RESULT.key),
+)
+PUT_SPAN: Final = Span(
+    name="cache.put {tier}",
+    kind="CLIENT",
+    when="each write or delete in a slower tier",
+    attributes=(CACHE_TIER.key, DB_SYSTEM.key, WRITE_RESULT.key),
+)
+SPANS: Final = (ROUTE_SPAN, ATTEMPT_SPAN, LOOKUP_SPAN, GET_SPAN, PUT_SPAN)
 
 FAILED_EVENT: Final = "beastmode.request.failed"
 FAILED_ATTRIBUTES: Final = (

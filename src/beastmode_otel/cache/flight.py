@@ -8,25 +8,26 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from beastmode_otel.runtime import Job, Runtime, in_child
+from beastmode_otel.runtime import Job, Runtime, in_child, lead_here
 
 T = TypeVar("T")
 
 
-class WaitedTooLong(Exception):
-    """The waiter's own time is up; the flight goes on without it."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Landed(Generic[T]):
-    """A flight's result. collapsed: somebody else's call brought it."""
+    """How a flight ended for one caller: with a value, an error of its own to raise, or too late for it.
 
-    value: T
-    collapsed: bool
+    collapsed: somebody else's call brought it.
+    """
+
+    value: T | None = None
+    error: Exception | None = None
+    late: bool = False
+    collapsed: bool = False
 
 
 class Flights(Generic[T]):
-    """The flights of one router, by key digest.
+    """The flights of a process, by key digest. Thread-safe.
 
     - One caller leads, the others wait for its job. Errors fan out to the waiters and are not kept.
     - The leader's cancellation ends only the leader's waiting (asyncio). A leader that dies of a BaseException hands
@@ -51,26 +52,26 @@ class Flights(Generic[T]):
         digest: bytes,
         runtime: Runtime,
         work: Callable[[], Coroutine[Any, Any, T]],
-        left: Callable[[], float],
+        left: float,
+        *,
+        detached: bool = True,
     ) -> Landed[T]:
-        """The result of `work`, run once for all callers that come while it runs. left: the caller's seconds.
+        """How `work` ended, which runs once for all callers that come while it runs. left: seconds of this caller.
 
-        Raises what `work` raised, or WaitedTooLong.
+        detached: the work goes on when its leader is cancelled; otherwise a waiter leads anew.
+        Raises only what ends the caller itself: a BaseException that is no Exception.
         """
         while True:
             job, leads = self._enter(digest)
             if leads:
-                await runtime.lead(job, self._run(digest, job, work))
-                return Landed(job.result(), collapsed=False)
+                await (runtime.lead if detached else lead_here)(job, self._run(digest, job, work))
+                return _landed(job)
             if not runtime.may_wait(job):
-                return Landed(await work(), collapsed=False)
-            if not await runtime.wait(job, left()):
-                raise WaitedTooLong
-            error = job.exception()
-            if error is None:
-                return Landed(job.result(), collapsed=True)
-            if isinstance(error, Exception):
-                raise own_copy(error)
+                return Landed(value=await work())
+            if not await runtime.wait(job, left):
+                return Landed(late=True, collapsed=True)
+            if isinstance(job.exception(), Exception | None):
+                return _landed(job, collapsed=True)
             # The leader died of a BaseException, which is its own affair: somebody else leads now.
 
     def _enter(self, digest: bytes) -> tuple[Job[T], bool]:
@@ -89,6 +90,15 @@ class Flights(Generic[T]):
             with self._lock:
                 if self._flights.get(digest) is job:
                     del self._flights[digest]
+
+
+def _landed(job: Job[T], *, collapsed: bool = False) -> Landed[T]:
+    error = job.exception()
+    if error is None:
+        return Landed(value=job.result(), collapsed=collapsed)
+    if not isinstance(error, Exception):
+        raise error
+    return Landed(error=own_copy(error) if collapsed else error, collapsed=collapsed)
 
 
 def own_copy(error: Exception) -> Exception:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import asyncio
+from collections.abc import Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.assembly import Parts, build_async
 from beastmode_otel.client.face import ConfigLike, Timeout, answer_so_far, orphan, question
-from beastmode_otel.engine import AccessRule, Answer, Question, StreamCore
+from beastmode_otel.engine import AccessRule, Answer, CacheUse, Question, StreamCore
 from beastmode_otel.wire import Chunk
 
 
@@ -42,10 +43,22 @@ class AsyncModelRouter:
         tenant: str | None = None,
         labels: Mapping[str, str] | None = None,
         timeout: Timeout = None,
+        ttl: float | None = None,
+        tags: Sequence[str] = (),
+        cache: CacheUse = "on",
     ) -> Answer:
         """The whole answer of the model; see ModelRouter.route."""
         asked = question(
-            model_id, request, stream=False, user_id=user_id, tenant=tenant, labels=labels, timeout=timeout
+            model_id,
+            request,
+            stream=False,
+            user_id=user_id,
+            tenant=tenant,
+            labels=labels,
+            timeout=timeout,
+            ttl=ttl,
+            tags=tags,
+            cache=cache,
         )
         return await self._parts.engine.answer(asked)
 
@@ -58,20 +71,62 @@ class AsyncModelRouter:
         tenant: str | None = None,
         labels: Mapping[str, str] | None = None,
         timeout: Timeout = None,
+        ttl: float | None = None,
+        tags: Sequence[str] = (),
+        cache: CacheUse = "on",
     ) -> AsyncAnswerStream:
         """The answer as it is generated: `async with router.stream(…) as stream: async for chunk in stream: …`.
 
         The request is sent on entering, on `await`, or on the first step, whichever comes first.
         """
-        asked = question(model_id, request, stream=True, user_id=user_id, tenant=tenant, labels=labels, timeout=timeout)
+        asked = question(
+            model_id,
+            request,
+            stream=True,
+            user_id=user_id,
+            tenant=tenant,
+            labels=labels,
+            timeout=timeout,
+            ttl=ttl,
+            tags=tags,
+            cache=cache,
+        )
         return AsyncAnswerStream(self._parts, asked)
+
+    async def invalidate(
+        self,
+        *,
+        key: str | None = None,
+        request_id: str | None = None,
+        model: str | None = None,
+        tag: str | None = None,
+        scope: str | None = None,
+        tenant: str | None = None,
+        older_than: float | None = None,
+    ) -> int:
+        """Remove stored answers that match everything that is given; how many.
+
+        tenant: whose, the router's own if None; alone it removes all of that tenant. key, scope: 64 hex digits, as
+        `beastmode-otel cache explain` shows them. older_than: seconds. Raises RequestError.
+        """
+        return await asyncio.to_thread(
+            self._parts.engine.invalidate,
+            key=key,
+            request_id=request_id,
+            model=model,
+            tag=tag,
+            scope=scope,
+            tenant=tenant,
+            older_than=older_than,
+        )
 
     async def aclose(self) -> None:
         """End open streams (as cancelled), close this loop's connections, stop background threads. Idempotent."""
         for core in self._parts.engine.streams.finish_all():
             await core.release()
+        await self._parts.runtime.aclose()
+        self._parts.close_tiers()
         await self._parts.http.close()
-        self._parts.lane.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,7 +12,7 @@ from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.assembly import build_blocking
 from beastmode_otel.client.face import ConfigLike, Timeout, answer_so_far, orphan, question
-from beastmode_otel.engine import AccessRule, Answer, StreamCore
+from beastmode_otel.engine import AccessRule, Answer, CacheUse, StreamCore
 from beastmode_otel.runtime import run_sync
 from beastmode_otel.wire import Chunk
 
@@ -50,16 +50,29 @@ class ModelRouter:
         tenant: str | None = None,
         labels: Mapping[str, str] | None = None,
         timeout: Timeout = None,
+        ttl: float | None = None,
+        tags: Sequence[str] = (),
+        cache: CacheUse = "on",
     ) -> Answer:
         """The whole answer of the model.
 
         model_id: a configured route, or a prefixed id. request: the provider's own JSON body; its model is replaced.
         user_id: for the access rule only. labels: the configured allow-list's values. timeout: total seconds, or a
-        mapping such as {"total": 60, "read": 20}.
+        mapping such as {"total": 60, "read": 20}. cache: on; off (neither asked nor filled); refresh (only filled);
+        only (nobody else is asked). ttl: seconds for which the answer may be stored. tags: names to invalidate it by.
         Raises UpstreamError, RequestError, AccessDenied; each is recorded before it is raised.
         """
         asked = question(
-            model_id, request, stream=False, user_id=user_id, tenant=tenant, labels=labels, timeout=timeout
+            model_id,
+            request,
+            stream=False,
+            user_id=user_id,
+            tenant=tenant,
+            labels=labels,
+            timeout=timeout,
+            ttl=ttl,
+            tags=tags,
+            cache=cache,
         )
         return run_sync(self._parts.engine.answer(asked))
 
@@ -72,17 +85,57 @@ class ModelRouter:
         tenant: str | None = None,
         labels: Mapping[str, str] | None = None,
         timeout: Timeout = None,
+        ttl: float | None = None,
+        tags: Sequence[str] = (),
+        cache: CacheUse = "on",
     ) -> AnswerStream:
         """The answer as it is generated; arguments and errors as in `route`. Use it in a `with` statement."""
-        asked = question(model_id, request, stream=True, user_id=user_id, tenant=tenant, labels=labels, timeout=timeout)
+        asked = question(
+            model_id,
+            request,
+            stream=True,
+            user_id=user_id,
+            tenant=tenant,
+            labels=labels,
+            timeout=timeout,
+            ttl=ttl,
+            tags=tags,
+            cache=cache,
+        )
         return AnswerStream(run_sync(self._parts.engine.open(asked)))
+
+    def invalidate(
+        self,
+        *,
+        key: str | None = None,
+        request_id: str | None = None,
+        model: str | None = None,
+        tag: str | None = None,
+        scope: str | None = None,
+        tenant: str | None = None,
+        older_than: float | None = None,
+    ) -> int:
+        """Remove stored answers that match everything that is given; how many.
+
+        tenant: whose, the router's own if None; alone it removes all of that tenant. key, scope: 64 hex digits, as
+        `beastmode-otel cache explain` shows them. older_than: seconds. Raises RequestError.
+        """
+        return self._parts.engine.invalidate(
+            key=key,
+            request_id=request_id,
+            model=model,
+            tag=tag,
+            scope=scope,
+            tenant=tenant,
+            older_than=older_than,
+        )
 
     def close(self) -> None:
         """End open streams (as cancelled), close connections of our own, stop background threads. Idempotent."""
         for core in self._parts.engine.streams.finish_all():
             run_sync(core.release())
+        self._parts.close_tiers()
         run_sync(self._parts.http.close())
-        self._parts.lane.close()
 
     def __enter__(self) -> Self:
         return self

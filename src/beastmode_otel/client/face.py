@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from beastmode_otel.config import Config, Timeouts
-from beastmode_otel.engine import Answer, Question, StreamCore, answer_of
+from beastmode_otel.engine import Answer, CacheUse, Question, StreamCore, answer_of
 
 ConfigLike = Config | Mapping[str, Any] | str | os.PathLike[str] | None
 Timeout = float | Mapping[str, float] | Timeouts | None
@@ -22,6 +22,9 @@ def question(
     tenant: str | None,
     labels: Mapping[str, str] | None,
     timeout: Timeout,
+    cache: CacheUse,
+    ttl: float | None,
+    tags: Sequence[str],
 ) -> Question:
     """A call's arguments as the engine takes them."""
     return Question(
@@ -32,6 +35,9 @@ def question(
         tenant=tenant,
         labels=labels,
         timeout=timeout,
+        cache=cache,
+        ttl=ttl,
+        tags=tags,
     )
 
 
@@ -39,7 +45,7 @@ def answer_so_far(core: StreamCore | None) -> Answer:
     """Everything that a stream has brought."""
     if core is None:
         raise RuntimeError("the stream is not open yet: await it, or enter it with `async with`")
-    return answer_of(core.model, core.request_id, core.routed)
+    return answer_of(core.model, core.ending, core.source)
 
 
 def orphan(core: StreamCore | None) -> None:

@@ -1,6 +1,8 @@
 """Frozen settings from TOML, mappings and the environment; the only reader of os.environ besides telemetry's set-up."""
 
+from beastmode_otel.config.cache_settings import CacheSettings, MemoryTier, StoreTier
 from beastmode_otel.config.load import load
+from beastmode_otel.config.secret import Secret
 from beastmode_otel.config.settings import (
     Breaker,
     Config,
@@ -8,19 +10,21 @@ from beastmode_otel.config.settings import (
     LabelBounds,
     Retry,
     Route,
-    Secret,
     Target,
     Timeouts,
 )
 
 __all__ = [
     "Breaker",
+    "CacheSettings",
     "Config",
     "Deployment",
     "LabelBounds",
+    "MemoryTier",
     "Retry",
     "Route",
     "Secret",
+    "StoreTier",
     "Target",
     "Timeouts",
     "load",

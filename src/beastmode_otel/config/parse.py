@@ -7,7 +7,9 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
+from beastmode_otel.config.cache import read_cache
 from beastmode_otel.config.read import Source, Table
+from beastmode_otel.config.secret import Secret
 from beastmode_otel.config.settings import (
     Breaker,
     Config,
@@ -16,7 +18,6 @@ from beastmode_otel.config.settings import (
     ProviderKind,
     Retry,
     Route,
-    Secret,
     Target,
     Timeouts,
 )
@@ -59,6 +60,7 @@ def parse(values: Mapping[str, Any], source: Source) -> Config:
         labels=_labels(top),
         prices=dict(top.table("prices").items()),
         bounds=_bounds(top.table("bounds")),
+        cache=read_cache(top.table("cache"), source),
         max_connections=top.whole("max_connections", 1000, least=1),
         disabled=_disabled(source),
     )
@@ -157,7 +159,11 @@ def _route(source: Source, name: str, value: Any, deployments: Mapping[str, Depl
         targets = table.get("deployments", ())
         if not isinstance(targets, list | tuple) or not targets:
             raise table.fail("deployments", "must list at least one deployment", 'deployments = [{ name = "main" }]')
-        route = Route(name=name, targets=tuple(_target(table, item, deployments) for item in targets))
+        route = Route(
+            name=name,
+            targets=tuple(_target(table, item, deployments) for item in targets),
+            reference_model=table.text("reference_model"),
+        )
         table.done()
     kinds = {target.deployment.kind for target in route.targets}
     if len(kinds) > 1:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
-from beastmode_otel.config.settings import Secret
+from beastmode_otel.config.secret import Secret
 from beastmode_otel.errors import ConfigError
 
 D = TypeVar("D")
@@ -94,19 +94,21 @@ class Table:
         return int(value)
 
     def secret(self, key: str) -> Secret | None:
-        """A secret: an `{ env = "NAME" }` reference; as plain text only from Python, so that no key lies in a file."""
+        """A secret: an `{ env = "NAME" }` reference; as plain text only from Python, so that no key lies in a file.
+
+        A reference's `default` is meant for local servers that want some key, any key.
+        """
         value = self.get(key)
         if value is None or isinstance(value, Secret):
             return value
-        written = value.get("default") is not None if isinstance(value, Mapping) else isinstance(value, str)
-        if written and self.source.file:
-            raise self.fail(
-                key, "is written out in a file", f'name an environment variable: {key} = {{ env = "NAME" }}'
-            )
         if isinstance(value, Mapping):
             return self._clean(key, Secret(self._reference(key, value)))
         if not isinstance(value, str):
             raise self.fail(key, 'must be a reference such as { env = "OPENAI_API_KEY" }')
+        if self.source.file:
+            raise self.fail(
+                key, "is written out in a file", f'name an environment variable: {key} = {{ env = "NAME" }}'
+            )
         return self._clean(key, Secret(value))
 
     def _clean(self, key: str, secret: Secret) -> Secret:

@@ -4,35 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from beastmode_otel.config.cache_settings import CacheSettings
+from beastmode_otel.config.secret import Secret
 from beastmode_otel.errors import Redactor
 
 ProviderKind = Literal["openai", "anthropic", "passthrough"]
-
-
-class Secret:
-    """A value that is used and never shown: its repr, str and pickle carry no trace of it."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __reduce__(self) -> Any:
-        raise TypeError("a Secret is not pickled: configure each process from its environment")
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._value == other._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +86,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A public model id and the deployments that serve it, all of one provider kind."""
+    """A public model id and the deployments that serve it, all of one provider kind.
+
+    reference_model: what the team would have called without a router; the difference in price is saved by routing.
+    """
 
     name: str
     targets: tuple[Target, ...]
+    reference_model: str | None = None
 
     @property
     def kind(self) -> ProviderKind:
@@ -145,6 +127,7 @@ class Config:
         default_factory=dict
     )  # USD per million tokens, by model; see prices.py
     bounds: LabelBounds = LabelBounds()
+    cache: CacheSettings = field(default_factory=CacheSettings)
     max_connections: int = 1000
     disabled: bool = False
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from beastmode_otel.config import Config, Timeouts
 from beastmode_otel.engine.answer import Access, AccessRule, Question
+from beastmode_otel.engine.wish import USES, Options
 from beastmode_otel.errors import AccessDenied, Context, RequestError
 
 _LIMITS = tuple(f.name for f in fields(Timeouts))
@@ -50,6 +51,21 @@ def timeouts_of(question: Question, defaults: Timeouts) -> Timeouts:
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
             raise _invalid(question, f"timeout {name} must be a number of seconds above 0, not {seconds!r:.40}")
     return replace(defaults, **changes)
+
+
+def cache_options(question: Question) -> Options:
+    """What the call says about the cache. Raises RequestError with category invalid_request."""
+    if question.cache not in USES:
+        raise _invalid(question, f"cache is {question.cache!r:.40}", f"use one of {', '.join(USES)}")
+    ttl = question.ttl
+    if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, int | float) or not ttl > 0):
+        raise _invalid(
+            question, f"ttl must be a number of seconds above 0, not {ttl!r:.40}", "use cache='off' for none"
+        )
+    tags = question.tags
+    if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) and tag for tag in tags):
+        raise _invalid(question, "tags must be a list of non-empty strings")
+    return Options(use=question.cache, ttl=ttl, tags=tuple(tags))
 
 
 def allow(question: Question, rule: AccessRule | None, tenant: str | None) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from beastmode_otel.config import Timeouts
 from beastmode_otel.errors import AttemptRecord
-from beastmode_otel.observer import CacheStatus
+from beastmode_otel.observer import CACHE_OFF, CacheFacts
 from beastmode_otel.wire import Usage
 
 
@@ -36,31 +37,32 @@ class Question:
     tenant: str | None = None
     labels: Mapping[str, str] | None = None
     timeout: float | Mapping[str, float] | Timeouts | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheInfo:
-    """What the cache did for an answer."""
-
-    status: CacheStatus = "off"
+    cache: Any = "on"
+    ttl: Any = None
+    tags: Any = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A whole answer, of a stream too once it was read to its end.
 
-    text: the assistant's text. body: the provider's JSON (a stream's is put together in the same shape).
+    text: the assistant's text. body: the provider's JSON (a stream's is put together in the same shape); of a stored
+    answer a fresh copy each time.
     usage: tokens, None when nobody counted them. cost: USD, None when the price is not known.
-    model: the id that was asked for. deployment: who answered. attempts: every try. request_id: ours, for support and
-    for the cache.
+    model: the id that was asked for. deployment: who answered. attempts: every try of this request. request_id: ours,
+    for support and for the cache. cache: what the cache did.
     """
 
     text: str
-    body: Any = field(repr=False)
+    source: Any = field(repr=False)
     usage: Usage | None
     cost: float | None
     model: str
     deployment: str | None
     attempts: tuple[AttemptRecord, ...]
     request_id: str
-    cache: CacheInfo = CacheInfo()
+    cache: CacheFacts = CACHE_OFF
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.source) if isinstance(self.source, bytes) else self.source

@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from beastmode_otel.engine.source import Delivered
 from beastmode_otel.errors import BeastModeError
-from beastmode_otel.observer import OutcomeKind, RequestOutcome, RequestScope
-from beastmode_otel.router import Delivery
+from beastmode_otel.observer import CACHE_OFF, CacheFacts, OutcomeKind, RequestOutcome, RequestScope
 
 
 class Ending:
@@ -17,13 +17,14 @@ class Ending:
     GeneratorExit and the like are a cancellation. Leaving it normally without `ok()` or `hand_over()` is a bug of ours.
     """
 
-    __slots__ = ("_done", "delivery", "request_id", "route", "scope")
+    __slots__ = ("_done", "cache", "delivery", "request_id", "route", "scope")
 
     def __init__(self, scope: RequestScope, *, request_id: str) -> None:
         self.scope = scope
         self.request_id = request_id
         self.route: str | None = None
-        self.delivery: Delivery | None = None
+        self.delivery: Delivered | None = None
+        self.cache: CacheFacts = CACHE_OFF
         self._done = False
 
     def __enter__(self) -> Self:
@@ -64,14 +65,21 @@ class Ending:
                 error=error,
                 route=self.route,
                 deployment=_deployment(delivery, error),
-                attempts=len(delivery.records) if delivery else 0,
+                attempts=len(delivery.records) if delivery else _attempts(error, self.cache),
                 cost=delivery.cost if delivery else None,
+                cache=self.cache,
+                saving=delivery.saving if delivery and kind == "ok" else None,
             )
         )
         return True
 
 
-def _deployment(delivery: Delivery | None, error: BeastModeError | None) -> str | None:
+def _attempts(error: BeastModeError | None, cache: CacheFacts) -> int:
+    """Those of a flight that failed belong to its leader."""
+    return 0 if error is None or cache.collapsed else len(error.context.attempts)
+
+
+def _deployment(delivery: Delivered | None, error: BeastModeError | None) -> str | None:
     """The one that was asked last, else the one that the error is about."""
     asked = None if delivery is None else delivery.deployment
     return error.context.deployment if asked is None and error is not None else asked

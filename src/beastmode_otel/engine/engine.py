@@ -5,18 +5,28 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
-from beastmode_otel.config import Config
+from beastmode_otel.config import Config, Route
 from beastmode_otel.engine import admit
 from beastmode_otel.engine.answer import AccessRule, Answer, Question
+from beastmode_otel.engine.caching import Caching
+from beastmode_otel.engine.caching_streams import StreamCaching
 from beastmode_otel.engine.ending import Ending
+from beastmode_otel.engine.invalidation import invalidate
+from beastmode_otel.engine.source import Delivered, Source
+from beastmode_otel.engine.stored import StoredAnswer
 from beastmode_otel.engine.stream import OpenStreams, StreamCore
-from beastmode_otel.observer import Observer, RequestFacts
-from beastmode_otel.router import Call, Delivery, Router
+from beastmode_otel.engine.wish import Options, Wish, wish_of
+from beastmode_otel.observer import CacheFacts, Observer, RequestFacts
+from beastmode_otel.router import Call, Router
 
 
 class Engine:
-    """Ties router and observer together; holds no request state but the open streams."""
+    """Ties cache, router and observer together; holds no request state but the open streams.
+
+    caching: None where the cache is off.
+    """
 
     def __init__(
         self,
@@ -24,12 +34,15 @@ class Engine:
         config: Config,
         router: Router,
         observer: Observer,
+        caching: Caching | None = None,
+        stream_caching: StreamCaching | None = None,
         tenant: str | None = None,
         access: AccessRule | None = None,
         door: str = "router",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config, self._router, self._observer = config, router, observer
+        self._caching, self._stream_caching = caching, stream_caching
         self._tenant, self._access, self._door, self._clock = tenant, access, door, clock
         self.streams = OpenStreams(clock)
         observer.before_collect(self.streams.sweep)
@@ -38,25 +51,46 @@ class Engine:
         """The whole answer. Raises a BeastModeError, recorded before it is raised."""
         ending = self._begin(question)
         with ending:
-            call = self._admit(question, ending)
-            delivery = self._router.whole(call, ending.scope)
-            ending.delivery = delivery
-            await delivery.fetch()
+            call, wish = self._admit(question, ending)
+            delivered = await self._deliver(call, wish, ending)
             ending.ok()
-        return answer_of(question.model_id, ending.request_id, delivery)
+        return answer_of(call.model_id, ending, delivered)
+
+    async def _deliver(self, call: Call, wish: Wish | None, ending: Ending) -> Delivered:
+        if self._caching is not None and wish is not None and wish.key is not None:
+            return await self._caching.answer(
+                call, wish, wish.key, ending, lambda: self._router.whole(call, ending.scope)
+            )
+        delivery = ending.delivery = self._router.whole(call, ending.scope)
+        await delivery.fetch()
+        return delivery
 
     async def open(self, question: Question) -> StreamCore:
         """A stream whose provider has answered with a good head. Raises a BeastModeError, recorded before that."""
         ending = self._begin(question)
         with ending:
-            call = self._admit(question, ending)
-            routed = self._router.stream(call, ending.scope)
-            ending.delivery = routed
-            await routed.open()
+            call, wish = self._admit(question, ending)
+            source = ending.delivery = await self._source(call, wish, ending)
             ending.hand_over()
         return StreamCore(
-            model=call.model_id, routed=routed, ending=ending, streams=self.streams, idle=call.timeouts.idle
+            model=call.model_id, source=source, ending=ending, streams=self.streams, idle=call.timeouts.idle
         )
+
+    async def _source(self, call: Call, wish: Wish | None, ending: Ending) -> Source:
+        if self._stream_caching is not None and wish is not None and wish.key is not None:
+            return await self._stream_caching.open(
+                call, wish, wish.key, ending, lambda: self._router.stream(call, ending.scope)
+            )
+        routed = self._router.stream(call, ending.scope)
+        ending.delivery = routed
+        await routed.open()
+        return routed
+
+    def invalidate(self, *, tenant: str | None = None, **by: Any) -> int:
+        """Remove stored answers; see invalidation.invalidate."""
+        chosen = tenant or self._tenant or self._config.namespace
+        tiered = None if self._caching is None else self._caching.tiered
+        return invalidate(tiered, self._observer, tenant=chosen, everything=tenant is not None, **by)
 
     def _begin(self, question: Question) -> Ending:
         self.streams.sweep()
@@ -67,13 +101,15 @@ class Engine:
         )
         return Ending(scope, request_id=os.urandom(16).hex())
 
-    def _admit(self, question: Question, ending: Ending) -> Call:
+    def _admit(self, question: Question, ending: Ending) -> tuple[Call, Wish | None]:
         timeouts = admit.check(question, self._config)
+        options = admit.cache_options(question)
         tenant = question.tenant if question.tenant is not None else self._tenant
         admit.allow(question, self._access, tenant)
         route = self._router.resolve(question.model_id)
         ending.route = route.name
-        return Call(
+        wish = self._wish(question, route, tenant, options, ending)
+        call = Call(
             model_id=question.model_id,
             route=route,
             body=question.body,
@@ -81,17 +117,37 @@ class Engine:
             timeouts=timeouts,
             deadline=self._clock() + timeouts.total,
         )
+        return call, wish
+
+    def _wish(
+        self, question: Question, route: Route, tenant: str | None, options: Options, ending: Ending
+    ) -> Wish | None:
+        if self._caching is None:
+            return None
+        wish = wish_of(
+            self._config, route, model_id=question.model_id, body=question.body, tenant=tenant, options=options
+        )
+        if wish.key is None:
+            ending.cache = CacheFacts(status="bypass", reason=wish.reason)
+        return wish
 
 
-def answer_of(model: str, request_id: str, delivery: Delivery) -> Answer:
-    reply = delivery.reply
+def answer_of(model: str, ending: Ending, delivered: Delivered) -> Answer:
+    """What the caller gets; of a stream that goes on, what has come so far."""
+    if isinstance(delivered, StoredAnswer):
+        text: str = delivered.entry.text
+        source: Any = delivered.entry.body
+    else:
+        reply = delivered.reply
+        text, source = (reply.text, reply.body) if reply else ("", None)
     return Answer(
-        text=reply.text if reply else "",
-        body=reply.body if reply else None,
-        usage=delivery.usage,
-        cost=delivery.cost,
+        text=text,
+        source=source,
+        usage=delivered.usage,
+        cost=delivered.cost,
         model=model,
-        deployment=delivery.deployment,
-        attempts=delivery.records,
-        request_id=request_id,
+        deployment=delivered.deployment,
+        attempts=delivered.records,
+        request_id=ending.request_id,
+        cache=ending.cache,
     )

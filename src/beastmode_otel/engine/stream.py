@@ -6,19 +6,18 @@ from collections import deque
 from collections.abc import Callable
 
 from beastmode_otel.engine.ending import Ending
+from beastmode_otel.engine.source import Source
 from beastmode_otel.errors import Context, UpstreamError
 from beastmode_otel.observer import OutcomeKind
-from beastmode_otel.router import RoutedStream
 from beastmode_otel.wire import Chunk
 
 
 class StreamCore:
     """The engine's side of a stream; the caller holds a face of it (client.py), so that either can die alone."""
 
-    def __init__(self, *, model: str, routed: RoutedStream, ending: Ending, streams: OpenStreams, idle: float) -> None:
-        self.model, self.routed, self._ending, self._streams = model, routed, ending, streams
+    def __init__(self, *, model: str, source: Source, ending: Ending, streams: OpenStreams, idle: float) -> None:
+        self.model, self.source, self.ending, self._streams = model, source, ending, streams
         self.idle = idle
-        self.request_id = ending.request_id
         self.ended: OutcomeKind | None = None
         streams.add(self)
 
@@ -29,15 +28,15 @@ class StreamCore:
             return None
         self._streams.touch(self)
         try:
-            chunk = await self.routed.next()
+            chunk = await self.source.next()
         except BaseException as exc:
-            self._ending.raised(exc)
+            self.ending.raised(exc)
             self._close("error" if isinstance(exc, Exception) else "cancelled")
             raise
-        if self.routed.complete:
+        if self.source.complete:
             self.finish("ok")
         if chunk is None:
-            await self.routed.release()
+            await self.source.release()
         return chunk
 
     def _check_not_given_up(self) -> None:
@@ -51,7 +50,7 @@ class StreamCore:
 
     def finish(self, kind: OutcomeKind) -> None:
         """End it: attempt, request, registry. Synchronous and idempotent."""
-        if self._ending.finish(kind):
+        if self.ending.finish(kind):
             self._close(kind)
 
     def _close(self, kind: OutcomeKind) -> None:
@@ -60,7 +59,7 @@ class StreamCore:
 
     async def release(self) -> None:
         """Give the connection back."""
-        await self.routed.release()
+        await self.source.release()
 
     def orphan(self) -> None:
         """The reader is being garbage collected; called by a finalizer, and nothing but an append."""
@@ -69,7 +68,7 @@ class StreamCore:
     def abandon(self) -> None:
         """Nobody will read it any more."""
         self.finish("abandoned")
-        self.routed.discard()
+        self.source.discard()
 
 
 class OpenStreams:

@@ -247,6 +247,11 @@ _TABLE: Final = (
         hint="The router's own rate limit is reached: slow down, or raise it.",
         fallback=False,
     ),
+    Category(
+        name="cache_miss",
+        hint="The answer is not in the cache, and cache='only' asks nobody else: pass cache='on', or warm it.",
+        fallback=False,
+    ),
     Category(name="_OTHER", hint="An error of no known kind: see the original error."),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -52,6 +52,16 @@ class Attempt:
         self.usage: Usage | None = None
         self.cost: float | None = None
         self._scope = scope.attempt(self._facts(number))
+
+    @property
+    def api(self) -> str:
+        """The wire format."""
+        return self._format.api
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response's; empty before it came."""
+        return {} if self._response is None else self._response.headers
 
     def _facts(self, number: int) -> AttemptFacts:
         host, port = host_of(self.deployment)

@@ -49,6 +49,12 @@ class Call:
     timeouts: Timeouts
     deadline: float
 
+    @property
+    def include_usage(self) -> bool:
+        """Whether the caller asked for OpenAI's extra event with usage."""
+        options = self.body.get("stream_options")
+        return isinstance(options, dict) and options.get("include_usage") is True
+
 
 def wire_format(deployment: Deployment) -> Format:
     return format_named(_APIS[deployment.kind])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 
-from beastmode_otel.config import Route
+from beastmode_otel.config import Deployment, Route
 from beastmode_otel.errors import AttemptRecord, UpstreamError
-from beastmode_otel.observer import OutcomeKind, RequestScope
+from beastmode_otel.observer import OutcomeKind, RequestScope, Saving
 from beastmode_otel.router.attempt import Attempt
 from beastmode_otel.router.call import Call, Services
 from beastmode_otel.router.journey import Journey
@@ -30,6 +31,21 @@ class Delivery:
         return None if self._attempt is None else self._attempt.deployment.name
 
     @property
+    def answered_by(self) -> Deployment | None:
+        """The deployment that was asked last."""
+        return None if self._attempt is None else self._attempt.deployment
+
+    @property
+    def api(self) -> str:
+        """The wire format of the reply."""
+        return "unknown" if self._attempt is None else self._attempt.api
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response's."""
+        return {} if self._attempt is None else self._attempt.headers
+
+    @property
     def reply(self) -> Reply | None:
         return None if self._attempt is None else self._attempt.reply()
 
@@ -40,6 +56,11 @@ class Delivery:
     @property
     def cost(self) -> float | None:
         return None if self._attempt is None else self._attempt.cost
+
+    @property
+    def saving(self) -> Saving | None:
+        """What the route's reference model would have cost more."""
+        return None if self._attempt is None else self._journey.saving(self.usage, self.cost)
 
     def finish(self, kind: OutcomeKind) -> None:
         """End the attempt that is still open, if any."""
@@ -65,7 +86,7 @@ class Router:
 
     def stream(self, call: Call, scope: RequestScope) -> RoutedStream:
         """A request for a stream, not yet sent."""
-        return RoutedStream(Journey(self._services, call, scope), include_usage=_wants_usage(call))
+        return RoutedStream(Journey(self._services, call, scope), include_usage=call.include_usage)
 
 
 class RoutedAnswer(Delivery):
@@ -80,11 +101,6 @@ class RoutedAnswer(Delivery):
             except UpstreamError as error:
                 failed = error
             attempt = self._attempt = await self._journey.again(attempt, failed)
-
-
-def _wants_usage(call: Call) -> bool:
-    options = call.body.get("stream_options")
-    return isinstance(options, dict) and options.get("include_usage") is True
 
 
 class RoutedStream(Delivery):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from beastmode_otel.errors import AttemptRecord, BeastModeError, Context, RequestError, UpstreamError
-from beastmode_otel.observer import RequestScope
+from beastmode_otel.observer import RequestScope, Saving
 from beastmode_otel.router.attempt import Attempt
 from beastmode_otel.router.call import Call, Services, endpoint_of
 from beastmode_otel.router.plan import Plan, Step, Verdict
+from beastmode_otel.wire import Usage
 
 
 class Journey:
@@ -46,6 +47,16 @@ class Journey:
         """`error` as the caller gets it."""
         error.context = replace(error.context, attempts=self.records)
         return error
+
+    def saving(self, usage: Usage | None, cost: float | None) -> Saving | None:
+        """What the route's reference model would have cost more for the same tokens; None when it would not."""
+        reference, step = self._call.route.reference_model, self._step
+        if reference is None or usage is None or cost is None or step is None:
+            return None
+        provider = step.deployment.provider
+        instead = self._services.prices.cost(reference, provider, usage)
+        saved = None if instead is None else instead - cost
+        return Saving(by="routing", provider=provider, cost=saved) if saved and saved > 0 else None
 
     def _next_step(self, failed: Attempt) -> Step | None:
         if self._step is None or failed.verdict is None:

@@ -8,7 +8,7 @@ from beastmode_otel.runtime.fork import in_child
 from beastmode_otel.runtime.job import Job, new_job
 from beastmode_otel.runtime.lane import Lane, LaneFull, ThreadLane
 from beastmode_otel.runtime.ports import Expired, Runtime, Stream
-from beastmode_otel.runtime.worlds import AsyncioRuntime, BlockingRuntime, run_sync
+from beastmode_otel.runtime.worlds import AsyncioRuntime, BlockingRuntime, lead_here, run_sync
 
 __all__ = [
     "AsyncioRuntime",
@@ -21,6 +21,7 @@ __all__ = [
     "Stream",
     "ThreadLane",
     "in_child",
+    "lead_here",
     "new_job",
     "run_sync",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from beastmode_otel.runtime.job import Job
@@ -40,6 +40,15 @@ class Runtime(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Let `seconds` pass."""
+
+    def background(self, work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None] | None:
+        """Start `work` beside the caller, out of reach of its cancellation; what comes back stops it.
+
+        None where nothing can run beside: then whoever needs a step of the work takes it.
+        """
+
+    async def aclose(self) -> None:
+        """Stop what still runs beside its callers, and wait until it has ended."""
 
 
 class Stream(Protocol[C_co, O_contra]):

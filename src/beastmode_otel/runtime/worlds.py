@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import TimeoutError as JobTimeout
 from typing import Any, TypeVar
 
@@ -31,7 +31,8 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
     )
 
 
-async def _settle(job: Job[Any], work: Coroutine[Any, Any, Any]) -> None:
+async def lead_here(job: Job[Any], work: Coroutine[Any, Any, Any]) -> None:
+    """Run `work` as part of the caller, whose end is its end, and settle `job`. Raises what is no Exception."""
     try:
         result = await work
     except BaseException as exc:
@@ -49,7 +50,7 @@ class AsyncioRuntime:
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
 
     async def lead(self, job: Job[Any], work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.get_running_loop().create_task(_settle(job, work))
+        task = asyncio.get_running_loop().create_task(lead_here(job, work))
         self._tasks.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:
@@ -86,6 +87,26 @@ class AsyncioRuntime:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
+    def background(self, work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(work())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+        def stop() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(task.cancel)
+
+        return stop
+
+    async def aclose(self) -> None:
+        """Cancel what still runs on this loop, and wait until it has ended."""
+        loop = asyncio.get_running_loop()
+        left = [task for task in self._tasks if task.get_loop() is loop and task is not asyncio.current_task()]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
 
 def _settled_event(job: Job[Any]) -> asyncio.Future[None]:
     loop = asyncio.get_running_loop()
@@ -109,7 +130,7 @@ class BlockingRuntime:
     """Waits by blocking the calling thread; its coroutines never suspend."""
 
     async def lead(self, job: Job[Any], work: Coroutine[Any, Any, Any]) -> None:
-        await _settle(job, work)
+        await lead_here(job, work)
 
     async def wait(self, job: Job[Any], timeout: float | None) -> bool:
         try:
@@ -129,3 +150,8 @@ class BlockingRuntime:
 
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251  (the blocking world)
+
+    def background(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        return None
+
+    async def aclose(self) -> None: ...

@@ -15,6 +15,7 @@ from beastmode_otel.observer import AttemptFacts, AttemptOutcome
 from beastmode_otel.telemetry import genai
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.content import content_of
+from beastmode_otel.telemetry.savings import token_counts
 from beastmode_otel.telemetry.suppress import OURS, attached
 from beastmode_otel.wire import identifier
 
@@ -97,15 +98,8 @@ class AttemptSpan:
     def _tally_tokens(self, outcome: AttemptOutcome) -> None:
         own, tokens = self._channel.instruments, outcome.tokens
         source = "estimated" if tokens.estimated else "provider"
-        counts = {
-            "input": tokens.input_tokens,
-            "output": tokens.output_tokens,
-            "cached_input": tokens.cached_input_tokens,
-            "reasoning": tokens.reasoning_tokens,
-        }
-        for kind, count in counts.items():
-            if count:
-                own.add(semconv.TOKEN_COUNT, count, self._model, kind, source)
+        for kind, count in token_counts(tokens).items():
+            own.add(semconv.TOKEN_COUNT, count, self._model, kind, source)
         if outcome.cost is None:
             own.add(semconv.COST_UNKNOWN, 1, self._model)
         else:
@@ -116,6 +110,7 @@ class AttemptSpan:
                 own.labels.provider(self._facts.provider),
                 "spent",
                 "local",
+                None,
             )
 
     def _deployment(self) -> str:

@@ -14,6 +14,7 @@ from beastmode_otel.errors import Redactor
 from beastmode_otel.telemetry.active import ActiveRequests
 from beastmode_otel.telemetry.bounds import Bounded
 from beastmode_otel.telemetry.tally import Tally
+from beastmode_otel.telemetry.tiers import Tiers
 from beastmode_otel.version import VERSION
 
 _TALLIED = (
@@ -27,9 +28,14 @@ _TALLIED = (
     semconv.LLM_CALLS,
     semconv.LABEL_REQUESTS,
     semconv.LABEL_COST,
+    semconv.CACHE_PROMOTIONS,
+    semconv.CACHE_EVICTIONS,
+    semconv.CACHE_COLLAPSES,
+    semconv.CACHE_INVALIDATIONS,
+    semconv.TOKENS_SAVED,
     semconv.TELEMETRY_DROPPED,
 )
-_LATEST = (semconv.DEPLOYMENT_STATE, semconv.RATE_LIMIT_REMAINING)
+_LATEST = (semconv.DEPLOYMENT_STATE, semconv.RATE_LIMIT_REMAINING, semconv.CACHE_TIER_STATE)
 _NAME_LIMIT = 200
 _NAMES_REMEMBERED = 200
 
@@ -81,6 +87,12 @@ class Instruments:
         self.genai_tokens = _histogram(meter, semconv.GENAI_TOKEN_USAGE)
         self.genai_first_chunk = _histogram(meter, semconv.GENAI_FIRST_CHUNK)
         self.genai_per_chunk = _histogram(meter, semconv.GENAI_PER_CHUNK)
+        self.cache_lookup = _histogram(meter, semconv.CACHE_LOOKUP_DURATION)
+        self.cache_write = _histogram(meter, semconv.CACHE_WRITE_DURATION)
+        self.tiers = Tiers()
+        entries, size = semconv.CACHE_ENTRIES, semconv.CACHE_SIZE
+        meter.create_observable_gauge(entries.name, [self.tiers.observe_entries], entries.unit, entries.about)
+        meter.create_observable_gauge(size.name, [self.tiers.observe_size], size.unit, size.about)
         self.errors = meter.create_counter(semconv.ERRORS.name, semconv.ERRORS.unit, semconv.ERRORS.about)
         self.tallies = {metric.name: Tally(metric) for metric in (*_TALLIED, *_LATEST)}
         for metric in _TALLIED:
@@ -88,7 +100,7 @@ class Instruments:
         for metric in _LATEST:
             meter.create_observable_gauge(metric.name, [self.tallies[metric.name].observe], metric.unit, metric.about)
 
-    def add(self, metric: semconv.Metric, amount: int | float, *labels: str | int) -> None:
+    def add(self, metric: semconv.Metric, amount: int | float, *labels: str | int | None) -> None:
         """Add to a tallied counter; labels in the order of the metric's attributes."""
         self.tallies[metric.name].add(amount, *labels)
 

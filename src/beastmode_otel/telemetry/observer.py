@@ -13,7 +13,8 @@ from opentelemetry.trace import TracerProvider
 from beastmode_otel import semconv
 from beastmode_otel.config import Config
 from beastmode_otel.errors import Category, Redactor
-from beastmode_otel.observer import DeploymentState, RequestFacts, RequestScope
+from beastmode_otel.observer import AccessScope, DeploymentState, RequestFacts, RequestScope, TierName
+from beastmode_otel.telemetry.cache import AccessSpan
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.instruments import instruments_of
 from beastmode_otel.telemetry.request import RequestSpan
@@ -56,6 +57,24 @@ class OtelObserver:
         own = self._channel.instruments
         for kind, left in remaining.items():
             own.put(semconv.RATE_LIMIT_REMAINING, left, own.labels.deployment(deployment), kind)
+
+    def write(self, tier: TierName) -> AccessScope:
+        return AccessSpan(self._channel, tier, parent=None, write=True)
+
+    def tier_state(self, tier: TierName, state: DeploymentState) -> None:
+        self._channel.instruments.put(semconv.CACHE_TIER_STATE, _STATES[state], tier)
+
+    def promoted(self, tier: TierName) -> None:
+        self._channel.instruments.add(semconv.CACHE_PROMOTIONS, 1, tier)
+
+    def evicted(self, tier: TierName, reason: str) -> None:
+        self._channel.instruments.add(semconv.CACHE_EVICTIONS, 1, tier, reason)
+
+    def invalidated(self, by: str, count: int) -> None:
+        self._channel.instruments.add(semconv.CACHE_INVALIDATIONS, count, by)
+
+    def watch_tier(self, tier: TierName, system: str | None, stats: Callable[[], tuple[int, int]]) -> None:
+        self._channel.instruments.tiers.watch(tier, system, stats)
 
     def before_collect(self, sweep: Callable[[], None]) -> None:
         self._channel.instruments.active.before_collect(sweep)

@@ -13,9 +13,11 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 
 from beastmode_otel import semconv
 from beastmode_otel.errors import BeastModeError
-from beastmode_otel.observer import AttemptFacts, AttemptScope, RequestFacts, RequestOutcome
+from beastmode_otel.observer import AttemptFacts, AttemptScope, LookupScope, RequestFacts, RequestOutcome
 from beastmode_otel.telemetry.attempt import AttemptSpan
+from beastmode_otel.telemetry.cache import LookupSpan, record_l1
 from beastmode_otel.telemetry.channel import Channel
+from beastmode_otel.telemetry.savings import tally_saving
 from beastmode_otel.telemetry.suppress import attached
 from beastmode_otel.wire import identifier
 
@@ -64,6 +66,9 @@ class RequestSpan:
     def attempt(self, facts: AttemptFacts) -> AttemptScope:
         return AttemptSpan(self._channel, facts, parent=self._open(), model=self._model, asked=self._asked)
 
+    def lookup(self, key: str) -> LookupScope:
+        return LookupSpan(self._channel, self._open(), key)
+
     def finish(self, outcome: RequestOutcome) -> None:
         if self._done:
             return
@@ -72,17 +77,33 @@ class RequestSpan:
         own.active.leave(self._ticket)
         try:
             self._open(self._at_end(outcome))
-            labels = {
-                semconv.MODEL.key: self._model,
-                semconv.OUTCOME.key: outcome.kind,
-                semconv.CACHE_STATUS.key: outcome.cache_status,
-            }
-            own.request_duration.record(time.monotonic() - self._started, labels, self._context)
+            own.request_duration.record(time.monotonic() - self._started, self._metric_labels(outcome), self._context)
+            self._tell_cache(outcome)
             self._tally_labels(outcome)
             if outcome.error is not None:
                 self._tell_failure(outcome, outcome.error)
         finally:
             self._end_span(outcome)
+
+    def _metric_labels(self, outcome: RequestOutcome) -> dict[str, Any]:
+        cache = outcome.cache
+        labels: dict[str, Any] = {
+            semconv.MODEL.key: self._model,
+            semconv.OUTCOME.key: outcome.kind,
+            semconv.CACHE_STATUS.key: cache.status,
+        }
+        if cache.tier is not None:
+            labels[semconv.CACHE_TIER.key] = cache.tier
+            labels[semconv.CACHE_MATCH.key] = cache.match
+        return labels
+
+    def _tell_cache(self, outcome: RequestOutcome) -> None:
+        if outcome.cache.l1 is not None:
+            record_l1(self._channel, *outcome.cache.l1, self._context)
+        if outcome.cache.collapsed:
+            self._channel.instruments.add(semconv.CACHE_COLLAPSES, 1, self._model)
+        if outcome.saving is not None:
+            tally_saving(self._channel.instruments, self._model, outcome.saving)
 
     def _tally_labels(self, outcome: RequestOutcome) -> None:
         own = self._channel.instruments
@@ -91,6 +112,8 @@ class RequestSpan:
             own.add(semconv.LABEL_REQUESTS, 1, label, bounded, outcome.kind)
             if outcome.cost is not None:
                 own.add(semconv.LABEL_COST, outcome.cost, label, bounded, "spent")
+            if outcome.saving is not None and outcome.saving.cost is not None:
+                own.add(semconv.LABEL_COST, outcome.saving.cost, label, bounded, "saved")
 
     def _tell_failure(self, outcome: RequestOutcome, error: BeastModeError) -> None:
         labels = {semconv.MODEL.key: self._model, semconv.ERROR_TYPE.key: error.category.name}
@@ -136,7 +159,14 @@ class RequestSpan:
         error = outcome.error
         found: dict[str, Any] = {
             semconv.OUTCOME.key: outcome.kind,
-            semconv.CACHE_STATUS.key: outcome.cache_status,
+            semconv.CACHE_STATUS.key: outcome.cache.status,
+            semconv.CACHE_TIER.key: outcome.cache.tier,
+            semconv.CACHE_MATCH.key: outcome.cache.match,
+            semconv.CACHE_AGE.key: outcome.cache.age,
+            semconv.CACHE_KEY.key: outcome.cache.key,
+            semconv.CACHE_COLLAPSED.key: outcome.cache.collapsed or None,
+            semconv.BYPASS_REASON.key: outcome.cache.reason,
+            semconv.SAVED.key: outcome.saving.cost if outcome.saving else None,
             semconv.ROUTE.key: outcome.route,
             semconv.DEPLOYMENT.key: outcome.deployment,
             semconv.ATTEMPTS.key: outcome.attempts,

@@ -15,6 +15,7 @@ from beastmode_otel.runtime import in_child
 from beastmode_otel.semconv import Metric
 
 Number = int | float
+Labels = tuple[str | int | None, ...]
 
 
 class Tally:
@@ -27,23 +28,25 @@ class Tally:
 
     def _start_empty(self) -> None:
         self._lock = threading.Lock()
-        self._sums: dict[tuple[str | int, ...], Number] = {}
+        self._sums: dict[Labels, Number] = {}
 
-    def add(self, amount: Number, *labels: str | int) -> None:
+    def add(self, amount: Number, *labels: str | int | None) -> None:
         with self._lock:
             self._sums[labels] = self._sums.get(labels, 0) + amount
 
-    def put(self, value: Number, *labels: str | int) -> None:
+    def put(self, value: Number, *labels: str | int | None) -> None:
         """The last value instead of a sum, for gauges."""
         with self._lock:
             self._sums[labels] = value
 
-    def snapshot(self) -> dict[tuple[str | int, ...], Number]:
+    def snapshot(self) -> dict[Labels, Number]:
         with self._lock:
             return dict(self._sums)
 
     def observe(self, options: CallbackOptions) -> Iterable[Observation]:
         return [Observation(value, self.attributes(labels)) for labels, value in self.snapshot().items()]
 
-    def attributes(self, labels: tuple[str | int, ...]) -> Mapping[str, str | int]:
-        return dict(zip(self._keys, labels, strict=True))
+    def attributes(self, labels: Labels) -> Mapping[str, str | int]:
+        """A label that is None does not apply."""
+        pairs = zip(self._keys, labels, strict=True)
+        return {key: value for key, value in pairs if value is not None}

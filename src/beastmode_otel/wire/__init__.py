@@ -8,6 +8,7 @@ from beastmode_otel.wire.limits import read_limits, retry_after, should_retry
 from beastmode_otel.wire.openai_chat import with_usage
 from beastmode_otel.wire.prompts import prompt_text
 from beastmode_otel.wire.sse import Event, SSEDecoder
+from beastmode_otel.wire.sse_writer import sse_bytes
 from beastmode_otel.wire.transport_errors import Fault, classify
 from beastmode_otel.wire.usage import Usage, estimate
 
@@ -36,5 +37,6 @@ __all__ = [
     "read_limits",
     "retry_after",
     "should_retry",
+    "sse_bytes",
     "with_usage",
 ]

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from beastmode_otel.wire.anthropic_assembly import MessageAssembler
+from beastmode_otel.wire.anthropic_replay import LAST, message_events
 from beastmode_otel.wire.errors import error_in
-from beastmode_otel.wire.facts import Ask, Reply
+from beastmode_otel.wire.facts import Ask, Chunk, Reply
 from beastmode_otel.wire.reader import EventReader
+from beastmode_otel.wire.replay import as_one_event
 from beastmode_otel.wire.usage import anthropic_usage
 from beastmode_otel.wire.values import content_text, count, decode, items, mapping, number, text, text_or_none
 
@@ -40,6 +42,13 @@ class AnthropicMessages:
 
     def reader(self) -> EventReader:
         return EventReader(MessageAssembler(), read_body)
+
+    def replay(self, body: Any, *, include_usage: bool) -> list[Chunk]:
+        events, assembler = message_events(body), MessageAssembler()
+        if events is None:
+            name = "error" if error_in(body) else ""
+            return as_one_event(body, assembler.add({"type": LAST}, LAST), self.reader().feed, event=name)
+        return [assembler.add(event, event["type"]) for event in events]
 
 
 def read_body(body: Any) -> Reply:

@@ -39,6 +39,10 @@ class Format(Protocol):
     """One API's way to ask and to answer. Stateless; none of its methods raises.
 
     - `api` names it, `operation` is what the call does (`chat`), `path` follows the base URL.
+    - `replay` is `reader` backwards: the chunks of a stream that says what `body`, the decoded JSON of a whole answer,
+      says. They end with the only terminal one, and `reader` reads the same chunks, and `body` again, from their
+      `sse_bytes`. Usage is left out without `include_usage` where the format's streams carry it on request only. A
+      body of another shape is one event. The chunks share values with `body`: neither may be changed.
     """
 
     @property
@@ -50,6 +54,7 @@ class Format(Protocol):
     def read_request(self, body: Mapping[str, Any]) -> Ask: ...
     def read_response(self, body: bytes) -> Reply: ...
     def reader(self) -> StreamReader: ...
+    def replay(self, body: Any, *, include_usage: bool) -> list[Chunk]: ...
 
 
 UNKNOWN: Final[Format] = Unknown()

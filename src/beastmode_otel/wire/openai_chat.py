@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from beastmode_otel.wire.errors import error_in
-from beastmode_otel.wire.facts import Ask, Reply
+from beastmode_otel.wire.facts import Ask, Chunk, Reply
 from beastmode_otel.wire.openai_assembly import ChatAssembler
+from beastmode_otel.wire.openai_replay import chat_events
 from beastmode_otel.wire.reader import EventReader
+from beastmode_otel.wire.replay import as_one_event
 from beastmode_otel.wire.usage import Usage, openai_usage
 from beastmode_otel.wire.values import (
     content_text,
@@ -57,6 +59,13 @@ class OpenAIChat:
 
     def reader(self) -> EventReader:
         return EventReader(ChatAssembler(), read_body)
+
+    def replay(self, body: Any, *, include_usage: bool) -> list[Chunk]:
+        last, events = Chunk(terminal=True), chat_events(body, include_usage=include_usage)
+        if events is None:
+            return as_one_event(body, last, self.reader().feed)
+        assembler = ChatAssembler()
+        return [*(assembler.add(event, "") for event in events), last]
 
 
 def with_usage(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from beastmode_otel.wire.errors import error_in
-from beastmode_otel.wire.facts import Ask, Reply
+from beastmode_otel.wire.facts import Ask, Chunk, Reply
+from beastmode_otel.wire.replay import as_one_event
 from beastmode_otel.wire.sniff import finish_in, name_in, text_in, usage_in
 from beastmode_otel.wire.unknown_stream import UnknownReader
 from beastmode_otel.wire.values import count, decode, mapping, number, text_or_none
@@ -51,3 +52,6 @@ class Unknown:
 
     def reader(self) -> UnknownReader:
         return UnknownReader()
+
+    def replay(self, body: Any, *, include_usage: bool) -> list[Chunk]:
+        return as_one_event(body, Chunk(terminal=True), self.reader().feed)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from beastmode_otel.config import Config, Deployment, Route, load
+from beastmode_otel.config import Deployment, LabelBounds, Route, load
 from beastmode_otel.errors import ConfigError
+from beastmode_otel.semconv import METRICS
 
 MAIN = {"base_url": "https://api.example.com/v1"}
 
@@ -56,10 +58,6 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(values: Any, path: s
 def test_an_unknown_key_that_is_near_to_nothing_lists_what_is_known():
     text = refused({"retry": {"zzz": 1}})
     assert text.endswith("hint: known here: base, cap, max_wait, per_deployment")
-
-
-def test_settings_of_later_steps_are_not_silently_ignored():
-    assert "cache: is not a setting" in refused({"cache": {"mode": "on"}})
 
 
 # Types.
@@ -282,22 +280,19 @@ def test_labels_must_be_a_list_of_names(junk: Any):
     assert refused({"labels": junk}).startswith("configuration: labels: must be a list of names")
 
 
-@pytest.mark.parametrize(
-    ("bounds", "metric"),
-    [
-        ({"models": 40}, "beastmode.errors"),
-        ({"deployments": 40}, "beastmode.attempt.duration"),
-        ({"models": 37, "providers": 14}, "beastmode.cost"),
-        ({"models": 10**6}, "beastmode.requests.started"),
-    ],
-)
-def test_bounds_that_no_instrument_can_hold_are_refused_with_its_name(bounds: dict[str, int], metric: str):
-    text = refused({"bounds": bounds})
-    assert text.startswith(f"configuration: bounds: {metric} could have ")
+@pytest.mark.parametrize("name", ["models", "deployments", "providers"])
+def test_bounds_up_to_what_every_instrument_can_hold_are_taken_and_not_one_more(name: str):
+    most = max(limit for limit in range(2000) if all(each.sets_within({name: limit}) < 2000 for each in METRICS))
+    assert most > getattr(LabelBounds(), name)
+    assert load({"bounds": {name: most}}, environ={}).bounds == replace(LabelBounds(), **{name: most})
+    text = refused({"bounds": {name: most + 1}})
+    full = next(each for each in METRICS if each.sets_within({name: most + 1}) >= 2000)
+    sets = full.sets_within({name: most + 1})
+    assert text.startswith(f"configuration: bounds: {full.name} could have {sets} series; ")
     assert "lower one of models, deployments, providers" in text
 
 
-def test_bounds_that_fit_are_taken():
-    config = load({"bounds": {"models": 38, "deployments": 31, "providers": 11}}, environ={})
-    assert (config.bounds.models, config.bounds.deployments, config.bounds.providers) == (38, 31, 11)
-    assert load({}, environ={}).bounds == Config().bounds
+def test_bounds_that_fit_one_by_one_but_not_together_are_refused():
+    for bounds in ({"models": 30}, {"providers": 17}):
+        assert load({"bounds": bounds}, environ={})
+    assert "beastmode.cost could have " in refused({"bounds": {"models": 30, "providers": 17}})

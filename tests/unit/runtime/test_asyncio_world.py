@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import weakref
 from collections.abc import Coroutine
 from typing import Any
 
@@ -95,17 +96,27 @@ def test_work_survives_the_cancellation_of_its_caller():
 
 def test_work_whose_caller_has_left_survives_a_garbage_collection():
     """The loop keeps only weak references to tasks; the runtime keeps the real one."""
+    waits_for: list[weakref.ref[asyncio.Future[str]]] = []
+
+    async def work() -> str:
+        only_here = asyncio.get_running_loop().create_future()  # work and future hold each other, and nobody else does
+        waits_for.append(weakref.ref(only_here))
+        return await only_here
 
     async def main() -> None:
-        job, work = new_job(), Work()
+        job = new_job()
         caller = asyncio.create_task(runtime.lead(job, work()))
-        await work.begun.wait()
+        while not waits_for:
+            await asyncio.sleep(0)
         caller.cancel()
         await asyncio.wait({caller})
         del caller
         gc.collect()
-        work.go.set()
+        future = waits_for[0]()
+        assert future is not None
+        future.set_result("done")
         assert await runtime.wait(job, 5)
+        assert job.result(0) == "done"
 
     run(main())
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import beastmode_otel
 from beastmode_otel.runtime import run_sync
 
-PACKAGE = Path(__file__).parents[3] / "src" / "beastmode_otel"
+PACKAGE = Path(beastmode_otel.__file__).parent
 ROOMS = ("engine", "router", "runtime")
 
 

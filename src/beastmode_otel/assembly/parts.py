@@ -1,4 +1,4 @@
-"""Puts the parts of a router together: configuration, engine, router, an HTTP edge, and telemetry."""
+"""A router's parts, and how they are built."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
+from beastmode_otel.assembly.caches import build_caches
+from beastmode_otel.cache.tiered import Tiered
 from beastmode_otel.config import Config, load
 from beastmode_otel.engine import AccessRule, Engine
 from beastmode_otel.errors import ConfigError
@@ -36,6 +38,14 @@ class Parts:
     engine: Engine
     http: Http
     lane: ThreadLane
+    runtime: Runtime
+    tiered: Tiered | None
+
+    def close_tiers(self) -> None:
+        """Finish what is owed to the slower tiers, and close them; the lane's threads end."""
+        self.lane.close()
+        if self.tiered is not None:
+            self.tiered.close()
 
     def summary(self) -> str:
         routes = ", ".join(list(self.config.routes)[:5]) or "prefixed ids only"
@@ -102,5 +112,16 @@ def _build(
         rng=random.Random(),
         clock=time.monotonic,
     )
-    engine = Engine(config=config, router=Router(services), observer=observer, tenant=tenant, access=access)
-    return Parts(config=config, engine=engine, http=http, lane=lane)
+    caches = build_caches(config.cache, lane, runtime, observer)
+    engine = Engine(
+        config=config,
+        router=Router(services),
+        observer=observer,
+        caching=caches.whole if caches else None,
+        stream_caching=caches.streams if caches else None,
+        tenant=tenant,
+        access=access,
+    )
+    return Parts(
+        config=config, engine=engine, http=http, lane=lane, runtime=runtime, tiered=caches.tiered if caches else None
+    )

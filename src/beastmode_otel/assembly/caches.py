@@ -1,0 +1,69 @@
+"""The cache of a router, from its settings."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from beastmode_otel.cache.flight import Flights
+from beastmode_otel.cache.memory import Memory
+from beastmode_otel.cache.sealed import Sealed
+from beastmode_otel.cache.shelf import Shelf, Stay
+from beastmode_otel.cache.tiered import Tiered
+from beastmode_otel.cache.tiers.sqlite import SQLiteTier
+from beastmode_otel.config import CacheSettings
+from beastmode_otel.engine import Caching, Loaded, StreamCaching
+from beastmode_otel.errors import ConfigError
+from beastmode_otel.observer import Observer
+from beastmode_otel.runtime import Lane, Runtime
+
+_log = logging.getLogger("beastmode_otel")
+# One for the process: a thread and a task that ask the same of two routers share one call. Keys hold tenant, targets
+# and namespace, so that nothing else is shared.
+_FLIGHTS: Flights[Loaded] = Flights()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caches:
+    """A router's cache: for whole answers, for streams, and the tiers behind both."""
+
+    whole: Caching
+    streams: StreamCaching
+    tiered: Tiered
+
+
+def build_caches(settings: CacheSettings, lane: Lane, runtime: Runtime, observer: Observer) -> Caches | None:
+    """None when the cache is off. Raises ConfigError when a tier that was asked for cannot be had."""
+    if settings.mode == "off":
+        return None
+    memory = Memory(
+        settings.l1.max_bytes,
+        settings.l1.max_entries,
+        stale=settings.stale_if_error,
+        on_evict=lambda reason: observer.evicted("l1", reason),
+    )
+    tiered = Tiered(memory, l1_ttl=settings.l1.ttl, observer=observer)
+    tier = _sqlite(settings, lane)
+    if tier is not None:
+        stay = Stay(ttl=settings.l3.ttl, soft=settings.l3.soft)
+        shelf = Shelf("l3", tier, stay, lane=lane, runtime=runtime, observer=observer, late=tiered.late)
+        tiered.shelves = (shelf,)
+        observer.tier_state("l3", "closed")
+        observer.watch_tier("l3", "sqlite", shelf.fill)
+    observer.watch_tier("l1", None, tiered.fill)
+    whole = Caching(tiered, _FLIGHTS, settings, runtime=runtime)
+    return Caches(whole=whole, streams=StreamCaching(whole, runtime), tiered=tiered)
+
+
+def _sqlite(settings: CacheSettings, lane: Lane) -> SQLiteTier | None:
+    path = settings.l3.path
+    if path is None:
+        return None
+    secret = settings.secret.reveal().encode() if settings.secret else None
+    try:
+        return SQLiteTier(path, codec=Sealed(secret), lane=lane, stale=settings.stale_if_error, tell=_log.warning)
+    except ConfigError as error:
+        if settings.l3.given:
+            raise
+        _log.warning("the cache works without its L3: %s", error)
+        return None

@@ -1,0 +1,62 @@
+"""Why two requests have different keys: the parts of a key, shown so that people can compare them, not read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from beastmode_otel.cache.canonical import canonical, utf8
+from beastmode_otel.cache.key import IGNORED, SCHEMA, Parts, Target, derive, members, output_headers
+from beastmode_otel.cache.last_text import Cut, cut_last_text
+
+_LISTED: Final = ("messages", "tools", "system")  # where it helps to know which item differs
+
+
+def explain_key(parts: Parts) -> list[tuple[str, str]]:
+    """The parts of a key by name, each as itself (numbers, switches, names, addresses) or as the first 12 digits of
+    its SHA-256 (everything that may hold a prompt, and the tenant). The last lines are the digest and the scope.
+
+    Raises what `derive` raises.
+    """
+    key, cut = derive(parts), cut_last_text(members(parts.body))
+    return [
+        ("schema", str(SCHEMA)),
+        ("tenant", _short(parts.tenant)),
+        ("namespace", parts.namespace),
+        ("api", parts.api),
+        *(("target", _shown(target)) for target in sorted(set(parts.targets))),
+        *((f"header {name}", value) for name, value in output_headers(parts.headers)),
+        *_body(cut),
+        ("last user text", _texts(cut)),
+        ("ignored", ", ".join(sorted(IGNORED.intersection(parts.body))) or "nothing"),
+        ("digest", key.digest.hex()),
+        ("scope", key.scope.hex()),
+    ]
+
+
+def _body(cut: Cut) -> Iterator[tuple[str, str]]:
+    for name, value in sorted(cut.body.items()):
+        if name in _LISTED and isinstance(value, list | tuple):
+            yield from ((f"{name}[{index}]", _short(item)) for index, item in enumerate(value))
+        else:
+            yield name, str(value) if isinstance(value, bool | int | float) else _short(value)
+
+
+def _texts(cut: Cut) -> str:
+    if not cut.place:
+        return "none: the scope is of the whole request"
+    digest = sha256(b"".join(b"%d:%b" % (len(raw), raw) for raw in map(utf8, cut.texts))).hexdigest()
+    return f"{digest[:12]} (message {cut.place.partition(':')[0]})"
+
+
+def _short(value: Any) -> str:
+    return sha256(canonical(value)).hexdigest()[:12]
+
+
+def _shown(target: Target) -> str:
+    """Without user and query, which some gateways use for keys; their digest tells whether they differ."""
+    parts = urlsplit(target.base_url)
+    hidden = f" ({_short(target.base_url)})" if parts.query or parts.username else ""
+    return f"{target.provider} {target.model} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{hidden}"

@@ -1,0 +1,132 @@
+"""The key of a request: which requests are the same question, and which differ in nothing but what the user said last.
+
+digest = SHA-256(head "\\n" body "\\n" place "\\n" texts), scope = SHA-256(head "\\n" body "\\n" place "\\n")
+    head    canonical JSON of [schema, tenant, namespace, API, targets, headers]
+    body    canonical JSON of the request without IGNORED and null members, null where the last user text stood
+    place   where that was; texts: what stood there, each as its UTF-8 length, ":" and its UTF-8 bytes
+
+Canonical JSON holds no line break, so nothing in one piece can be taken for the next.
+"""
+
+from __future__ import annotations
+
+import functools
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+from beastmode_otel.cache.canonical import canonical, utf8
+from beastmode_otel.cache.encoders import BEST, Encoder
+from beastmode_otel.cache.entry import Key
+from beastmode_otel.cache.last_text import cut_last_text
+
+SCHEMA: Final = 1  # part of each digest: a change of the encoding forgets every stored answer, and must raise it
+
+# How the answer travels, how long to wait for it, and who asks: none of it changes what is answered.
+# `model` has its own place: the vendor's name instead of the caller's. prompt_cache_*: the vendor's routing.
+IGNORED: Final = frozenset(
+    {
+        *("model", "stream", "stream_options", "timeout", "metadata"),
+        *("user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
+    }
+)
+OUTPUT_HEADERS: Final = frozenset({"anthropic-beta", "anthropic-version", "openai-beta"})
+_TENANT: Final = b"beastmode_otel tenant 1\n"
+_NO_HEADERS: Final[tuple[tuple[str, str], ...]] = ()
+
+
+class Target(NamedTuple):
+    """Who may answer. model: the vendor's name for it. base_url: without keys; with what selects an API version."""
+
+    provider: str
+    base_url: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a key is made of.
+
+    tenant: never empty. targets: the deployments of the route's first order, in any order. headers: may hold any; only
+    OUTPUT_HEADERS count. requested: the route's name, not part of the digest.
+    """
+
+    tenant: str
+    namespace: str
+    api: str
+    targets: tuple[Target, ...]
+    requested: str
+    body: Mapping[str, Any] = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def derive(parts: Parts, *, encoder: Encoder = BEST) -> Key:
+    """The key of a request; the same whichever encoder is installed.
+
+    Raises ValueError for an empty tenant and for no targets, NotCanonical for what JSON cannot say.
+    """
+    cut = cut_last_text(members(parts.body))
+    hasher = sha256(b"%b%b\n%b\n" % (head(parts), canonical(cut.body, encoder=encoder), cut.place.encode()))
+    scope = hasher.digest()
+    for text in cut.texts:
+        raw = utf8(text)
+        hasher.update(b"%d:%b" % (len(raw), raw))
+    if not cut.texts:
+        hasher.update(b"\n")  # a digest is never a scope
+    return Key(
+        digest=hasher.digest(),
+        scope=scope,
+        tenant=parts.tenant,
+        namespace=parts.namespace,
+        model=parts.requested,
+    )
+
+
+def credential_tenant(credential: str, secret: bytes | None = None) -> str:
+    """The tenant of whoever holds `credential`: its SHA-256 under a domain prefix, keyed with `secret` if there is one.
+
+    Processes with the same secret agree. Raises ValueError for an empty credential: nobody in particular is no tenant.
+    """
+    if not credential:
+        raise ValueError("an empty credential names no tenant")
+    message = _TENANT + credential.encode("utf-8", "surrogatepass")
+    return hmac.digest(secret, message, "sha256").hex() if secret else sha256(message).hexdigest()
+
+
+def members(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a request that count. A null at the top is the same as nothing; deeper ones may mean something."""
+    return {name: value for name, value in body.items() if value is not None and name not in IGNORED}
+
+
+def output_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The headers that change answers, with lower-case names, sorted."""
+    counted = ((name.lower(), value.strip()) for name, value in headers.items())
+    return tuple(sorted((name, value) for name, value in counted if name in OUTPUT_HEADERS))
+
+
+def head(parts: Parts) -> bytes:
+    """The line of the key that all requests of a tenant to a route share."""
+    headers = output_headers(parts.headers) if parts.headers else _NO_HEADERS
+    return _head(parts.tenant, parts.namespace, parts.api, parts.targets, headers)
+
+
+@functools.lru_cache(maxsize=1024)
+def _head(
+    tenant: str, namespace: str, api: str, targets: tuple[Target, ...], headers: tuple[tuple[str, str], ...]
+) -> bytes:
+    if not tenant:
+        raise ValueError("an empty tenant: nothing is cached for nobody")
+    if not targets:
+        raise ValueError("no target: nobody could have answered")
+    where = sorted({(provider, endpoint(base_url), model) for provider, base_url, model in targets})
+    return canonical([SCHEMA, tenant, namespace, api, where, headers]) + b"\n"
+
+
+def endpoint(base_url: str) -> str:
+    """A base URL without slashes at its end and with its host in lower case; nothing else is the same address."""
+    scheme, mark, rest = base_url.rstrip("/").partition("://")
+    host, slash, path = rest.partition("/")
+    user, at, name = host.rpartition("@")
+    return f"{scheme}{mark}{user}{at}{name.lower()}{slash}{path}" if mark else base_url.rstrip("/")

@@ -1,0 +1,212 @@
+"""Who stays in memory: a window for newcomers, a main part behind an admission test (W-TinyLFU), no work on reads.
+
+A reader only counts: `node.hits += 1`, no lock, no order to maintain; a lost count does no harm. Whoever makes room
+looks at the counts then: what was hit since the last look gets another chance. The sketch knows only those who are not
+here, so that it is touched twice in a life, on entry and on leaving, and not on each hit.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from beastmode_otel.cache.entry import Entry
+from beastmode_otel.cache.sketch import MOST, Sketch
+
+Reason = Literal["size", "expired", "rejected", "replaced", "invalidated"]
+
+# Chosen on seven traces (benchmarks/memory.py has the main one). A larger window helps bursts and costs hits on Zipf.
+_WINDOW: Final = 0.02  # of either bound
+_PROTECTED: Final = 4  # times as many as on probation
+_LIFETIME: Final = 10  # puts for each resident, until all counts are halved
+_PATROL: Final = 16  # puts; without the patrol, what was protected and then forgotten by all would stay for ever
+_LOOKS: Final = 8  # for one victim, so that no put takes long
+
+
+class _Link:
+    """A place in a ring. What is removed keeps its own links: it is freed at once, as nothing links to it."""
+
+    __slots__ = ("after", "before")
+    before: _Link
+    after: _Link
+
+
+class Node(_Link):
+    """One resident. hits: since entry, halved with age, plus what the sketch knew. seen: hits at the last look."""
+
+    __slots__ = ("entry", "epoch", "hits", "queue", "seen", "size")
+    queue: Queue
+
+    def __init__(self, entry: Entry, size: int, hits: int, epoch: int) -> None:
+        self.entry, self.size, self.epoch = entry, size, epoch
+        self.hits = self.seen = hits
+
+
+class Queue(_Link):
+    """Nodes in order of arrival. size: in bytes."""
+
+    __slots__ = ("count", "size")
+
+    def __init__(self) -> None:
+        self.before = self.after = self
+        self.count = self.size = 0
+
+    @property
+    def first(self) -> Node | None:
+        link = self.after
+        return link if isinstance(link, Node) else None
+
+    def append(self, node: Node) -> None:
+        last = self.before
+        node.before, node.after, node.queue = last, self, self
+        last.after = self.before = node
+        self.count += 1
+        self.size += node.size
+
+    def remove(self, node: Node) -> None:
+        node.before.after, node.after.before = node.after, node.before
+        self.count -= 1
+        self.size -= node.size
+
+
+class Residents:
+    """Nodes by digest, never beyond either bound once `put` has returned. Not thread-safe.
+
+    evictions: how many left, by reason; one for each entry that was put and is no longer here. departed: the same
+    reasons since the last `take_departed`. horizon, everywhere: what expired at this time or before is of no use.
+    """
+
+    def __init__(self, max_bytes: int, max_entries: int, seed: int | None = None) -> None:
+        self._max_bytes, self._max_entries = max_bytes, max_entries
+        self.nodes: dict[bytes, Node] = {}
+        self.evictions: dict[Reason, int] = dict.fromkeys(("size", "expired", "rejected", "replaced", "invalidated"), 0)
+        self.departed: list[Reason] = []
+        self._window, self._probation, self._protected = Queue(), Queue(), Queue()
+        self._sketch = Sketch(max_entries, seed)
+        self._epoch = self._puts = 0
+
+    @property
+    def size(self) -> int:
+        return self._window.size + self._probation.size + self._protected.size
+
+    def put(self, entry: Entry, horizon: float) -> bool:
+        """Let `entry` in, as the newest, and make room. False: it is larger than the bound, or expired already.
+
+        Either way what had its digest is gone.
+        """
+        digest, size = entry.key.digest, entry.size
+        old = self.nodes.get(digest)
+        if old is not None:
+            self.drop(old, "replaced")
+        if size > self._max_bytes or entry.expires_at <= horizon:
+            self._count("rejected")
+            return False
+        self._age()
+        node = Node(entry, size, self._sketch.estimate(digest) + 1, self._epoch)
+        self.nodes[digest] = node
+        self._window.append(node)
+        self._make_room(node, horizon)
+        return True
+
+    def drop(self, node: Node, reason: Reason) -> bool:
+        """False: it had left before."""
+        digest = node.entry.key.digest
+        if self.nodes.get(digest) is not node:
+            return False
+        del self.nodes[digest]
+        node.queue.remove(node)
+        self._sketch.remember(digest, self._frequency(node))
+        self._count(reason)
+        return True
+
+    def take_departed(self) -> list[Reason]:
+        departed, self.departed = self.departed, []
+        return departed
+
+    def _count(self, reason: Reason) -> None:
+        self.evictions[reason] += 1
+        self.departed.append(reason)
+
+    # Room.
+
+    def _make_room(self, newest: Node, horizon: float) -> None:
+        window = self._window
+        while self._window_over() and (candidate := window.first) is not None and candidate is not newest:
+            self._apply(candidate, horizon)
+        while self._over():  # with the window within its quota: after invalidations in it
+            leaves = self._victim(horizon) or window.first
+            assert leaves is not None  # noqa: S101  (it is over, so there is somebody; and the newest alone is not over)
+            self._evict(leaves, horizon)
+
+    def _window_over(self) -> bool:
+        window = self._window
+        return window.count > self._max_entries * _WINDOW or window.size > self._max_bytes * _WINDOW
+
+    def _over(self) -> bool:
+        return len(self.nodes) > self._max_entries or self.size > self._max_bytes
+
+    def _apply(self, candidate: Node, horizon: float) -> None:
+        """From the window to probation, if it is wanted more than whoever must leave for it."""
+        if candidate.entry.expires_at <= horizon:
+            self.drop(candidate, "expired")
+            return
+        frequency = self._frequency(candidate)
+        while self._over():
+            victim = self._victim(horizon)
+            if victim is None or not self._yields(victim, frequency, horizon):
+                self.drop(candidate, "rejected")
+                return
+            self._evict(victim, horizon)
+        self._move(candidate, self._probation)
+
+    def _yields(self, victim: Node, frequency: int, horizon: float) -> bool:
+        """A tie is not enough: else a scan of keys that are asked for once would sweep out everything."""
+        if victim.entry.expires_at <= horizon or self._frequency(victim) < frequency:
+            return True
+        self._move(victim, victim.queue)  # to the back: next time somebody else is asked
+        return False
+
+    def _evict(self, node: Node, horizon: float) -> None:
+        self.drop(node, "expired" if node.entry.expires_at <= horizon else "size")
+
+    def _victim(self, horizon: float) -> Node | None:
+        """The next of the main part that was not hit since it was last looked at; after a few looks, the next."""
+        for _ in range(_LOOKS):
+            node = self._probation.first or self._protected.first
+            if node is None or node.hits <= node.seen or node.entry.expires_at <= horizon:
+                return node
+            self._frequency(node)
+            self._move(node, self._protected)
+            if self._protected.count > _PROTECTED * self._probation.count:
+                self._review_protected()
+        return self._probation.first or self._protected.first
+
+    def _review_protected(self) -> None:
+        """The oldest of the protected stays if it was hit since the last look, else it is on probation again."""
+        node = self._protected.first
+        if node is not None:
+            hit = node.hits > node.seen
+            self._frequency(node)
+            self._move(node, self._protected if hit else self._probation)
+
+    @staticmethod
+    def _move(node: Node, queue: Queue) -> None:
+        node.queue.remove(node)
+        queue.append(node)
+
+    # Counts.
+
+    def _frequency(self, node: Node) -> int:
+        """Its hits as of now, aged; this is the look that `seen` is about."""
+        node.hits = node.seen = min(MOST, node.hits >> (self._epoch - node.epoch))
+        node.epoch = self._epoch
+        return node.hits
+
+    def _age(self) -> None:
+        self._puts += 1
+        if not self._puts % _PATROL:
+            self._review_protected()
+        # Never more often than once per max_entries, as halving touches the whole sketch.
+        if self._puts >= max(_LIFETIME * len(self.nodes), self._max_entries):
+            self._puts = 0
+            self._epoch += 1
+            self._sketch.halve()

@@ -1,0 +1,112 @@
+"""All tiers as one cache: read from the fastest, promote what slower ones know, write through."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from beastmode_otel.cache.entry import Entry, Key
+from beastmode_otel.cache.memory import Memory
+from beastmode_otel.cache.ports import Filter, TierUnavailable
+from beastmode_otel.cache.shelf import SHORTEST_STAY, Shelf
+from beastmode_otel.observer import LookupScope, Observer, TierName
+
+LOOKUP_SECONDS = 0.3  # what a whole lookup may take of a request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An entry and where it was."""
+
+    entry: Entry
+    tier: TierName
+
+
+class Tiered:
+    """L1 and the slower tiers. A dead tier never hurts a request: everything below L1 is behind a Shelf."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        shelves: Sequence[Shelf] = (),
+        *,
+        l1_ttl: float,
+        observer: Observer,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.memory, self.shelves = memory, shelves
+        self._l1_ttl, self._observer, self._clock = l1_ttl, observer, clock
+
+    def fill(self) -> tuple[int, int]:
+        """Entries and bytes of L1."""
+        return len(self.memory), self.memory.size
+
+    # Reading.
+
+    def at_hand(self, key: Key) -> Entry | None:
+        """What L1 has, perhaps expired. No I/O."""
+        return self.memory.get(key, self._clock())
+
+    async def find(self, key: Key, lookup: LookupScope) -> Found | None:
+        """What the slower tiers have, promoted; a fresh entry before an expired one."""
+        until = time.monotonic() + LOOKUP_SECONDS
+        expired: Found | None = None
+        for depth, shelf in enumerate(self.shelves):
+            left = until - time.monotonic()
+            entry = await shelf.get(key, lookup, left) if left > 0 else None
+            if entry is None:
+                continue
+            found = Found(entry=entry, tier=shelf.name)
+            if entry.fresh(self._clock()):
+                self._promote(entry, self.shelves[:depth])
+                return found
+            expired = expired or found
+        return expired
+
+    def late(self, entry: Entry) -> None:
+        """A slower tier's answer came after its request had stopped waiting: the next one shall find it in L1."""
+        self._promote(entry, ())
+
+    def _promote(self, entry: Entry, faster: Sequence[Shelf]) -> None:
+        if entry.expires_at - self._clock() < SHORTEST_STAY:
+            return
+        self._keep(entry)
+        self._observer.promoted("l1")
+        for shelf in faster:
+            shelf.put(entry)
+            self._observer.promoted(shelf.name)
+
+    def _keep(self, entry: Entry) -> None:
+        now = self._clock()
+        self.memory.put(replace(entry, expires_at=min(entry.expires_at, now + self._l1_ttl)), now)
+
+    # Writing.
+
+    def store(self, entry: Entry, *, wait: bool = False) -> None:
+        """Write through: L1 at once, the others in the background, or now if `wait`."""
+        self._keep(entry)
+        for shelf in self.shelves:
+            shelf.put(entry, wait=wait)
+
+    def invalidate(self, which: Filter) -> int:
+        """Remove what matches from every tier; how many entries, of the tier that had the most. Blocks.
+
+        Raises TierUnavailable, after the other tiers were done, when a tier could not be asked: what it holds may be
+        served again.
+        """
+        now = self._clock()
+        counts, trouble = [self.memory.invalidate(which, now)], None
+        for shelf in self.shelves:
+            try:
+                counts.append(shelf.tier.invalidate(which, now))
+            except TierUnavailable as ill:
+                trouble = ill
+        if trouble is not None:
+            raise trouble
+        return max(counts)
+
+    def close(self) -> None:
+        """Close the slower tiers. The lane must be drained before."""
+        for shelf in self.shelves:
+            shelf.tier.close()

@@ -1,0 +1,219 @@
+"""The cache's part in a request for a whole answer: L1, then one flight for all that ask the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+from beastmode_otel.cache.entry import Entry, Key
+from beastmode_otel.cache.flight import Flights, Landed
+from beastmode_otel.cache.storable import may_store
+from beastmode_otel.cache.tiered import Tiered
+from beastmode_otel.config import CacheSettings
+from beastmode_otel.engine.ending import Ending
+from beastmode_otel.engine.source import Delivered
+from beastmode_otel.engine.stored import Origin, StoredAnswer, entry_of
+from beastmode_otel.engine.wish import Wish, target_of
+from beastmode_otel.errors import BeastModeError, Context, RequestError, UpstreamError
+from beastmode_otel.observer import CacheFacts, LookupResult, TierName
+from beastmode_otel.router import Call, Delivery, RoutedAnswer
+from beastmode_otel.runtime import Runtime
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What a flight brought: an entry, from a slower tier, from upstream (delivery), or expired (stale).
+
+    reason: why the answer was not stored, None when it was.
+    """
+
+    entry: Entry
+    tier: TierName | None = None
+    delivery: Delivery | None = None
+    stale: bool = False
+    reason: str | None = None
+
+
+class Begin(Protocol):
+    """Makes the routed answer of a call; nothing is sent yet."""
+
+    def __call__(self) -> RoutedAnswer: ...
+
+
+class Caching:
+    """Answers from the cache where it may, and fills it with what comes from upstream."""
+
+    def __init__(
+        self,
+        tiered: Tiered,
+        flights: Flights[Loaded],
+        settings: CacheSettings,
+        *,
+        runtime: Runtime,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.tiered, self._flights, self.settings = tiered, flights, settings
+        self._runtime, self._clock = runtime, clock
+
+    # L1.
+
+    def at_hand(self, wish: Wish, key: Key, ending: Ending) -> Entry | None:
+        """A fresh entry in L1; whatever it says is noted for the request's end."""
+        ending.cache = CacheFacts(status="miss", key=key.short)
+        if not wish.reads:
+            return None
+        began = time.perf_counter()
+        entry = self.tiered.at_hand(key)
+        fresh = entry is not None and entry.fresh(self._clock())
+        result: LookupResult = "hit" if fresh else "miss" if entry is None else "stale"
+        ending.cache = replace(ending.cache, l1=(result, time.perf_counter() - began))
+        return entry if fresh else None
+
+    def hit(self, entry: Entry, tier: TierName, ending: Ending, *, stale: bool = False) -> None:
+        """The request ends with a stored answer."""
+        ending.cache = replace(
+            ending.cache,
+            status="stale" if stale else "hit",
+            tier=tier,
+            match="exact",
+            age=entry.age(self._clock()),
+        )
+
+    # Whole answers.
+
+    async def answer(self, call: Call, wish: Wish, key: Key, ending: Ending, begin: Begin) -> Delivered:
+        """The answer, ready to be told. Raises a BeastModeError."""
+        entry = self.at_hand(wish, key, ending)
+        if entry is not None:
+            return self._told(Loaded(entry=entry, tier="l1"), ending)
+        if wish.use == "only":
+            return self._told(await self.only(call, key, ending), ending)
+        if wish.use == "refresh":
+            return self._told(await self._buy(call, wish, key, ending, begin, None), ending)
+        left = call.deadline - time.monotonic()
+        landed = await self._flights.join(
+            key.digest, self._runtime, lambda: self._load(call, wish, key, ending, begin), max(0.0, left)
+        )
+        return self._landed(call, landed, ending)
+
+    def _landed(self, call: Call, landed: Landed[Loaded], ending: Ending) -> Delivered:
+        loaded = self.value(call, landed, ending)
+        if landed.collapsed and loaded.tier is None:
+            stored = ending.delivery = StoredAnswer(loaded.entry)
+            return stored
+        return self._told(loaded, ending)
+
+    def value(self, call: Call, landed: Landed[T], ending: Ending) -> T:
+        """What a flight brought to this caller. Raises its error."""
+        if landed.collapsed:
+            ending.cache = replace(ending.cache, collapsed=True)
+        if landed.late:
+            raise UpstreamError(
+                f"total timeout after {call.timeouts.total:g} s of waiting for an identical request",
+                category="total_timeout",
+                context=Context(model=call.model_id),
+            )
+        if landed.error is not None:
+            raise landed.error
+        assert landed.value is not None  # noqa: S101  (neither late nor failed)
+        return landed.value
+
+    def _told(self, loaded: Loaded, ending: Ending) -> Delivered:
+        """The answer of this caller, and its request's facts."""
+        if loaded.tier is None and loaded.delivery is not None:
+            ending.cache = replace(ending.cache, reason=loaded.reason)
+            ending.delivery = loaded.delivery
+            return loaded.delivery
+        self.hit(loaded.entry, loaded.tier or "l1", ending, stale=loaded.stale)
+        records = loaded.delivery.records if loaded.delivery else ()
+        stored = ending.delivery = StoredAnswer(loaded.entry, records=records)
+        return stored
+
+    async def only(self, call: Call, key: Key, ending: Ending) -> Loaded:
+        """What the slower tiers have. Raises RequestError when that is nothing."""
+        found, _ = await self.find(key, ending)
+        if found is None:
+            raise RequestError(
+                f"{call.model_id}: not in the cache, and cache='only' asks nobody else",
+                category="cache_miss",
+                context=Context(model=call.model_id),
+            )
+        return found
+
+    # What the leader of a flight does.
+
+    async def _load(self, call: Call, wish: Wish, key: Key, ending: Ending, begin: Begin) -> Loaded:
+        found, expired = await self.find(key, ending)
+        return found or await self._buy(call, wish, key, ending, begin, expired)
+
+    async def find(self, key: Key, ending: Ending) -> tuple[Loaded | None, Loaded | None]:
+        """What the slower tiers have: a fresh entry, or an expired one that may serve if everything fails."""
+        expired = self._expired_in_l1(key)
+        if not self.tiered.shelves:
+            return None, expired
+        lookup = ending.scope.lookup(key.short)
+        result: LookupResult = "error"
+        tier: TierName | None = None
+        try:
+            found = await self.tiered.find(key, lookup)
+            if found is None:
+                result = "miss"
+                return None, expired
+            fresh = found.entry.fresh(self._clock())
+            result, tier = ("hit" if fresh else "stale"), found.tier
+            loaded = Loaded(entry=found.entry, tier=found.tier, stale=not fresh)
+            return (loaded, None) if fresh else (None, expired or loaded)
+        finally:
+            lookup.finish(result, tier)
+
+    def _expired_in_l1(self, key: Key) -> Loaded | None:
+        entry = self.tiered.at_hand(key) if self.settings.stale_if_error else None
+        return Loaded(entry=entry, tier="l1", stale=True) if entry is not None else None
+
+    async def _buy(
+        self, call: Call, wish: Wish, key: Key, ending: Ending, begin: Begin, expired: Loaded | None
+    ) -> Loaded:
+        delivery = begin()
+        try:
+            await delivery.fetch()
+        except BeastModeError as error:
+            if expired is not None and may_serve_stale(error):
+                return replace(expired, delivery=delivery)
+            raise
+        entry, reason = self.keep(call, wish, key, ending, delivery)
+        return Loaded(entry=entry, delivery=delivery, reason=reason)
+
+    def keep(self, call: Call, wish: Wish, key: Key, ending: Ending, delivery: Delivery) -> tuple[Entry, str | None]:
+        """Store what came, if it may be stored; the entry in any case, and why it was not stored."""
+        reply, deployment = delivery.reply, delivery.answered_by
+        assert reply is not None and deployment is not None and wish.asked is not None  # noqa: S101, PT018
+        answered = target_of(deployment, call.body)
+        origin = Origin(api=delivery.api, provider=deployment.provider, deployment=deployment.name)
+        entry = entry_of(
+            key, reply, origin, request_id=ending.request_id, now=self._clock(), ttl=wish.ttl, tags=wish.tags,
+            usage=delivery.usage, cost=delivery.cost,
+        )  # fmt: skip
+        verdict = may_store(
+            reply,
+            asked=wish.asked,
+            status=200,
+            size=len(entry.body),
+            answered=answered,
+            targets=wish.targets,
+            headers=delivery.headers,
+            max_body=self.settings.max_body,
+        )
+        if not verdict.ok:
+            return entry, verdict.reason
+        with ending.scope.active():
+            self.tiered.store(entry, wait=self.settings.write_mode == "sync")
+        return entry, None
+
+
+def may_serve_stale(error: BeastModeError) -> bool:
+    """Whether every deployment failed, or rests because it failed."""
+    return isinstance(error, UpstreamError) or error.category.name == "circuit_open"

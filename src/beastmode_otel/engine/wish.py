@@ -1,0 +1,95 @@
+"""What a request wants of the cache, and what it may have: decided before anything is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from beastmode_otel.cache.canonical import NotCanonical
+from beastmode_otel.cache.entry import Key
+from beastmode_otel.cache.key import Parts, Target, derive
+from beastmode_otel.cache.storable import NOT_CANONICAL, Verdict, may_lookup
+from beastmode_otel.config import Config, Deployment, Route
+from beastmode_otel.config import Target as RouteTarget
+
+CacheUse = Literal["on", "off", "refresh", "only"]
+USES = ("on", "off", "refresh", "only")
+_APIS: Mapping[str, str] = {"openai": "openai.chat", "anthropic": "anthropic.messages", "passthrough": "unknown"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """key: None when the cache has no part in the request, for `reason`.
+
+    ttl: seconds for which the answer may be served. asked: the verdict on the request, which storing needs again.
+    """
+
+    use: CacheUse
+    key: Key | None
+    reason: str | None = None
+    ttl: float = 0.0
+    tags: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
+    asked: Verdict | None = None
+
+    @property
+    def reads(self) -> bool:
+        return self.key is not None and self.use != "refresh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What one call says about the cache. ttl: seconds; None for the configured ones."""
+
+    use: CacheUse = "on"
+    ttl: float | None = None
+    tags: tuple[str, ...] = ()
+
+
+def wish_of(
+    config: Config, route: Route, *, model_id: str, body: Mapping[str, Any], tenant: str | None, options: Options
+) -> Wish:
+    """The wish of one request to a router."""
+    if options.use == "off":
+        return Wish(use="off", key=None, reason="off")
+    api = _APIS[route.kind]
+    asked = may_lookup(body, api=api)
+    if not asked.ok:
+        return Wish(use=options.use, key=None, reason=asked.reason)
+    targets = tuple(target_of(target.deployment, body) for target in first_order(route))
+    parts = Parts(
+        tenant=tenant or config.namespace,
+        namespace=config.namespace,
+        api=api,
+        targets=targets,
+        requested=model_id,
+        body=body,
+        headers=_plain_headers(route),
+    )
+    try:
+        key = derive(parts)
+    except NotCanonical:
+        return Wish(use=options.use, key=None, reason=NOT_CANONICAL.reason)
+    longest = max(config.cache.l1.ttl, config.cache.l3.ttl)
+    ttl = longest if options.ttl is None else min(options.ttl, longest)
+    return Wish(use=options.use, key=key, ttl=ttl, tags=options.tags, targets=targets, asked=asked)
+
+
+def first_order(route: Route) -> list[RouteTarget]:
+    """The deployments that the caller means; later ones are fallbacks."""
+    first = min(target.order for target in route.targets)
+    return [target for target in route.targets if target.order == first]
+
+
+def target_of(deployment: Deployment, body: Mapping[str, Any]) -> Target:
+    """A deployment as a key sees it, its query too (Azure's selects an API version); only digests are kept."""
+    model = deployment.model if deployment.model is not None else str(body.get("model", ""))
+    query = f"?{urlencode(sorted(deployment.query.items()))}" if deployment.query else ""
+    return Target(deployment.provider, deployment.base_url + query, model)
+
+
+def _plain_headers(route: Route) -> dict[str, str]:
+    deployment = first_order(route)[0].deployment
+    return {name: value for name, value in deployment.headers.items() if isinstance(value, str)}

@@ -1,0 +1,61 @@
+"""The narrow door to telemetry: what the engine tells, in facts and outcomes, without naming an attribute.
+
+Core code opens a scope and finishes it with an outcome, a plain value. `telemetry/` implements these protocols with
+OpenTelemetry; `NullObserver` is the default; `Guarded` makes sure that telemetry never breaks a request.
+"""
+
+from beastmode_otel.observer.facts import (
+    CACHE_OFF,
+    AttemptFacts,
+    AttemptOutcome,
+    CacheFacts,
+    CacheStatus,
+    DeploymentState,
+    LookupResult,
+    OutcomeKind,
+    RequestFacts,
+    RequestOutcome,
+    Saving,
+    TierName,
+    WriteResult,
+)
+from beastmode_otel.observer.guarded import (
+    Guarded,
+)
+from beastmode_otel.observer.null import (
+    NULL_SCOPE,
+    NullObserver,
+    NullScope,
+)
+from beastmode_otel.observer.ports import (
+    AccessScope,
+    AttemptScope,
+    LookupScope,
+    Observer,
+    RequestScope,
+)
+
+__all__ = [
+    "CACHE_OFF",
+    "NULL_SCOPE",
+    "AccessScope",
+    "AttemptFacts",
+    "AttemptOutcome",
+    "AttemptScope",
+    "CacheFacts",
+    "CacheStatus",
+    "DeploymentState",
+    "Guarded",
+    "LookupResult",
+    "LookupScope",
+    "NullObserver",
+    "NullScope",
+    "Observer",
+    "OutcomeKind",
+    "RequestFacts",
+    "RequestOutcome",
+    "RequestScope",
+    "Saving",
+    "TierName",
+    "WriteResult",
+]

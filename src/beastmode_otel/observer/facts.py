@@ -1,0 +1,107 @@
+"""What core code tells of requests, attempts and the cache: plain values, no names of telemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from beastmode_otel.errors import BeastModeError, Category
+
+OutcomeKind = Literal["ok", "error", "cancelled", "abandoned"]
+CacheStatus = Literal["hit", "miss", "stale", "bypass", "off"]
+DeploymentState = Literal["closed", "half_open", "open"]
+TierName = Literal["l1", "l2", "l3"]
+LookupResult = Literal["hit", "miss", "stale", "timeout", "error", "skipped"]
+WriteResult = Literal["ok", "error", "queued"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFacts:
+    """What is known of a request when it begins. labels: the team's own, already cut to the configured allow-list."""
+
+    model: str
+    door: str
+    stream: bool
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFacts:
+    """One try at one deployment. model: the exact name sent to the vendor. number: from 1. ask: wire.Ask."""
+
+    deployment: str
+    provider: str
+    operation: str
+    model: str
+    host: str
+    port: int
+    number: int
+    stream: bool
+    ask: Any = None
+    body: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheFacts:
+    """What the cache did for a request.
+
+    status: hit, miss, stale, bypass or off. tier, match, age (seconds): with hit and stale only. key: short digest.
+    collapsed: another caller's identical request brought the answer. reason: why it was bypassed or not stored.
+    l1: what L1 said and after how many seconds, None when it was not asked.
+    """
+
+    status: CacheStatus = "off"
+    tier: TierName | None = None
+    match: Literal["exact", "semantic"] | None = None
+    age: float | None = None
+    key: str | None = None
+    collapsed: bool = False
+    reason: str | None = None
+    l1: tuple[LookupResult, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """What a request did not have to pay. cost: USD, None when the price is not known. tokens: wire.Usage not used."""
+
+    by: Literal["cache", "routing"]
+    provider: str
+    cost: float | None
+    tokens: Any = None
+
+
+CACHE_OFF = CacheFacts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestOutcome:
+    """How a request ended. cost: USD, None when not known."""
+
+    kind: OutcomeKind
+    error: BeastModeError | None = None
+    route: str | None = None
+    deployment: str | None = None
+    attempts: int = 0
+    cost: float | None = None
+    cache: CacheFacts = CACHE_OFF
+    saving: Saving | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptOutcome:
+    """How an attempt ended.
+
+    sent: whether the request reached the wire. reply: wire.Reply as far as it came. tokens: wire.Usage, perhaps
+    estimated. cost: USD for `tokens`; None with `tokens` given means that the price is not known.
+    """
+
+    kind: OutcomeKind
+    sent: bool = False
+    status: int | None = None
+    category: Category | None = None
+    provider_code: str | None = None
+    exception: str | None = None
+    reply: Any = None
+    tokens: Any = None
+    cost: float | None = None

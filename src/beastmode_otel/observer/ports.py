@@ -1,0 +1,110 @@
+"""Who is told, and what is open: the protocols that telemetry implements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from beastmode_otel.errors import Category
+from beastmode_otel.observer.facts import (
+    AttemptFacts,
+    AttemptOutcome,
+    DeploymentState,
+    LookupResult,
+    RequestFacts,
+    RequestOutcome,
+    TierName,
+)
+
+
+class AttemptScope(Protocol):
+    """An open attempt."""
+
+    def active(self) -> AbstractContextManager[Any]:
+        """Make it current, and our own HTTP invisible to our own hook. Never across a return to the user."""
+
+    def token(self) -> None:
+        """A chunk with generated content has arrived; the first one is the time to first token."""
+
+    def finish(self, outcome: AttemptOutcome) -> None:
+        """End it: the span and every metric. Idempotent, the first outcome counts."""
+
+
+class AccessScope(Protocol):
+    """One question to, or one write in, a slower tier."""
+
+    def active(self) -> AbstractContextManager[Any]:
+        """Make it current."""
+
+    def finish(self, result: Any) -> None:
+        """End it with a LookupResult or WriteResult. Idempotent, the first result counts."""
+
+
+class LookupScope(Protocol):
+    """A lookup that has left L1."""
+
+    def access(self, tier: TierName) -> AccessScope:
+        """One slower tier is asked."""
+
+    def finish(self, result: LookupResult, tier: TierName | None = None) -> None:
+        """What came of all of them. Idempotent, the first result counts."""
+
+
+class RequestScope(Protocol):
+    """An open request."""
+
+    def active(self) -> AbstractContextManager[Any]:
+        """Make it current while our own work runs."""
+
+    def attempt(self, facts: AttemptFacts) -> AttemptScope:
+        """Open an attempt below it."""
+
+    def lookup(self, key: str) -> LookupScope:
+        """The slower tiers are going to be asked. key: short digest."""
+
+    def finish(self, outcome: RequestOutcome) -> None:
+        """End it: the span, every metric, and the log record of a failure. Idempotent, the first outcome counts."""
+
+
+class Observer(Protocol):
+    """Who is told."""
+
+    def request(self, facts: RequestFacts) -> RequestScope:
+        """A request begins."""
+
+    def retried(self, deployment: str, category: Category) -> None:
+        """The same deployment is tried again because of `category`."""
+
+    def fell_back(self, source: str, target: str) -> None:
+        """The request goes on to another deployment."""
+
+    def deployment_state(self, deployment: str, state: DeploymentState) -> None:
+        """A deployment's breaker is in this state from now on."""
+
+    def limits(self, deployment: str, remaining: Mapping[str, float]) -> None:
+        """What the provider says is left of its rate limits, by kind."""
+
+    def write(self, tier: TierName) -> AccessScope:
+        """A slower tier is written to, in the background or not."""
+
+    def tier_state(self, tier: TierName, state: DeploymentState) -> None:
+        """A tier's breaker is in this state from now on."""
+
+    def promoted(self, tier: TierName) -> None:
+        """An entry was copied up into this tier."""
+
+    def evicted(self, tier: TierName, reason: str) -> None:
+        """An entry left this tier."""
+
+    def invalidated(self, by: str, count: int) -> None:
+        """invalidate() removed entries."""
+
+    def watch_tier(self, tier: TierName, system: str | None, stats: Callable[[], tuple[int, int]]) -> None:
+        """A tier exists. system: its `db.system.name`. stats: a bound method that gives entries and bytes, quickly."""
+
+    def before_collect(self, sweep: Callable[[], None]) -> None:
+        """Call the bound method `sweep`, as long as its object lives, before the active requests are counted."""
+
+    def dropped(self, signal: str, reason: str) -> None:
+        """Something that should have been told was lost."""

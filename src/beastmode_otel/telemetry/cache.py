@@ -1,0 +1,84 @@
+"""The cache's spans and metrics: lookups that leave L1, and every question to or write in a slower tier."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind, set_span_in_context
+
+from beastmode_otel import semconv
+from beastmode_otel.observer import AccessScope, LookupResult, TierName
+from beastmode_otel.telemetry.channel import Channel
+from beastmode_otel.telemetry.suppress import OURS, attached
+
+_FOUND = ("hit", "stale")
+
+
+class LookupSpan:
+    """observer.LookupScope, told to OpenTelemetry."""
+
+    def __init__(self, channel: Channel, parent: Context, key: str) -> None:
+        self._channel, self._done = channel, False
+        self._span = channel.tracer.start_span(
+            semconv.LOOKUP_SPAN.name, parent, SpanKind.INTERNAL, {semconv.CACHE_KEY.key: key}
+        )
+        self._context = set_span_in_context(self._span, parent)
+
+    def access(self, tier: TierName) -> AccessScope:
+        return AccessSpan(self._channel, tier, parent=self._context, write=False)
+
+    def finish(self, result: LookupResult, tier: TierName | None = None) -> None:
+        if self._done:
+            return
+        self._done = True
+        self._span.set_attribute(semconv.LOOKUP_RESULT.key, result)
+        if tier is not None:
+            self._span.set_attributes({semconv.CACHE_TIER.key: tier, semconv.CACHE_MATCH.key: "exact"})
+        self._span.end()
+
+
+class AccessSpan:
+    """observer.AccessScope, told to OpenTelemetry: one read of, or one write in, a slower tier."""
+
+    def __init__(self, channel: Channel, tier: TierName, *, parent: Context | None, write: bool) -> None:
+        self._channel, self._tier, self._write, self._done = channel, tier, write, False
+        self._started = time.monotonic()
+        parent = otel_context.get_current() if parent is None else parent
+        name = f"cache.{'put' if write else 'get'} {tier}"
+        attributes: dict[str, str] = {semconv.CACHE_TIER.key: tier}
+        system = channel.instruments.tiers.system(tier)
+        if system is not None:
+            attributes[semconv.DB_SYSTEM.key] = system
+        self._span = channel.tracer.start_span(name, parent, SpanKind.CLIENT, attributes)
+        self._context = otel_context.set_value(OURS, True, set_span_in_context(self._span, parent))
+
+    def active(self) -> AbstractContextManager[None]:
+        return attached(self._context)
+
+    def finish(self, result: Any) -> None:
+        if self._done:
+            return
+        self._done = True
+        own, seconds = self._channel.instruments, time.monotonic() - self._started
+        kind = semconv.WRITE_RESULT if self._write else semconv.LOOKUP_RESULT
+        labels = {semconv.CACHE_TIER.key: self._tier, kind.key: result}
+        if self._write:
+            own.cache_write.record(seconds, labels, self._context)
+        else:
+            own.cache_lookup.record(seconds, labels | _match(result), self._context)
+        self._span.set_attribute(kind.key, result)
+        self._span.end()
+
+
+def _match(result: str) -> dict[str, str]:
+    return {semconv.CACHE_MATCH.key: "exact"} if result in _FOUND else {}
+
+
+def record_l1(channel: Channel, result: LookupResult, seconds: float, context: Context) -> None:
+    """L1 is no I/O: no span of its own, only its histogram, told with the request's end."""
+    labels = {semconv.CACHE_TIER.key: "l1", semconv.LOOKUP_RESULT.key: result} | _match(result)
+    channel.instruments.cache_lookup.record(seconds, labels, context)

@@ -1,0 +1,56 @@
+"""What the contract suite needs of a tier. A new tier joins by a Stand and a line in STANDS."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any, Protocol
+
+from beastmode_otel.cache.entry import Key
+from beastmode_otel.cache.ports import BlockingTier
+from beastmode_otel.cache.tiers.sqlite import SQLiteTier
+from beastmode_otel.runtime import ThreadLane
+from contract.samples import CODEC, NOW, Clock
+
+
+class Stand(Protocol):
+    """A store, and the tiers that use it."""
+
+    clock: Clock
+    lane: ThreadLane
+
+    def tier(self, *, stale: float = 0.0, codec: Any = None) -> Any:
+        """Another tier over the same store; closed by `close`."""
+
+    def spoil(self, key: Key, data: bytes) -> None:
+        """Replace the stored bytes of an entry."""
+
+    def close(self) -> None: ...
+
+
+class SQLiteStand:
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "cache.db"
+        self.clock, self.lane = Clock(), ThreadLane(size=2)
+        self._tiers: list[BlockingTier] = []
+
+    def tier(self, *, stale: float = 0.0, codec: Any = None) -> SQLiteTier:
+        made = SQLiteTier(self.path, codec=codec or CODEC, lane=self.lane, stale=stale, clock=self.clock)
+        self._tiers.append(made)
+        return made
+
+    def spoil(self, key: Key, data: bytes) -> None:
+        connection = sqlite3.connect(self.path, isolation_level=None)
+        connection.execute(
+            "UPDATE llm_cache SET payload = ? WHERE tenant = ? AND key = ?", (data, key.tenant, key.digest)
+        )
+        connection.close()
+
+    def close(self) -> None:
+        for one in self._tiers:
+            one.close()
+        self.lane.close()
+
+
+STANDS = {"sqlite": SQLiteStand}
+__all__ = ["NOW", "STANDS", "Stand"]
