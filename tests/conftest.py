@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.recorder import Recorder
 
 from beastmode_otel.simulator import Simulator
+from support.recorder import Recorder
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,9 @@ GROUPS = ("test", "lint")
 
 def main() -> int:
     if sys.version_info < (3, 11):
-        print(f"beastmode-otel needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12")
+        print(
+            f"beastmode-otel needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12"
+        )
         return 1
     target = Path(sys.argv[1])
     if not (target / "bin" / "python").exists():

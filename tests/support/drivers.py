@@ -88,7 +88,7 @@ class SyncDriver:
     interrupt = cancel_before
 
 
-class _interrupted_when:  # noqa: N801  (reads as a statement)
+class _interrupted_when:
     """Ctrl-C, sent to the main thread as soon as `condition` holds."""
 
     def __init__(self, condition: Callable[[], bool]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from support.recorder import Recorder
-
 from beastmode_otel.simulator import Simulator
+from support.recorder import Recorder
 
 
 def assert_law(recorder: Recorder, simulator: Simulator, *, calls: int) -> None:

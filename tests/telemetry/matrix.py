@@ -34,7 +34,7 @@ class Try:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One way to end. behaviours: of deployments a and b. urls: instead of the simulator's, where it needs no server."""
+    """One way to end. behaviours: of deployments a and b. urls: where it needs no server."""
 
     action: str
     outcome: str
@@ -79,7 +79,9 @@ def upstream(category: str, *tries: Try, action: str = "route", **more: Any) -> 
 
 def refused(category: str, error: type[BaseException] = RequestError, **more: Any) -> Cell:
     """A request that no provider is asked about."""
-    return Cell(**{"action": "route", "outcome": "error", "category": category, "raises": error, "deployment": None} | more)
+    return Cell(
+        **{"action": "route", "outcome": "error", "category": category, "raises": error, "deployment": None} | more
+    )
 
 
 ONE_RETRY = {"retry": {"per_deployment": 1, "base": 0.001}}
@@ -91,7 +93,10 @@ SERVER_ERROR = {"code": "server_error"}
 CELLS: dict[str, Cell] = {
     "ok": Cell(action="route", outcome="ok", tries=(ok(),)),
     "ok, compressed": Cell(
-        action="route", outcome="ok", tries=(ok(),), behaviours={"a": (Behaviour(text=TEXT, encoding="gzip", **TOKENS),)}
+        action="route",
+        outcome="ok",
+        tries=(ok(),),
+        behaviours={"a": (Behaviour(text=TEXT, encoding="gzip", **TOKENS),)},
     ),
     "ok stream": Cell(action="read", outcome="ok", tries=(ok(stream=True),)),
     "ok stream, no [DONE]": Cell(
@@ -247,7 +252,10 @@ CELLS: dict[str, Cell] = {
         states={"a": 0, "b": 0},
     ),
     "529 overloaded": upstream(
-        "overloaded", failed("overloaded", 529, code="overloaded"), config=NO_RETRY, behaviours={"a": (Behaviour(status=529),)}
+        "overloaded",
+        failed("overloaded", 529, code="overloaded"),
+        config=NO_RETRY,
+        behaviours={"a": (Behaviour(status=529),)},
     ),
     "read timeout": upstream(
         "read_timeout",

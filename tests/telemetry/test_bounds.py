@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.drivers import QUESTION
-from support.recorder import Recorder
 
 from beastmode_otel import ModelRouter, RequestError
 from beastmode_otel.simulator import Behaviour, Simulator
+from support.drivers import QUESTION
+from support.recorder import Recorder
 
 
 def routed(simulator: Simulator, recorder: Recorder, **more: Any) -> ModelRouter:
@@ -59,7 +59,9 @@ def test_status_codes_are_bounded(simulator: Simulator, recorder: Recorder) -> N
     assert recorder.total("beastmode.responses") == 100
 
 
-def test_own_labels_come_from_the_call_and_the_baggage_and_are_bounded(simulator: Simulator, recorder: Recorder) -> None:
+def test_own_labels_come_from_the_call_and_the_baggage_and_are_bounded(
+    simulator: Simulator, recorder: Recorder
+) -> None:
     """At most 50 values of a label; they stand on the label metrics and on spans, and nowhere else."""
     from opentelemetry import baggage, context
 

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from support.recorder import Recorder
 
 from beastmode_otel import ModelRouter, UpstreamError
 from beastmode_otel.simulator import Behaviour, Simulator
+from support.recorder import Recorder
 
 VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 KEY = "sk-PLANTED0123456789abcdef"

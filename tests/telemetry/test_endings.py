@@ -6,14 +6,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
+from beastmode_otel import BeastModeError
+from beastmode_otel.simulator import Simulator
 from support.drivers import DRIVERS, QUESTION, Driver
 from support.law import assert_law
 from support.recorder import Recorder
 from telemetry import expected
 from telemetry.matrix import CELLS, TEXT, Cell
-
-from beastmode_otel import BeastModeError
-from beastmode_otel.simulator import Simulator
 
 KEY = "sk-PLANTED-key-0123456789"
 # Values that are a guess, or change with the clock: their series are compared, their numbers are not.
@@ -26,7 +26,8 @@ def config_for(cell: Cell, simulator: Simulator) -> dict[str, Any]:
         simulator.define(name, *steps)
     urls = {name: cell.urls[name](simulator) if name in cell.urls else simulator.url(name) for name in names}
     deployments = {
-        name: {"base_url": url, "model": "gpt-4o-mini", "provider": "openai", "api_key": KEY} for name, url in urls.items()
+        name: {"base_url": url, "model": "gpt-4o-mini", "provider": "openai", "api_key": KEY}
+        for name, url in urls.items()
     }
     routes = {"chat": {"deployments": ["a"]}}
     if len(names) == 2:
@@ -110,7 +111,10 @@ def check_spans(cell: Cell, spans: list[Any], config: dict[str, Any]) -> None:
             assert found.pop("beastmode.cost.usd") > 0
         if attempt.status == 200:
             # How much of the response came before it ended is up to the network, except when it came whole.
-            for key in ("gen_ai.response.id", *({"gen_ai.response.model", "gen_ai.response.finish_reasons"} if attempt.tokens != "provider" else ())):
+            for key in (
+                "gen_ai.response.id",
+                *({"gen_ai.response.model", "gen_ai.response.finish_reasons"} if attempt.tokens != "provider" else ()),
+            ):
                 found.pop(key, None)
         wanted = expected.attempt_span(cell, number, parts.hostname or "", port) | expected.response_attributes(attempt)
         assert_about(found, wanted)

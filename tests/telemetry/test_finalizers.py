@@ -7,12 +7,11 @@ import gc
 import threading
 from typing import Any
 
+from beastmode_otel import ModelRouter
+from beastmode_otel.simulator import Behaviour, Simulator
 from support.drivers import QUESTION
 from support.law import assert_law
 from support.recorder import Recorder
-
-from beastmode_otel import ModelRouter
-from beastmode_otel.simulator import Behaviour, Simulator
 
 
 def test_finalizer_storm_while_metrics_are_recorded(simulator: Simulator, recorder: Recorder) -> None:
@@ -57,7 +56,7 @@ def test_finalizer_storm_while_metrics_are_recorded(simulator: Simulator, record
 
 
 def test_idle_stream_is_abandoned_and_says_so_to_a_late_reader(simulator: Simulator, recorder: Recorder) -> None:
-    """A stream that is kept but not read is ended by the idle limit; reading on does not look like a complete answer."""
+    """A stream that is kept but not read is ended by the idle limit; reading on does not look like its end."""
     import pytest
 
     from beastmode_otel import UpstreamError

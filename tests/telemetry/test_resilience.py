@@ -9,12 +9,12 @@ from opentelemetry import trace
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from support.drivers import DRIVERS, QUESTION
-from support.law import assert_law
-from support.recorder import Recorder
 
 from beastmode_otel import ModelRouter
 from beastmode_otel.simulator import Simulator
+from support.drivers import DRIVERS, QUESTION
+from support.law import assert_law
+from support.recorder import Recorder
 
 
 def config(simulator: Simulator) -> dict[str, Any]:
@@ -83,9 +83,7 @@ def test_histograms_carry_exemplars_of_their_trace(simulator: Simulator, recorde
     assert [exemplar.trace_id for exemplar in point.exemplars] == [route.context.trace_id]
 
 
-def test_disabled_turns_us_off_whole(
-    simulator: Simulator, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_disabled_turns_us_off_whole(simulator: Simulator, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """BEASTMODE_DISABLED=1: requests work, nothing is told."""
     monkeypatch.setenv("BEASTMODE_DISABLED", "1")
     with ModelRouter(config(simulator), **recorder.providers) as router:
@@ -103,9 +101,10 @@ def test_no_traceparent_goes_to_a_provider(simulator: Simulator, recorder: Recor
 
 def test_two_routers_on_one_provider_count_once(simulator: Simulator, recorder: Recorder) -> None:
     """Each number is observed once, however many routers share the meter provider."""
-    with ModelRouter(config(simulator), **recorder.providers) as one, ModelRouter(
-        config(simulator), **recorder.providers
-    ) as two:
+    with (
+        ModelRouter(config(simulator), **recorder.providers) as one,
+        ModelRouter(config(simulator), **recorder.providers) as two,
+    ):
         one.route("chat", QUESTION)
         two.route("chat", QUESTION)
     assert_law(recorder, simulator, calls=2)

@@ -15,11 +15,11 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from support.drivers import QUESTION
-from support.recorder import Recorder
 
 from beastmode_otel import AsyncModelRouter, BeastModeError, ModelRouter
 from beastmode_otel.simulator import Behaviour, Mix, Simulator
+from support.drivers import QUESTION
+from support.recorder import Recorder
 
 ASYNC_REQUESTS, SYNC_REQUESTS = 16_000, 4_000
 FAULTS = {
@@ -183,7 +183,7 @@ def lean() -> Any:
 
 
 def test_soak(simulator: Simulator, lean: Lean) -> None:
-    """20,000 requests in both worlds: started = finished = calls, sent = received, and no memory, thread or socket left."""
+    """20,000 requests in both worlds: started = finished = calls, sent = received, nothing left behind."""
     settings = config(simulator)
     threads_before, sockets_before = threading.active_count(), open_sockets()
     seen: Counter[str] = Counter()
@@ -221,7 +221,10 @@ def test_soak(simulator: Simulator, lean: Lean) -> None:
     assert lean.total("beastmode.request.duration") == calls == lean.counting.routes
     assert lean.total("beastmode.attempt.duration") == lean.counting.attempts
     assert lean.counting.sent == simulator.received
-    outcomes = {kind: lean.total("beastmode.request.duration", beastmode__outcome=kind) for kind in ("ok", "error", "cancelled", "abandoned")}
+    outcomes = {
+        kind: lean.total("beastmode.request.duration", beastmode__outcome=kind)
+        for kind in ("ok", "error", "cancelled", "abandoned")
+    }
     assert all(outcomes.values()), outcomes
     assert seen["cancelled"] > 500
     assert growth < 16_000, f"{growth} KiB"

@@ -27,9 +27,12 @@ class Trail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """A POST. timeouts: seconds by phase (connect, read, write, pool). Its repr shows neither headers nor body."""
+    """A POST. timeouts: seconds by phase (connect, read, write, pool).
 
-    url: str
+    Its repr shows neither address (gateways put keys into queries) nor headers nor body.
+    """
+
+    url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     timeouts: Mapping[str, float]
