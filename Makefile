@@ -22,7 +22,7 @@ demo: wheel  ## 20 seconds of mixed load against a simulated provider, and what 
 test: wheel  ## all tests, against the installed wheel
 	$(BIN)/python -P -m pytest
 
-check: $(STAMP)  ## lint, format, types, generated files
+check: wheel  ## lint, format, types, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

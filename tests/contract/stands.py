@@ -10,7 +10,7 @@ from beastmode_otel.cache.entry import Key
 from beastmode_otel.cache.ports import BlockingTier
 from beastmode_otel.cache.tiers.sqlite import SQLiteTier
 from beastmode_otel.runtime import ThreadLane
-from contract.samples import CODEC, NOW, Clock
+from contract.samples import CODEC, Clock
 
 
 class Stand(Protocol):
@@ -53,4 +53,3 @@ class SQLiteStand:
 
 
 STANDS = {"sqlite": SQLiteStand}
-__all__ = ["NOW", "STANDS", "Stand"]

@@ -522,6 +522,7 @@ def test_processes_share_a_file_and_one_that_is_killed_harms_nobody(home, start)
         time.sleep(0.01)
     workers[0].send_signal(signal.SIGKILL)
     said(workers[0])
+    assert workers[0].returncode == -signal.SIGKILL  # it was in the middle of it
     for worker in workers[1:]:
         *other, last, done = said(worker)
         assert (other, last.split()[0], done) == ([], "late", "done")

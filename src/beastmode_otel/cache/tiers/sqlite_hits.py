@@ -11,7 +11,7 @@ from beastmode_otel.cache.entry import Key
 from beastmode_otel.runtime import in_child
 
 EVERY: Final = 5.0  # seconds
-MOST: Final = 500
+MOST: Final = 1_000
 _BOUND: Final = 10_000  # hits that wait for a flush that does not come: the oldest are forgotten
 
 
