@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from beastmode_otel.cache.flight import Flights
 from beastmode_otel.cache.memory import Memory
+from beastmode_otel.cache.ports import BlockingTier
 from beastmode_otel.cache.sealed import Sealed
 from beastmode_otel.cache.shelf import Shelf, Stay
 from beastmode_otel.cache.tiered import Tiered
-from beastmode_otel.cache.tiers.sqlite import SQLiteTier
 from beastmode_otel.config import CacheSettings
 from beastmode_otel.engine import Caching, Loaded, StreamCaching
 from beastmode_otel.errors import ConfigError
@@ -55,10 +55,12 @@ def build_caches(settings: CacheSettings, lane: Lane, runtime: Runtime, observer
     return Caches(whole=whole, streams=StreamCaching(whole, runtime), tiered=tiered)
 
 
-def _sqlite(settings: CacheSettings, lane: Lane) -> SQLiteTier | None:
+def _sqlite(settings: CacheSettings, lane: Lane) -> BlockingTier | None:
     path = settings.l3.path
     if path is None:
         return None
+    from beastmode_otel.cache.tiers.sqlite import SQLiteTier  # a tier is imported when it is configured
+
     secret = settings.secret.reveal().encode() if settings.secret else None
     try:
         return SQLiteTier(path, codec=Sealed(secret), lane=lane, stale=settings.stale_if_error, tell=_log.warning)

@@ -72,21 +72,18 @@ class Residents:
     """Nodes by digest, never beyond either bound once `put` has returned. Not thread-safe.
 
     evictions: how many left, by reason; one for each entry that was put and is no longer here. departed: the same
-    reasons since the last `take_departed`. horizon, everywhere: what expired at this time or before is of no use.
+    reasons since the last `take_departed`. size: in bytes. horizon, everywhere: what expired at this time or before is of no use.
     """
 
     def __init__(self, max_bytes: int, max_entries: int, seed: int | None = None) -> None:
         self._max_bytes, self._max_entries = max_bytes, max_entries
+        self._window_bytes, self._window_entries = max_bytes * _WINDOW, max_entries * _WINDOW
         self.nodes: dict[bytes, Node] = {}
         self.evictions: dict[Reason, int] = dict.fromkeys(("size", "expired", "rejected", "replaced", "invalidated"), 0)
         self.departed: list[Reason] = []
         self._window, self._probation, self._protected = Queue(), Queue(), Queue()
         self._sketch = Sketch(max_entries, seed)
-        self._epoch = self._puts = 0
-
-    @property
-    def size(self) -> int:
-        return self._window.size + self._probation.size + self._protected.size
+        self._epoch = self._puts = self.size = 0
 
     def put(self, entry: Entry, horizon: float) -> bool:
         """Let `entry` in, as the newest, and make room. False: it is larger than the bound, or expired already.
@@ -103,6 +100,7 @@ class Residents:
         self._age()
         node = Node(entry, size, self._sketch.estimate(digest) + 1, self._epoch)
         self.nodes[digest] = node
+        self.size += size
         self._window.append(node)
         self._make_room(node, horizon)
         return True
@@ -113,6 +111,7 @@ class Residents:
         if self.nodes.get(digest) is not node:
             return False
         del self.nodes[digest]
+        self.size -= node.size
         node.queue.remove(node)
         self._sketch.remember(digest, self._frequency(node))
         self._count(reason)
@@ -139,7 +138,7 @@ class Residents:
 
     def _window_over(self) -> bool:
         window = self._window
-        return window.count > self._max_entries * _WINDOW or window.size > self._max_bytes * _WINDOW
+        return window.count > self._window_entries or window.size > self._window_bytes
 
     def _over(self) -> bool:
         return len(self.nodes) > self._max_entries or self.size > self._max_bytes
@@ -197,9 +196,10 @@ class Residents:
 
     def _frequency(self, node: Node) -> int:
         """Its hits as of now, aged; this is the look that `seen` is about."""
-        node.hits = node.seen = min(MOST, node.hits >> (self._epoch - node.epoch))
+        hits = node.hits >> (self._epoch - node.epoch)
+        node.hits = node.seen = hits = hits if hits < MOST else MOST
         node.epoch = self._epoch
-        return node.hits
+        return hits
 
     def _age(self) -> None:
         self._puts += 1
