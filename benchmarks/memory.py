@@ -26,10 +26,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from harness import Side, Work, compete, table
-
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.memory import Memory
+from harness import Side, Work, compete, table
 
 NOW = 1_000_000.0
 OPERATIONS = 1_000  # in one measured piece of work
@@ -211,7 +210,7 @@ def compare_hits() -> None:
     trace = zipf()
     entries = {name: entry_of(key_of(name)) for name in set(trace)}
     print(
-        f"\nHit ratio: {len(trace):,} requests, Zipf 0.9 over 20,000 keys, 30 % of the requests unique; room: {CAPACITY:,}"
+        f"\nHit ratio: {len(trace):,} requests, Zipf 0.9 over 20,000 keys, 30 % of requests unique; room: {CAPACITY:,}"
     )
     print(f"{'':40} {'hit ratio':>11} {'× floor':>9} {'µs a request':>13}")
     floor = None

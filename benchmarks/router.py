@@ -130,7 +130,7 @@ def bare_stream(url: str) -> Work:
 # Ours.
 
 
-def _providers(ratio: float) -> dict[str, Any]:
+def providers(ratio: float) -> dict[str, Any]:
     """An SDK as in production, up to the exporters, which throw everything away."""
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, InMemoryLogRecordExporter
@@ -141,7 +141,7 @@ def _providers(ratio: float) -> dict[str, Any]:
     from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
     tracers = TracerProvider(sampler=ParentBased(TraceIdRatioBased(ratio)))
-    tracers.add_span_processor(BatchSpanProcessor(_discard()))
+    tracers.add_span_processor(BatchSpanProcessor(discard()))
     loggers = LoggerProvider()
     loggers.add_log_record_processor(BatchLogRecordProcessor(InMemoryLogRecordExporter()))
     return {
@@ -151,7 +151,7 @@ def _providers(ratio: float) -> dict[str, Any]:
     }
 
 
-def _discard() -> Any:
+def discard() -> Any:
     from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
     class Discard(SpanExporter):
@@ -168,10 +168,10 @@ def _router(kind: str, url: str, ratio: float | None) -> tuple[Any, Any]:
     import beastmode_otel
 
     deployment = {"base_url": f"{url}/v1", "model": MODEL, "provider": "openai", "api_key": KEY}
-    config = {"deployments": {"main": deployment}, "routes": {MODEL: {"deployments": ["main"]}}}
-    providers = {} if ratio is None else _providers(ratio)
-    router = getattr(beastmode_otel, kind)(config, **providers)
-    return router, providers["tracer_provider"].force_flush if providers else lambda: None
+    config = {"deployments": {"main": deployment}, "routes": {MODEL: {"deployments": ["main"]}}, "cache": {"mode": "off"}}
+    sdk = {} if ratio is None else providers(ratio)
+    router = getattr(beastmode_otel, kind)(config, **sdk)
+    return router, sdk["tracer_provider"].force_flush if sdk else lambda: None
 
 
 def ours_sync(url: str, *, ratio: float | None) -> Work:
@@ -230,7 +230,7 @@ def litellm_router(url: str, *, stream: bool = False, otel: bool = False) -> Wor
         from litellm.integrations.opentelemetry import OpenTelemetry
 
         tracers = TracerProvider()
-        tracers.add_span_processor(BatchSpanProcessor(_discard()))
+        tracers.add_span_processor(BatchSpanProcessor(discard()))
         litellm.callbacks = [OpenTelemetry(tracer_provider=tracers)]
         flush = tracers.force_flush
     parameters = {"model": f"openai/{MODEL}", "api_base": f"{url}/v1", "api_key": KEY}

@@ -142,6 +142,7 @@ def test_tenants_never_meet(tier):
     assert tier.invalidate(Filter(tenant="evil", digest=ours.digest), NOW) == 0
     assert list(tier.scan("evil", 10)) == []
     assert get(tier, ours).text == "ours"
+    assert tier.damaged == 0  # not even looked at
 
 
 def test_one_digest_has_an_answer_per_tenant(tier):
@@ -150,6 +151,7 @@ def test_one_digest_has_an_answer_per_tenant(tier):
     tier.delete(key(tenant="evil"))
     assert get(tier, key(tenant="acme")).text == "acme's"
     assert get(tier, key(tenant="evil")) is None
+    assert tier.damaged == 0
 
 
 # Invalidation.

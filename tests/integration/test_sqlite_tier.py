@@ -19,6 +19,8 @@ import pytest
 from beastmode_otel.cache.ports import TierUnavailable
 from beastmode_otel.cache.tiers import sqlite_file, sqlite_hits, sqlite_schema
 from beastmode_otel.cache.tiers.sqlite import SQLiteTier
+from beastmode_otel.cache.tiers.sqlite_aside import directory_lock
+from beastmode_otel.cache.tiers.sqlite_errors import unavailable
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.runtime import ThreadLane
 from contract.samples import CODEC, NOW, Clock, entry, key
@@ -254,6 +256,18 @@ def test_a_read_that_waits_on_the_lane_gets_its_answer_when_the_lock_goes(home, 
     assert tier.ask(key()).ready(0)
 
 
+@pytest.mark.parametrize(
+    ("code", "healthy"),
+    [("IOERR", False), ("CANTOPEN", False), ("BUSY", False), ("FULL", True), ("READONLY", True), ("CONSTRAINT", True)],
+)
+def test_what_says_something_about_health(code, healthy):
+    error = sqlite3.OperationalError("as SQLite says it")
+    error.sqlite_errorcode, error.sqlite_errorname = getattr(sqlite3, f"SQLITE_{code}") | 1 << 8, f"SQLITE_{code}_X"
+    told = unavailable(error)
+    assert told.healthy is healthy
+    assert code in told.reason
+
+
 # Disk full.
 
 
@@ -343,6 +357,19 @@ def test_the_columns_are_filled(home):
     ]
     assert home.sql("PRAGMA journal_mode") == [("wal",)]
     assert home.sql("PRAGMA auto_vacuum") == [(2,)]
+
+
+def test_the_first_writer_waits_for_others_who_are_looking_at_the_new_file(home):
+    tier = home.tier()
+    other = sqlite3.connect(home.path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM sqlite_master").fetchall()  # a shared lock: no switch to WAL, and SQLite does not wait
+    timer = threading.Timer(0.4, other.close)
+    timer.start()
+    tier.put(entry())
+    timer.join()
+    assert get(tier) == entry()
+    assert home.sql("PRAGMA journal_mode") == [("wal",)]
 
 
 def test_a_newer_schema_is_left_alone(home):
@@ -451,6 +478,17 @@ def test_tiers_that_find_the_same_file_corrupt_do_not_fight(home):
     for n in range(8):
         assert [get(tier, key(n)) == entry(key(n)) for tier in tiers] == [True] * 8
     assert home.sql("SELECT count(*) FROM llm_cache") == [(8,)]
+
+
+def test_nobody_opens_a_file_that_is_being_replaced(home):
+    home.tier().put(entry())
+    tier = home.tier()
+    with directory_lock(home.directory, alone=True, wait=0.0):
+        pending = tier.ask(key())
+        assert not pending.ready(0)
+        with pytest.raises(TierUnavailable, match="replacing"):
+            tier.put(entry())
+    assert pending.take() == entry()
 
 
 def test_only_the_last_corrupt_files_are_kept(home):

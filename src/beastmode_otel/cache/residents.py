@@ -72,7 +72,8 @@ class Residents:
     """Nodes by digest, never beyond either bound once `put` has returned. Not thread-safe.
 
     evictions: how many left, by reason; one for each entry that was put and is no longer here. departed: the same
-    reasons since the last `take_departed`. size: in bytes. horizon, everywhere: what expired at this time or before is of no use.
+    reasons since the last `take_departed`. size: in bytes. horizon, everywhere: what expired at this time or before is
+    of no use.
     """
 
     def __init__(self, max_bytes: int, max_entries: int, seed: int | None = None) -> None:

@@ -47,5 +47,7 @@ class Sketch:
 
     def _places(self, key: bytes) -> tuple[int, int, int, int]:
         mixed, mask = hash((self._seed, key)), self._mask
-        start, step = mixed & 0xFFFFFFFF, (mixed >> 32) | 1
-        return start & mask, (start + step) & mask, (start + 2 * step) & mask, (start + 3 * step) & mask
+        first, step = mixed & mask, (mixed >> 32) & mask | 1  # masked early: Python is faster at integers below 2 ** 30
+        second = (first + step) & mask
+        third = (second + step) & mask
+        return first, second, third, (third + step) & mask

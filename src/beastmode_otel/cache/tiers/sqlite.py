@@ -101,7 +101,8 @@ class SQLiteTier:
             return []
         except Corrupt as exc:
             self._behind(partial(self._db.replace, exc.seen, exc.why))
-            raise TierUnavailable(f"the file is corrupt and is being replaced: {exc.why}", healthy=True) from exc
+            mended = os.access(self.path.parent, os.W_OK)  # soon, on the lane: no reason for the breaker to open
+            raise TierUnavailable(f"the file is corrupt, to be replaced: {exc.why}", healthy=mended) from exc
 
     def _decoded(self, data: bytes, key: Key, now: float) -> Entry | None:
         entry = self._codec.decode(data, key)
