@@ -63,7 +63,14 @@ def _sqlite(settings: CacheSettings, lane: Lane) -> BlockingTier | None:
 
     secret = settings.secret.reveal().encode() if settings.secret else None
     try:
-        return SQLiteTier(path, codec=Sealed(secret), lane=lane, stale=settings.stale_if_error, tell=_log.warning)
+        return SQLiteTier(
+            path,
+            codec=Sealed(secret),
+            lane=lane,
+            stale=settings.stale_if_error,
+            max_bytes=settings.l3.max_bytes,
+            tell=_log.warning,
+        )
     except ConfigError as error:
         if settings.l3.given:
             raise

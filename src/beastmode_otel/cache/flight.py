@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -61,6 +62,7 @@ class Flights(Generic[T]):
         detached: the work goes on when its leader is cancelled; otherwise a waiter leads anew.
         Raises only what ends the caller itself: a BaseException that is no Exception.
         """
+        until = time.monotonic() + left
         while True:
             job, leads = self._enter(digest)
             if leads:
@@ -68,7 +70,7 @@ class Flights(Generic[T]):
                 return _landed(job)
             if not runtime.may_wait(job):
                 return Landed(value=await work())
-            if not await runtime.wait(job, left):
+            if not await runtime.wait(job, max(0.0, until - time.monotonic())):
                 return Landed(late=True, collapsed=True)
             if isinstance(job.exception(), Exception | None):
                 return _landed(job, collapsed=True)

@@ -58,13 +58,15 @@ class BlockingTier(Protocol):
     """Sync reads, and every background write, delete and probe of both worlds.
 
     - Thread-safe. Anything that goes wrong is TierUnavailable, nothing else is ever raised.
-    - What cannot be decoded, or fails its checksum or signature, is a miss: counted in `damaged` and deleted.
+    - What cannot be decoded, or fails its checksum or signature, is a miss: counted in `damaged` and deleted; unless
+      it is `foreign` (a newer release's, or in a compression that is not installed here), then it stays for others.
     - An entry of another tenant is never returned, deleted or counted.
     - `ask` returns expired entries too while they are within the stale limit that the tier was made with: whether an
       expired entry may be served is the caller's decision (`Entry.fresh`).
     """
 
     name: str
+    damaged: int
 
     def ask(self, key: Key) -> Pending: ...
     def put(self, entry: Entry) -> None: ...

@@ -15,6 +15,7 @@ from beastmode_otel.cache.recovery import RecoveryQueue, Work
 from beastmode_otel.observer import LookupScope, Observer, TierName
 from beastmode_otel.runtime import Job, Lane, LaneFull, Runtime
 
+PURGE_SECONDS = 300.0
 FILL_SECONDS = 10.0  # how old the numbers of `fill` may be
 SHORTEST_STAY = 5.0  # seconds: what would expire sooner is not worth a write
 
@@ -56,7 +57,7 @@ class Shelf:
         self.name, self.tier, self.stay = name, tier, stay
         self._lane, self._runtime, self._observer, self._late, self._clock = lane, runtime, observer, late, clock
         self._recovery = RecoveryQueue()
-        self._fill, self._count_again = (0, 0), 0.0
+        self._fill, self._count_again, self._purge_again = (0, 0), 0.0, 0.0
         self.breaker = TierBreaker(lambda state: observer.tier_state(name, state))
 
     # Reading.
@@ -141,6 +142,7 @@ class Shelf:
                     self.tier.put(work.entry)
             result = "ok"
             self.breaker.succeeded()
+            self._purge_if_due()
         except TierUnavailable as ill:
             self._count(ill)
             self._recovery.add(work)
@@ -150,6 +152,13 @@ class Shelf:
     def _owe(self, work: Work) -> None:
         self._recovery.add(work)
         self._observer.write(self.name).finish("queued")
+
+    def _purge_if_due(self) -> None:
+        """On the thread that has just written: what has expired leaves the tier."""
+        now = time.monotonic()
+        if now >= self._purge_again:
+            self._purge_again = now + PURGE_SECONDS
+            self.tier.purge(self._clock())
 
     # Health.
 

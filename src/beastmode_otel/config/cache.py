@@ -57,6 +57,7 @@ def _store(table: Table, source: Source) -> StoreTier:
         url=url,
         ttl=table.number("ttl", 86_400.0, above=True),
         soft=table.number("soft", 0.15, above=True),
+        max_bytes=table.whole("max_bytes", 1024 * 1024 * 1024, least=1024 * 1024),
         given=given is not None,
     )
     table.done()

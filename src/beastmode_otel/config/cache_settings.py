@@ -27,12 +27,14 @@ class MemoryTier:
 class StoreTier:
     """A slower tier. url: where; "off" for none. ttl: seconds. soft: seconds that a request waits for it.
 
-    given: somebody asked for this very url, so that it must work; the default may be left out where it cannot.
+    max_bytes: of a file, about. given: somebody asked for this very url, so that it must work; the default may be left
+    out where it cannot.
     """
 
     url: str = DEFAULT_L3
     ttl: float = 86_400.0
     soft: float = 0.15
+    max_bytes: int = 1024 * 1024 * 1024
     given: bool = False
 
     @property

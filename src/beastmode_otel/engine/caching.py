@@ -16,7 +16,7 @@ from beastmode_otel.engine.ending import Ending
 from beastmode_otel.engine.source import Delivered
 from beastmode_otel.engine.stored import Origin, StoredAnswer, entry_of
 from beastmode_otel.engine.wish import Wish, target_of
-from beastmode_otel.errors import BeastModeError, Context, RequestError, UpstreamError
+from beastmode_otel.errors import AttemptRecord, BeastModeError, Context, RequestError, UpstreamError
 from beastmode_otel.observer import CacheFacts, LookupResult, TierName
 from beastmode_otel.router import Call, Delivery, RoutedAnswer
 from beastmode_otel.runtime import Runtime
@@ -36,6 +36,11 @@ class Loaded:
     delivery: Delivery | None = None
     stale: bool = False
     reason: str | None = None
+
+    @property
+    def records(self) -> tuple[AttemptRecord, ...]:
+        """The attempts of the request that brought it."""
+        return self.delivery.records if self.delivery else ()
 
 
 class Begin(Protocol):
@@ -105,7 +110,7 @@ class Caching:
         if landed.collapsed and loaded.tier is None:
             stored = ending.delivery = StoredAnswer(loaded.entry)
             return stored
-        return self._told(loaded, ending)
+        return self._told(loaded, ending, collapsed=landed.collapsed)
 
     def value(self, call: Call, landed: Landed[T], ending: Ending) -> T:
         """What a flight brought to this caller. Raises its error."""
@@ -122,26 +127,21 @@ class Caching:
         assert landed.value is not None  # noqa: S101  (neither late nor failed)
         return landed.value
 
-    def _told(self, loaded: Loaded, ending: Ending) -> Delivered:
+    def _told(self, loaded: Loaded, ending: Ending, *, collapsed: bool = False) -> Delivered:
         """The answer of this caller, and its request's facts."""
         if loaded.tier is None and loaded.delivery is not None:
             ending.cache = replace(ending.cache, reason=loaded.reason)
             ending.delivery = loaded.delivery
             return loaded.delivery
         self.hit(loaded.entry, loaded.tier or "l1", ending, stale=loaded.stale)
-        records = loaded.delivery.records if loaded.delivery else ()
-        stored = ending.delivery = StoredAnswer(loaded.entry, records=records)
+        stored = ending.delivery = StoredAnswer(loaded.entry, records=() if collapsed else loaded.records)
         return stored
 
     async def only(self, call: Call, key: Key, ending: Ending) -> Loaded:
         """What the slower tiers have. Raises RequestError when that is nothing."""
         found, _ = await self.find(key, ending)
         if found is None:
-            raise RequestError(
-                f"{call.model_id}: not in the cache, and cache='only' asks nobody else",
-                category="cache_miss",
-                context=Context(model=call.model_id),
-            )
+            raise not_cached(call.model_id)
         return found
 
     # What the leader of a flight does.
@@ -152,7 +152,10 @@ class Caching:
 
     async def find(self, key: Key, ending: Ending) -> tuple[Loaded | None, Loaded | None]:
         """What the slower tiers have: a fresh entry, or an expired one that may serve if everything fails."""
-        expired = self._expired_in_l1(key)
+        held = self._look_again(key, ending)
+        if held is not None and not held.stale:
+            return held, None
+        expired = held if self.settings.stale_if_error else None
         if not self.tiered.shelves:
             return None, expired
         lookup = ending.scope.lookup(key.short)
@@ -170,14 +173,21 @@ class Caching:
         finally:
             lookup.finish(result, tier)
 
-    def _expired_in_l1(self, key: Key) -> Loaded | None:
-        entry = self.tiered.at_hand(key) if self.settings.stale_if_error else None
-        return Loaded(entry=entry, tier="l1", stale=True) if entry is not None else None
+    def _look_again(self, key: Key, ending: Ending) -> Loaded | None:
+        """What L1 has by now: another flight may have landed between the first look and this one's start."""
+        entry = self.tiered.at_hand(key)
+        if entry is None:
+            return None
+        fresh = entry.fresh(self._clock())
+        if fresh and ending.cache.l1 is not None:
+            ending.cache = replace(ending.cache, l1=("hit", ending.cache.l1[1]))
+        return Loaded(entry=entry, tier="l1", stale=not fresh)
 
     async def _buy(
         self, call: Call, wish: Wish, key: Key, ending: Ending, begin: Begin, expired: Loaded | None
     ) -> Loaded:
         delivery = begin()
+        ending.watch(delivery)
         try:
             await delivery.fetch()
         except BeastModeError as error:
@@ -212,6 +222,15 @@ class Caching:
         with ending.scope.active():
             self.tiered.store(entry, wait=self.settings.write_mode == "sync")
         return entry, None
+
+
+def not_cached(model_id: str) -> RequestError:
+    """What cache='only' gets for a miss."""
+    return RequestError(
+        f"{model_id}: not in the cache, and cache='only' asks nobody else",
+        category="cache_miss",
+        context=Context(model=model_id),
+    )
 
 
 def may_serve_stale(error: BeastModeError) -> bool:

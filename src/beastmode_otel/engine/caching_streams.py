@@ -17,7 +17,7 @@ from beastmode_otel.engine.stored import ReplayedStream
 from beastmode_otel.engine.wish import Wish
 from beastmode_otel.errors import BeastModeError
 from beastmode_otel.router import Call, RoutedStream
-from beastmode_otel.runtime import Runtime
+from beastmode_otel.runtime import Runtime, in_child
 
 
 @dataclass(slots=True)
@@ -42,6 +42,10 @@ class StreamCaching:
     def __init__(self, caching: Caching, runtime: Runtime) -> None:
         self._caching, self._runtime = caching, runtime
         self._opening: Flights[Opened] = Flights()
+        self._start_empty()
+        in_child(self._start_empty)  # a parent's streams are its own
+
+    def _start_empty(self) -> None:
         self._live: dict[bytes, Live] = {}
 
     async def open(self, call: Call, wish: Wish, key: Key, ending: Ending, begin: Callable[[], RoutedStream]) -> Source:
@@ -68,14 +72,14 @@ class StreamCaching:
             )
             opened = self._caching.value(call, landed, ending)
             if opened.loaded is not None:
-                return self._replay(opened.loaded, call, ending)
+                return self._replay(opened.loaded, call, ending, collapsed=landed.collapsed)
             if not landed.collapsed:
                 return self._lead(opened, call, ending)
             # A live stream was opened by somebody else: enter it, if it has not ended in the meantime.
 
-    def _replay(self, loaded: Loaded, call: Call, ending: Ending) -> Source:
+    def _replay(self, loaded: Loaded, call: Call, ending: Ending, *, collapsed: bool = False) -> Source:
         self._caching.hit(loaded.entry, loaded.tier or "l1", ending, stale=loaded.stale)
-        records = loaded.delivery.records if loaded.delivery else ()
+        records = () if collapsed else loaded.records
         return ReplayedStream(loaded.entry, include_usage=call.include_usage, records=records)
 
     def _lead(self, opened: Opened, call: Call, ending: Ending) -> Source:

@@ -17,7 +17,7 @@ class Ending:
     GeneratorExit and the like are a cancellation. Leaving it normally without `ok()` or `hand_over()` is a bug of ours.
     """
 
-    __slots__ = ("_done", "cache", "delivery", "request_id", "route", "scope")
+    __slots__ = ("_done", "_goes_on", "cache", "delivery", "request_id", "route", "scope")
 
     def __init__(self, scope: RequestScope, *, request_id: str) -> None:
         self.scope = scope
@@ -25,7 +25,7 @@ class Ending:
         self.route: str | None = None
         self.delivery: Delivered | None = None
         self.cache: CacheFacts = CACHE_OFF
-        self._done = False
+        self._done = self._goes_on = False
 
     def __enter__(self) -> Self:
         return self
@@ -35,6 +35,10 @@ class Ending:
     ) -> None:
         if exc is not None:
             self.raised(exc)
+
+    def watch(self, delivery: Delivered) -> None:
+        """Tell what comes of this delivery, which ends by itself: others may wait for it too."""
+        self.delivery, self._goes_on = delivery, True
 
     def ok(self) -> None:
         self.finish("ok")
@@ -57,7 +61,7 @@ class Ending:
             return False
         self._done = True
         delivery = self.delivery
-        if delivery is not None:
+        if delivery is not None and not self._goes_on:
             delivery.finish(kind)
         self.scope.finish(
             RequestOutcome(
@@ -65,7 +69,7 @@ class Ending:
                 error=error,
                 route=self.route,
                 deployment=_deployment(delivery, error),
-                attempts=len(delivery.records) if delivery else _attempts(error, self.cache),
+                attempts=delivery.begun if delivery else _attempts(error, self.cache),
                 cost=delivery.cost if delivery else None,
                 cache=self.cache,
                 saving=delivery.saving if delivery and kind == "ok" else None,

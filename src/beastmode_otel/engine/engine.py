@@ -10,7 +10,7 @@ from typing import Any
 from beastmode_otel.config import Config, Route
 from beastmode_otel.engine import admit
 from beastmode_otel.engine.answer import AccessRule, Answer, Question
-from beastmode_otel.engine.caching import Caching
+from beastmode_otel.engine.caching import Caching, not_cached
 from beastmode_otel.engine.caching_streams import StreamCaching
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.engine.invalidation import invalidate
@@ -79,7 +79,7 @@ class Engine:
     async def _source(self, call: Call, wish: Wish | None, ending: Ending) -> Source:
         if self._stream_caching is not None and wish is not None and wish.key is not None:
             return await self._stream_caching.open(
-                call, wish, wish.key, ending, lambda: self._router.stream(call, ending.scope)
+                call, wish, wish.key, ending, lambda: self._router.stream(call, ending.scope, include_usage=True)
             )
         routed = self._router.stream(call, ending.scope)
         ending.delivery = routed
@@ -123,12 +123,16 @@ class Engine:
         self, question: Question, route: Route, tenant: str | None, options: Options, ending: Ending
     ) -> Wish | None:
         if self._caching is None:
+            if options.use == "only":
+                raise not_cached(question.model_id)
             return None
         wish = wish_of(
             self._config, route, model_id=question.model_id, body=question.body, tenant=tenant, options=options
         )
         if wish.key is None:
             ending.cache = CacheFacts(status="bypass", reason=wish.reason)
+            if options.use == "only":
+                raise not_cached(question.model_id)
         return wish
 
 

@@ -13,6 +13,8 @@ from beastmode_otel.observer import OutcomeKind, Saving
 from beastmode_otel.router import Call
 from beastmode_otel.wire import Chunk, Reply, Usage
 
+_GRACE = 1.0  # seconds
+
 
 class SharedReader:
     """source.Source over a SharedStream that it has entered. collapsed: another caller's request brought the stream.
@@ -28,6 +30,10 @@ class SharedReader:
     @property
     def records(self) -> tuple[AttemptRecord, ...]:
         return () if self._collapsed else self._shared.source.records
+
+    @property
+    def begun(self) -> int:
+        return 0 if self._collapsed else self._shared.source.begun
 
     @property
     def deployment(self) -> str | None:
@@ -54,11 +60,17 @@ class SharedReader:
 
     @property
     def complete(self) -> bool:
-        return self._shared.reached_end(self._index)
+        return self._shared.reached_end(self._index, with_usage=self._call.include_usage)
 
     async def next(self) -> Chunk | None:
+        while True:
+            chunk = await self._step()
+            if chunk is None or self._call.include_usage or not chunk.usage_only:
+                return chunk
+
+    async def _step(self) -> Chunk | None:
         try:
-            chunk = await self._shared.at(self._index, lambda: self._call.deadline - time.monotonic())
+            chunk = await self._shared.at(self._index, self._patience)
         except TimeoutError:
             raise UpstreamError(
                 f"total timeout after {self._call.timeouts.total:g} s",
@@ -68,13 +80,17 @@ class SharedReader:
         self._index += chunk is not None
         return chunk
 
+    def _patience(self) -> float:
+        # The opener's deadline is that of the upstream call too, which must have time to say so itself.
+        return self._call.deadline - time.monotonic() + (0.0 if self._collapsed else _GRACE)
+
     def finish(self, kind: OutcomeKind) -> None:
         if self._left:
             return
         self._left = True
         self._gave_up = self._shared.leave()
         if self._gave_up:
-            self._shared.source.finish(kind)
+            self._shared.source.finish("cancelled" if kind == "error" else kind)  # the error is this reader's own
             self._shared.stop()
 
     async def release(self) -> None:

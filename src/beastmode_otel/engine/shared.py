@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from beastmode_otel.cache.flight import own_copy
-from beastmode_otel.engine.source import Source
 from beastmode_otel.errors import UpstreamError
+from beastmode_otel.router import RoutedStream
 from beastmode_otel.runtime import Job, Runtime, new_job
 from beastmode_otel.wire import Chunk
 
@@ -22,7 +22,7 @@ class SharedStream:
     """
 
     def __init__(
-        self, source: Source, runtime: Runtime, *, landed: Callable[[], None], over: Callable[[], None]
+        self, source: RoutedStream, runtime: Runtime, *, landed: Callable[[], None], over: Callable[[], None]
     ) -> None:
         self.source, self._runtime, self._landed, self._over = source, runtime, landed, over
         self._chunks: list[Chunk] = []
@@ -46,12 +46,12 @@ class SharedStream:
 
     def start(self) -> None:
         """Let it be filled beside its readers, where this world can."""
-        self._stop = self._runtime.background(self._fill)
+        self._stop = self._runtime.background(self._fill, self._lost)
         self._pumped = self._stop is not None
 
-    def reached_end(self, index: int) -> bool:
-        """Whether a reader that has read `index` chunks has read all."""
-        return self._ended and index >= len(self._chunks)
+    def reached_end(self, index: int, *, with_usage: bool) -> bool:
+        """Whether a reader that has read `index` chunks has read all that it is shown."""
+        return self._ended and not any(with_usage or not chunk.usage_only for chunk in self._chunks[index:])
 
     async def at(self, index: int, left: Callable[[], float]) -> Chunk | None:
         """The chunk at `index`; None behind the last. Raises what ended the stream, or TimeoutError after `left`."""
@@ -72,10 +72,12 @@ class SharedStream:
                 await self._pull()
         finally:
             self._pulling.release()
+            self._tell()  # who found it taken looks again, also when nothing was read
 
     async def _wait(self, index: int, seconds: float) -> None:
         with self._state:
-            if index < len(self._chunks) or self._is_over():
+            nobody_pulls = not self._pumped and not self._pulling.locked()
+            if index < len(self._chunks) or self._is_over() or nobody_pulls:
                 return
             news = self._news = self._news or new_job()
         if not await self._runtime.wait(news, seconds):
@@ -111,25 +113,45 @@ class SharedStream:
 
     async def _pull(self) -> None:
         try:
-            chunk = await self.source.next()
+            chunks, ended = await self._next()
+            if ended:
+                self._landed()
         except BaseException as exc:
             self._tell(error=exc)
             self._over()
             if not isinstance(exc, Exception):
+                self.source.discard()
                 raise
             return
-        ended = chunk is None or self.source.complete
-        if ended:
-            self._landed()
-        self._tell(chunk=chunk, ended=ended)
+        self._tell(chunks, ended=ended)
         if ended:
             self._over()
             await self.source.release()
 
-    def _tell(self, *, chunk: Chunk | None = None, error: BaseException | None = None, ended: bool = False) -> None:
+    async def _next(self) -> tuple[list[Chunk], bool]:
+        """The next chunk, with those that need no waiting if it is the last to be waited for; whether they are the end.
+
+        So a reader that is not shown the very last one need not come back for it.
+        """
+        chunks: list[Chunk] = []
+        while (chunk := await self.source.next()) is not None:
+            chunks.append(chunk)
+            if self.source.complete:
+                return chunks, True
+            if not self.source.ending:
+                return chunks, False
+        return chunks, True
+
+    def _lost(self) -> None:
+        """Its loop ended before anything was read."""
+        self.source.finish("cancelled")
+        self.source.discard()
+        self._tell(error=UpstreamError("the event loop that read this stream ended", category="stream_truncated"))
+        self._over()
+
+    def _tell(self, chunks: Sequence[Chunk] = (), *, error: BaseException | None = None, ended: bool = False) -> None:
         with self._state:
-            if chunk is not None:
-                self._chunks.append(chunk)
+            self._chunks.extend(chunks)
             self._error = self._error or error
             self._ended = self._ended or ended
             news, self._news = self._news, None

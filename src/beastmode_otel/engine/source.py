@@ -15,6 +15,10 @@ class Delivered(Protocol):
     @property
     def records(self) -> tuple[AttemptRecord, ...]: ...
     @property
+    def begun(self) -> int:
+        """How many attempts there are, the open one included."""
+
+    @property
     def deployment(self) -> str | None: ...
     @property
     def reply(self) -> Reply | None: ...

@@ -58,6 +58,10 @@ class StoredAnswer:
         self.entry, self.records = entry, records
 
     @property
+    def begun(self) -> int:
+        return len(self.records)
+
+    @property
     def saving(self) -> Saving | None:
         return saving_of(self.entry)
 

@@ -96,7 +96,7 @@ class Attempt:
 
     async def next(self) -> Chunk | None:
         """The next chunk of the stream, the terminal one included; None after it. Raises UpstreamError."""
-        if self.record is not None:
+        if self.record is not None and (self.record.outcome != "ok" or not self._ready):
             return None
         if not self._ready:
             await self._guarded(self._fill())
@@ -106,6 +106,11 @@ class Attempt:
         if chunk.terminal or self._only_end_is_left():
             self.finish("ok")
         return chunk
+
+    @property
+    def has_more(self) -> bool:
+        """Whether events wait that were read already."""
+        return any(chunk.data is not None for chunk in self._ready)
 
     def _only_end_is_left(self) -> bool:
         # What the caller would not be shown does not keep the request open until it asks again.

@@ -27,6 +27,11 @@ class Delivery:
         return self._journey.records
 
     @property
+    def begun(self) -> int:
+        """How many attempts there are, the open one included."""
+        return self._journey.begun
+
+    @property
     def deployment(self) -> str | None:
         return None if self._attempt is None else self._attempt.deployment.name
 
@@ -84,9 +89,10 @@ class Router:
         """A request for a whole answer, not yet sent."""
         return RoutedAnswer(Journey(self._services, call, scope))
 
-    def stream(self, call: Call, scope: RequestScope) -> RoutedStream:
-        """A request for a stream, not yet sent."""
-        return RoutedStream(Journey(self._services, call, scope), include_usage=call.include_usage)
+    def stream(self, call: Call, scope: RequestScope, *, include_usage: bool | None = None) -> RoutedStream:
+        """A request for a stream, not yet sent. include_usage: None for what the call says."""
+        shown = call.include_usage if include_usage is None else include_usage
+        return RoutedStream(Journey(self._services, call, scope), include_usage=shown)
 
 
 class RoutedAnswer(Delivery):
@@ -177,8 +183,17 @@ class RoutedStream(Delivery):
     @property
     def complete(self) -> bool:
         """Whether the terminal event was reached."""
+        return self.ending and not self._held and not (self._include_usage and self._has_more)
+
+    @property
+    def ending(self) -> bool:
+        """Whether the provider has said everything: what is left needs no waiting."""
         record = None if self._attempt is None else self._attempt.record
-        return record is not None and record.outcome == "ok" and not self._held
+        return record is not None and record.outcome == "ok"
+
+    @property
+    def _has_more(self) -> bool:
+        return self._attempt is not None and self._attempt.has_more
 
     async def release(self) -> None:
         if self._attempt is not None:

@@ -27,6 +27,10 @@ class Journey:
     def records(self) -> tuple[AttemptRecord, ...]:
         return tuple(attempt.record for attempt in self._attempts if attempt.record is not None)
 
+    @property
+    def begun(self) -> int:
+        return len(self._attempts)
+
     def first(self) -> Attempt:
         """The first attempt, not yet sent. Raises RequestError when every deployment rests."""
         step = self._plan.first(self._services.clock())

@@ -41,9 +41,12 @@ class Runtime(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Let `seconds` pass."""
 
-    def background(self, work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None] | None:
+    def background(
+        self, work: Callable[[], Coroutine[Any, Any, None]], lost: Callable[[], None]
+    ) -> Callable[[], None] | None:
         """Start `work` beside the caller, out of reach of its cancellation; what comes back stops it.
 
+        lost: called instead when it was stopped before its first step (the end of asyncio.run does that).
         None where nothing can run beside: then whoever needs a step of the work takes it.
         """
 

@@ -88,11 +88,23 @@ class AsyncioRuntime:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    def background(self, work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(work())
+    def background(self, work: Callable[[], Coroutine[Any, Any, None]], lost: Callable[[], None]) -> Callable[[], None]:
+        loop, begun = asyncio.get_running_loop(), False
+
+        async def run() -> None:
+            nonlocal begun
+            begun = True
+            await work()
+
+        task = loop.create_task(run())
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if not begun:
+                lost()
+
+        task.add_done_callback(ended)
 
         def stop() -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed, and the task with it
@@ -152,7 +164,7 @@ class BlockingRuntime:
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251  (the blocking world)
 
-    def background(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def background(self, work: Callable[[], Coroutine[Any, Any, None]], lost: Callable[[], None]) -> None:
         return None
 
     async def aclose(self) -> None: ...

@@ -39,6 +39,7 @@ class Endpoint:
         deployment = {"kind": self.kind, "base_url": self.url, "model": self.model, "api_key": self.key}
         return {
             "namespace": "demo",
+            "cache": {"mode": "off"},
             "retry": {"per_deployment": 1, "max_wait": 5},
             "deployments": {"endpoint": deployment},
             "routes": {self.model: {"deployments": ["endpoint"]}},

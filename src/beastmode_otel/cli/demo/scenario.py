@@ -59,6 +59,7 @@ def configuration(simulator: Simulator) -> dict[str, Any]:
     """What a beastmode.toml would say. Providers are named, because a loopback address has no list price."""
     return {
         "namespace": "demo",
+        "cache": {"mode": "off"},
         "labels": ["team"],
         "timeouts": {"connect": 1, "read": 5, "first_token": 2.5, "total": 8, "pool": 2},
         "retry": {"per_deployment": 1, "base": 0.1, "cap": 0.5, "max_wait": 1.5},

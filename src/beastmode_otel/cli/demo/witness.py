@@ -34,7 +34,7 @@ class SpanTally(SpanProcessor):
         if semconv.ATTEMPT.key in attributes:
             self.attempts += 1
             self.sent += attributes.get(semconv.ATTEMPT_SENT.key) is True
-        else:
+        elif semconv.STREAM.key in attributes:
             self.requests += 1
 
 
