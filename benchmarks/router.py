@@ -168,7 +168,11 @@ def _router(kind: str, url: str, ratio: float | None) -> tuple[Any, Any]:
     import beastmode_otel
 
     deployment = {"base_url": f"{url}/v1", "model": MODEL, "provider": "openai", "api_key": KEY}
-    config = {"deployments": {"main": deployment}, "routes": {MODEL: {"deployments": ["main"]}}, "cache": {"mode": "off"}}
+    config = {
+        "deployments": {"main": deployment},
+        "routes": {MODEL: {"deployments": ["main"]}},
+        "cache": {"mode": "off"},
+    }
     sdk = {} if ratio is None else providers(ratio)
     router = getattr(beastmode_otel, kind)(config, **sdk)
     return router, sdk["tracer_provider"].force_flush if sdk else lambda: None

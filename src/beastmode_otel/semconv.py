@@ -181,6 +181,7 @@ SECONDS: Final = (
 FAST_SECONDS: Final = (
     1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5,
 )  # fmt: skip
+REQUEST_SECONDS: Final = (0.00025, 0.0005, 0.001, 0.0025, 0.005, *SECONDS)  # a cache hit is a request too
 TOKENS: Final = tuple(float(4**power) for power in range(14))
 
 REQUESTS_STARTED: Final = Metric(
@@ -196,7 +197,7 @@ REQUEST_DURATION: Final = Metric(
     unit="s",
     about="From the call to the answer, the error or the end of the stream; its count is that of ended requests.",
     attributes=(MODEL, OUTCOME, CACHE_STATUS, CACHE_TIER, CACHE_MATCH),
-    buckets=SECONDS,
+    buckets=REQUEST_SECONDS,
     # tier and match stand only beside hit and stale
     count=lambda bound: (
         bound(MODEL) * bound(OUTCOME) * (bound(CACHE_STATUS) - 2 + 2 * bound(CACHE_TIER) * bound(CACHE_MATCH))

@@ -103,6 +103,37 @@ class TestSimulated:
         assert told["all"]["estimated"] > 0
         assert told["recent"]
 
+    def test_the_cache_answers_in_both_tiers_and_saves(self, told: dict[str, Any]) -> None:
+        cache = told["cache"]
+        answers = {one["status"]: one for one in cache["answers"]}
+        tiers = {one["tier"]: one for one in cache["tiers"]}
+        assert set(tiers) == {"l1", "l3"}
+        assert tiers["l1"]["hits"] > 0
+        assert tiers["l3"]["hits"] > 0
+        assert tiers["l1"]["promotions"] > 0
+        assert all(one["entries"] > 0 and one["size"] > 0 for one in tiers.values())
+        assert sum(one["requests"] for one in cache["answers"]) == told["all"]["requests"]
+        asked = sum(answers[status]["requests"] for status in ("hit", "miss", "stale"))
+        assert cache["hit_share"] == pytest.approx(answers["hit"]["requests"] / asked, abs=1e-5)
+        assert sum(one["hits"] for one in cache["models"]) == answers["hit"]["requests"]
+        assert 0 < answers["hit"]["latency"]["p50"] < answers["miss"]["latency"]["p50"]
+        assert cache["saved"] > 0
+        assert cache["saved_share"] == pytest.approx(cache["saved"] / (cache["saved"] + told["all"]["cost"]), abs=1e-4)
+        assert cache["tokens_saved"]["input"] > 0
+        assert cache["tokens_saved"]["output"] > 0
+        assert cache["collapsed"] == sum(one["collapsed"] for one in cache["models"])
+
+    def test_hits_are_requests_without_attempts(self, told: dict[str, Any]) -> None:
+        first_tries = facts(told, "attempts")["ended"] - sum(
+            one["retries"] + one["away"] for one in told["deployments"]
+        )
+        hits = next(one["requests"] for one in told["cache"]["answers"] if one["status"] == "hit")
+        assert first_tries + hits <= told["all"]["requests"]
+
+    def test_the_latency_of_requests_is_without_hits(self, told: dict[str, Any]) -> None:
+        answers = {one["status"]: one["latency"] for one in told["cache"]["answers"]}
+        assert told["all"]["latency"]["p50"] > answers["hit"]["p95"]
+
     def test_one_deployment_has_no_known_price(self, told: dict[str, Any]) -> None:
         unpriced = {model["model"] for model in told["models"] if model["cost_unknown"]}
         assert unpriced == {"custom:support"}
@@ -121,9 +152,18 @@ class TestSimulated:
         assert "\x1b" not in done.stdout
         assert "\r" not in done.stdout
         assert max(map(len, done.stdout.splitlines())) <= 80
-        for title in ("REQUESTS", "DEPLOYMENTS", "ERRORS BY CATEGORY", "LAST FAILURES", "COVERAGE"):
+        for title in ("REQUESTS", "CACHE", "DEPLOYMENTS", "ERRORS BY CATEGORY", "LAST FAILURES", "COVERAGE"):
             assert f"\n{title}\n" in done.stdout
+        assert "without hits of the cache" in done.stdout
         assert done.stdout.endswith("Every request ended exactly once: yes\n")
+
+    def test_its_store_is_removed_afterwards(self, tmp_path: Path) -> None:
+        home = tmp_path / "home"
+        home.mkdir()
+        done = demo("--seconds", "0.5", "--json", TMPDIR=str(tmp_path), HOME=str(home))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert list(tmp_path.iterdir()) == [home]
+        assert list(home.iterdir()) == []
 
     def test_ctrl_c_still_prints_the_report(self) -> None:
         command = [sys.executable, "-W", "error", "-m", "beastmode_otel.cli", "demo", "--seconds", "60"]
@@ -151,6 +191,7 @@ class TestWrongUsage:
             ["demo", "--seconds", "soon"],
             ["demo", "--model", "m"],
             ["demo", "--kind", "openai"],
+            ["demo", "--cache"],
             ["demo", "--against", "http://127.0.0.1:1"],
             ["demo", "--against", "nonsense", "--model", "m"],
             ["demo", "--against", "http://127.0.0.1:1", "--model", "m", "--key-env", "BEASTMODE_TEST_NOT_SET"],
@@ -193,6 +234,23 @@ class TestAgainst:
         assert provider.received_by("ok") == facts(told, "attempts")["ended"] == 20
         assert {request.body["model"] for request in provider.requests} == {"m-1"}
         assert [model["model"] for model in told["models"]] == ["m-1"]
+        assert told["cache"]["used"] is False
+
+    def test_with_cache_the_same_question_is_asked_once(self, provider: Simulator) -> None:
+        done = demo(
+            "--against", provider.url("ok"), "--model", "m-1", "--key-env", "KEY", "--cache", "--json",
+            KEY="right-key-1234",
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        told = json.loads(done.stdout)
+        assert told["all"]["outcomes"]["ok"] == 20
+        assert provider.received == facts(told, "attempts")["ended"] < 20
+        hits = next(one["requests"] for one in told["cache"]["answers"] if one["status"] == "hit")
+        assert hits + told["cache"]["collapsed"] + provider.received == 20
+
+    def test_without_cache_it_is_off(self, provider: Simulator) -> None:
+        done = demo("--against", provider.url("ok"), "--model", "m-1", "--key-env", "KEY", KEY="right-key-1234")
+        assert "CACHE\n  off\n" in done.stdout
 
     def test_a_refused_key_ends_it_early_and_no_vendor_key_goes_to_this_machine(self, provider: Simulator) -> None:
         done = demo("--against", provider.url("ok"), "--model", "m-1", OPENAI_API_KEY="sk-of-the-vendor-1234")
@@ -260,7 +318,12 @@ class TestExport:
         ]
         traces, metrics, logs = receiver.got["/v1/traces"], receiver.got["/v1/metrics"], receiver.got["/v1/logs"]
         spans = [s for m in traces for r in m.resource_spans for c in r.scope_spans for s in c.spans]
-        assert len(spans) == facts(told, "requests")["spans"] + facts(told, "attempts")["spans"]
+        routes = [span for span in spans if span.name.startswith("route ")]
+        attempts = [span for span in spans if any(pair.key == semconv.ATTEMPT.key for pair in span.attributes)]
+        assert len(routes) == facts(told, "requests")["spans"]
+        assert len(attempts) == facts(told, "attempts")["spans"]
+        others = {span.name for span in spans} - {span.name for span in [*routes, *attempts]}
+        assert others == {"cache.lookup", "cache.get l3", "cache.put l3"}
         records = [one for m in logs for r in m.resource_logs for c in r.scope_logs for one in c.log_records]
         assert len(records) == told["all"]["outcomes"]["error"]
         assert len(metrics) > 2  # the live profile

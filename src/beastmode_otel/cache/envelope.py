@@ -34,15 +34,15 @@ _LARGEST: Final = 2 * MAX_SIZE  # base64 and escapes make an entry larger; twice
 class Damaged:
     """What was found instead of an entry: a miss, to be counted.
 
-    foreign: it may be whole, but was written by a newer release or with a codec that is not installed here. It is not
-    this process's to delete, or releases that share a store would empty it for each other.
+    foreign: it may be whole, but was written by a newer release, with a codec that is not installed here, or with
+    another secret. It is not this process's to delete, or releases that share a store would empty it for each other.
     """
 
     reason: DamageReason
 
     @property
     def foreign(self) -> bool:
-        return self.reason in ("version", "encoding")
+        return self.reason in ("version", "encoding", "signature")
 
 
 def encode(

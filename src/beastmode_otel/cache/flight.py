@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from beastmode_otel.errors import UpstreamError
 from beastmode_otel.runtime import Job, Runtime, in_child, lead_here
 
 T = TypeVar("T")
@@ -30,7 +31,8 @@ class Landed(Generic[T]):
 class Flights(Generic[T]):
     """The flights of a process, by key digest. Thread-safe.
 
-    - One caller leads, the others wait for its job. Errors fan out to the waiters and are not kept.
+    - One caller leads, the others wait for its job. Errors fan out to the waiters and are not kept. That the leader's
+      own time was up says nothing to a waiter with more time left than it has waited: somebody leads anew.
     - The leader's cancellation ends only the leader's waiting (asyncio). A leader that dies of a BaseException hands
       over: one of the waiters leads anew.
     - Nobody waits where waiting would deadlock (`Runtime.may_wait`): such a caller calls upstream itself.
@@ -62,7 +64,8 @@ class Flights(Generic[T]):
         detached: the work goes on when its leader is cancelled; otherwise a waiter leads anew.
         Raises only what ends the caller itself: a BaseException that is no Exception.
         """
-        until = time.monotonic() + left
+        joined = time.monotonic()
+        until = joined + left
         while True:
             job, leads = self._enter(digest)
             if leads:
@@ -72,9 +75,10 @@ class Flights(Generic[T]):
                 return Landed(value=await work())
             if not await runtime.wait(job, max(0.0, until - time.monotonic())):
                 return Landed(late=True, collapsed=True)
-            if isinstance(job.exception(), Exception | None):
+            error, now = job.exception(), time.monotonic()
+            if isinstance(error, Exception | None) and not (_is_own(error) and until - now > now - joined):
                 return _landed(job, collapsed=True)
-            # The leader died of a BaseException, which is its own affair: somebody else leads now.
+            # The leader died of a BaseException or of its impatience, its own affair: somebody else leads now.
 
     def _enter(self, digest: bytes) -> tuple[Job[T], bool]:
         with self._lock:
@@ -101,6 +105,11 @@ def _landed(job: Job[T], *, collapsed: bool = False) -> Landed[T]:
     if not isinstance(error, Exception):
         raise error
     return Landed(error=own_copy(error) if collapsed else error, collapsed=collapsed)
+
+
+def _is_own(error: Exception | None) -> bool:
+    """Whether the leader gave up by itself."""
+    return isinstance(error, UpstreamError) and error.category.name == "total_timeout"
 
 
 def own_copy(error: Exception) -> Exception:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from beastmode_otel.cache.entry import Entry, Key
@@ -16,6 +17,38 @@ class Work:
 
     key: Key
     entry: Entry | None
+
+
+class UnderWay:
+    """Work that was handed over and is not done yet, and what was voided meanwhile. Thread-safe.
+
+    A write that is voided must leave nothing behind: an invalidation came after it.
+    """
+
+    def __init__(self) -> None:
+        self._start_empty()
+        in_child(self._start_empty)
+
+    def _start_empty(self) -> None:
+        self._lock = threading.Lock()
+        self._work: dict[int, Work] = {}
+        self._void: set[int] = set()
+
+    def begin(self, work: Work) -> None:
+        with self._lock:
+            self._work[id(work)] = work
+
+    def end(self, work: Work) -> bool:
+        """Whether it was voided."""
+        with self._lock:
+            self._work.pop(id(work), None)
+            voided = id(work) in self._void
+            self._void.discard(id(work))
+        return voided
+
+    def void(self, means: Callable[[Work], bool]) -> None:
+        with self._lock:
+            self._void.update(handle for handle, work in self._work.items() if means(work))
 
 
 class RecoveryQueue:
@@ -42,6 +75,12 @@ class RecoveryQueue:
             if len(self._work) > self._limit:
                 self._work.popitem(last=False)
                 self.dropped += 1
+
+    def forget(self, means: Callable[[Work], bool]) -> None:
+        """Owe no more what `means` says."""
+        with self._lock:
+            for handle in [handle for handle, work in self._work.items() if means(work)]:
+                del self._work[handle]
 
     def take(self, now: float) -> list[Work]:
         """Everything that is owed, deletes first, without entries that have expired since. Empties the queue."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from beastmode_otel.cache.breaker import TierBreaker
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.ports import BlockingTier, TierUnavailable
-from beastmode_otel.cache.recovery import RecoveryQueue, Work
+from beastmode_otel.cache.memory import matches
+from beastmode_otel.cache.ports import BlockingTier, Filter, TierUnavailable
+from beastmode_otel.cache.recovery import RecoveryQueue, UnderWay, Work
 from beastmode_otel.observer import LookupScope, Observer, TierName
 from beastmode_otel.runtime import Job, Lane, LaneFull, Runtime
 
 PURGE_SECONDS = 300.0
-FILL_SECONDS = 10.0  # how old the numbers of `fill` may be
+FILL_SECONDS = 1.0  # how old the numbers of `fill` may be
 SHORTEST_STAY = 5.0  # seconds: what would expire sooner is not worth a write
 
 
@@ -56,7 +58,7 @@ class Shelf:
     ) -> None:
         self.name, self.tier, self.stay = name, tier, stay
         self._lane, self._runtime, self._observer, self._late, self._clock = lane, runtime, observer, late, clock
-        self._recovery = RecoveryQueue()
+        self._recovery, self._under_way = RecoveryQueue(), UnderWay()
         self._fill, self._count_again, self._purge_again = (0, 0), 0.0, 0.0
         self.breaker = TierBreaker(lambda state: observer.tier_state(name, state))
 
@@ -118,14 +120,35 @@ class Shelf:
         """Forget it, now if the tier is well, else as soon as it is."""
         self._do(Work(key=key, entry=None), wait=False)
 
+    def invalidate(self, which: Filter) -> int:
+        """Remove what matches, also what is on its way to the tier; how many the tier had. Raises TierUnavailable."""
+        now = self._clock()
+
+        def means(work: Work) -> bool:
+            return work.entry is not None and matches(which, work.entry, now)
+
+        self._recovery.forget(means)
+        self._under_way.void(means)
+        return self.tier.invalidate(which, now)
+
     def _do(self, work: Work, wait: bool) -> None:
+        self._under_way.begin(work)
         if wait:
-            self._write(work)
+            self._through(work)
             return
         try:
-            self._lane.submit(lambda: self._write(work))
+            self._lane.submit(lambda: self._through(work))
         except LaneFull:
+            self._under_way.end(work)
             self._owe(work)
+
+    def _through(self, work: Work) -> None:
+        try:
+            self._write(work)
+        finally:
+            if self._under_way.end(work):
+                self._recovery.forget(lambda owed: owed is work)
+                self._write(Work(key=work.key, entry=None))
 
     def _write(self, work: Work) -> None:
         if not self.breaker.closed:
@@ -142,12 +165,25 @@ class Shelf:
                     self.tier.put(work.entry)
             result = "ok"
             self.breaker.succeeded()
+            self._pay(but=work.key)
             self._purge_if_due()
         except TierUnavailable as ill:
             self._count(ill)
-            self._recovery.add(work)
+            if result == "error" and not (ill.healthy and work.entry):  # an entry's own fault will not heal
+                self._recovery.add(work)
         finally:
             access.finish(result)
+
+    def _pay(self, *, but: Key) -> None:
+        """The tier works: bring it what it is owed, except for a key that it has just been told about."""
+        if len(self._recovery):
+            self._recovery.forget(lambda work: work.key == but)
+            with suppress(LaneFull):
+                self._lane.submit(self._pay_all)
+
+    def _pay_all(self) -> None:
+        for work in self._recovery.take(self._clock()):
+            self._write(work)
 
     def _owe(self, work: Work) -> None:
         self._recovery.add(work)
@@ -180,8 +216,7 @@ class Shelf:
             self.breaker.failed(time.monotonic())
             return
         self.breaker.succeeded()
-        for work in self._recovery.take(self._clock()):
-            self._write(work)
+        self._pay_all()
 
     def fill(self) -> tuple[int, int]:
         """Entries and bytes, at most some seconds old: counting rows at each collection would cost too much."""

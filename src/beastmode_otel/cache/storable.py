@@ -43,6 +43,7 @@ _STATEFUL: Final = (
     *("previous_response_id", "conversation", "container", "mcp_servers", "audio"),
     *("web_search_options", "search_parameters", "plugins", "data_sources"),
 )
+_TELLING: Final = frozenset({*_SWITCHES, *_STATEFUL, "tools"})
 _CLIENT_TOOLS: Final = (None, "function", "custom")  # every other kind runs at the provider, or on a computer's state
 
 
@@ -124,6 +125,8 @@ def _choices(body: Any) -> int:
 
 
 def _is_stateful(body: Mapping[str, Any]) -> bool:
+    if _TELLING.isdisjoint(body):
+        return False
     if any(body.get(name) not in (None, False) for name in _SWITCHES):
         return True
     return any(body.get(name) is not None for name in _STATEFUL) or _has_server_tool(body.get("tools"))

@@ -65,8 +65,13 @@ class Tiered:
         return expired
 
     def late(self, entry: Entry) -> None:
-        """A slower tier's answer came after its request had stopped waiting: the next one shall find it in L1."""
-        self._promote(entry, ())
+        """A slower tier's answer came after its request had stopped waiting: the next one shall find it in L1.
+
+        Unless that has got a newer one meanwhile, as the request went on upstream.
+        """
+        held = self.at_hand(entry.key)
+        if held is None or held.created_at < entry.created_at:
+            self._promote(entry, ())
 
     def _promote(self, entry: Entry, faster: Sequence[Shelf]) -> None:
         if entry.expires_at - self._clock() < SHORTEST_STAY:
@@ -99,7 +104,7 @@ class Tiered:
         counts, trouble = [self.memory.invalidate(which, now)], None
         for shelf in self.shelves:
             try:
-                counts.append(shelf.tier.invalidate(which, now))
+                counts.append(shelf.invalidate(which))
             except TierUnavailable as ill:
                 trouble = ill
         if trouble is not None:

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from beastmode_otel.cli import demo
-from beastmode_otel.cli.exits import FAILED, INTERRUPTED, USAGE
+from beastmode_otel.cli import cache, demo
+from beastmode_otel.cli.exits import FAILED, INTERRUPTED, USAGE, Failed
 from beastmode_otel.errors import BeastModeError, ConfigError
 from beastmode_otel.version import VERSION
 
@@ -26,10 +26,10 @@ class Verb(Protocol):
         """Declare its options."""
 
     def run(self, given: argparse.Namespace) -> int:
-        """Do it; the exit status. Raises ConfigError for what cannot be meant, BeastModeError for what failed."""
+        """Do it; the exit status. Raises ConfigError for what cannot be meant, Failed, BeastModeError."""
 
 
-VERBS: Final[tuple[Verb, ...]] = (demo,)
+VERBS: Final[tuple[Verb, ...]] = (demo, cache)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has seen enough, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Failed as exc:
+        print(f"beastmode-otel: {exc}", file=sys.stderr)
         return FAILED
     except BeastModeError as exc:
         print(f"beastmode-otel: {exc}", file=sys.stderr)

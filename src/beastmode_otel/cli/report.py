@@ -12,27 +12,19 @@ from typing import Final, get_args
 from beastmode_otel import semconv
 from beastmode_otel.cli.coverage import Check, Heard, checks
 from beastmode_otel.cli.failures import Failure
-from beastmode_otel.cli.histogram import Histogram, merged
+from beastmode_otel.cli.latency import Quantiles, answered, quantiles
 from beastmode_otel.cli.reading import Reading, Where
+from beastmode_otel.cli.report_cache import CacheFigures, cache_figures
 from beastmode_otel.observer import DeploymentState, OutcomeKind
 
 OUTCOMES: Final[tuple[OutcomeKind, ...]] = get_args(OutcomeKind)
-_ANSWERED: Final[tuple[OutcomeKind, ...]] = ("ok", "error")  # how long the others took was their caller's choice
 _STATES: Final[dict[int, DeploymentState]] = {0: "closed", 1: "half_open", 2: "open"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quantiles:
-    """Seconds, interpolated from histogram buckets; None without records."""
-
-    p50: float | None
-    p95: float | None
-    p99: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFigures:
-    """One model id, or all of them. latency: of requests that were answered, well or with an error.
+    """One model id, or all of them. latency: of requests that were answered, well or with an error, but not by the
+    cache: hits are so fast that they would hide how the providers are.
 
     estimated: how many of the input and output tokens we had to estimate. cost: USD of the calls whose price is known,
     None without any; cost_unknown: how many calls there were without one.
@@ -86,6 +78,7 @@ class Report:
     models: tuple[ModelFigures, ...]
     deployments: tuple[DeploymentFigures, ...]
     errors: tuple[ErrorFigures, ...]
+    cache: CacheFigures
     recent: tuple[Failure, ...]
 
     @property
@@ -110,21 +103,8 @@ def report_of(reading: Reading, heard: Heard, *, seconds: float, recent: Sequenc
         models=tuple(sorted(figures, key=lambda model: (-model.requests, model.model))),
         deployments=tuple(sorted(places, key=lambda one: (-one.attempts, one.deployment))),
         errors=_errors(reading),
+        cache=cache_figures(reading),
         recent=tuple(recent),
-    )
-
-
-def quantiles(histogram: Histogram) -> Quantiles:
-    return Quantiles(p50=histogram.quantile(0.5), p95=histogram.quantile(0.95), p99=histogram.quantile(0.99))
-
-
-def answered(reading: Reading, metric: semconv.Metric, where: Where) -> Histogram:
-    """Without the cancelled and the abandoned."""
-    return merged(
-        point.histogram
-        for kind in _ANSWERED
-        for point in reading.find(metric, {**where, semconv.OUTCOME: kind})
-        if point.histogram is not None
     )
 
 

@@ -12,16 +12,17 @@ _DIGITS = 6  # of a second, of a dollar: more would be noise
 
 def json_of(report: Report) -> dict[str, Any]:
     """What `json.dumps` takes."""
-    rounded: dict[str, Any] = _round(asdict(report))
-    return {"law_holds": report.law_holds, **rounded}
+    told: dict[str, Any] = rounded(asdict(report))
+    return {"law_holds": report.law_holds, **told}
 
 
-def _round(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Plain values without digits that mean nothing."""
     match value:
         case float():
             return round(value, _DIGITS)
         case dict():
-            return {key: _round(each) for key, each in value.items()}
+            return {key: rounded(each) for key, each in value.items()}
         case list() | tuple():
-            return [_round(each) for each in value]
+            return [rounded(each) for each in value]
     return value

@@ -8,7 +8,9 @@ from typing import Final
 
 from beastmode_otel.cli.coverage import Check
 from beastmode_otel.cli.failures import Failure
-from beastmode_otel.cli.report import OUTCOMES, DeploymentFigures, ErrorFigures, ModelFigures, Quantiles, Report
+from beastmode_otel.cli.latency import Quantiles
+from beastmode_otel.cli.report import OUTCOMES, DeploymentFigures, ErrorFigures, ModelFigures, Report
+from beastmode_otel.cli.report_cache_text import cache_lines
 from beastmode_otel.cli.terminal import Cell, Column, Style, Tone, short, table, wrapped
 from beastmode_otel.cli.units import dollars, percent, seconds, whole
 
@@ -24,6 +26,7 @@ def text_of(report: Report, style: Style) -> list[str]:
     sections = (
         ("REQUESTS", _requests(report, style)),
         ("FIRST TOKEN, TOKENS AND COST", _usage(report, style)),
+        ("CACHE", cache_lines(report.cache, style)),
         ("DEPLOYMENTS", _deployments(report, style)),
         ("ERRORS BY CATEGORY", _errors(report, style)),
         ("LAST FAILURES", _recent(report, style)),
@@ -38,7 +41,8 @@ def text_of(report: Report, style: Style) -> list[str]:
 def _requests(report: Report, style: Style) -> Iterator[str]:
     titles = ("total", "ok", "error", "canc.", "aband.", "P50", "P95", "P99")
     yield from table([_MODEL, *(Column(title=title) for title in titles)], list(map(_request_row, _all(report))), style)
-    note = "Latency is interpolated from histogram buckets, without cancelled and abandoned requests."
+    hits = "hits of the cache, " if report.cache.used else ""
+    note = f"Latency is interpolated from histogram buckets, without {hits}cancelled and abandoned requests."
     yield from _note(note, style)
 
 

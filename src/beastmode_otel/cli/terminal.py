@@ -97,6 +97,19 @@ def _row(row: Sequence[Cell], widths: Sequence[int], columns: Sequence[Column], 
     return _GAP + _GAP.join(padded)
 
 
+def facts(pairs: Sequence[tuple[str, Cell | str]], style: Style) -> list[str]:
+    """Names and what they are, in two columns; what is too long goes on in the lines below, in its own column."""
+    width = max((len(name) for name, _ in pairs), default=0)
+    lines = []
+    for name, value in pairs:
+        cell = Cell(value) if isinstance(value, str) else value
+        pad = _GAP + " " * width + _GAP
+        first, *rest = wrapped(cell.text, style, indent=len(pad)) or [pad]
+        lines.append(_GAP + style.paint(name.ljust(width), "dim") + _GAP + style.paint(first.strip(), cell.tone))
+        lines += [pad + style.paint(line.strip(), cell.tone) for line in rest]
+    return [line.rstrip() for line in lines]
+
+
 def short(text: str, width: int) -> str:
     """On one line, without control characters, and cut to the width."""
     text = "".join(char if char.isprintable() else " " for char in text)

@@ -12,7 +12,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.assembly import Parts, build_async
-from beastmode_otel.client.face import ConfigLike, Timeout, answer_so_far, orphan, question
+from beastmode_otel.client.face import ConfigLike, Timeout, answer_so_far, orphan
 from beastmode_otel.engine import AccessRule, Answer, CacheUse, Question, StreamCore
 from beastmode_otel.wire import Chunk
 
@@ -48,9 +48,9 @@ class AsyncModelRouter:
         cache: CacheUse = "on",
     ) -> Answer:
         """The whole answer of the model; see ModelRouter.route."""
-        asked = question(
-            model_id,
-            request,
+        asked = Question(
+            model_id=model_id,
+            body=request,
             stream=False,
             user_id=user_id,
             tenant=tenant,
@@ -79,9 +79,9 @@ class AsyncModelRouter:
 
         The request is sent on entering, on `await`, or on the first step, whichever comes first.
         """
-        asked = question(
-            model_id,
-            request,
+        asked = Question(
+            model_id=model_id,
+            body=request,
             stream=True,
             user_id=user_id,
             tenant=tenant,

@@ -11,8 +11,8 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.assembly import build_blocking
-from beastmode_otel.client.face import ConfigLike, Timeout, answer_so_far, orphan, question
-from beastmode_otel.engine import AccessRule, Answer, CacheUse, StreamCore
+from beastmode_otel.client.face import ConfigLike, Timeout, answer_so_far, orphan
+from beastmode_otel.engine import AccessRule, Answer, CacheUse, Question, StreamCore
 from beastmode_otel.runtime import run_sync
 from beastmode_otel.wire import Chunk
 
@@ -62,9 +62,9 @@ class ModelRouter:
         only (nobody else is asked). ttl: seconds for which the answer may be stored. tags: names to invalidate it by.
         Raises UpstreamError, RequestError, AccessDenied; each is recorded before it is raised.
         """
-        asked = question(
-            model_id,
-            request,
+        asked = Question(
+            model_id=model_id,
+            body=request,
             stream=False,
             user_id=user_id,
             tenant=tenant,
@@ -90,9 +90,9 @@ class ModelRouter:
         cache: CacheUse = "on",
     ) -> AnswerStream:
         """The answer as it is generated; arguments and errors as in `route`. Use it in a `with` statement."""
-        asked = question(
-            model_id,
-            request,
+        asked = Question(
+            model_id=model_id,
+            body=request,
             stream=True,
             user_id=user_id,
             tenant=tenant,

@@ -3,42 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from beastmode_otel.config import Config, Timeouts
-from beastmode_otel.engine import Answer, CacheUse, Question, StreamCore, answer_of
+from beastmode_otel.engine import Answer, StreamCore, answer_of
 
 ConfigLike = Config | Mapping[str, Any] | str | os.PathLike[str] | None
 Timeout = float | Mapping[str, float] | Timeouts | None
-
-
-def question(
-    model_id: str,
-    request: Mapping[str, Any],
-    *,
-    stream: bool,
-    user_id: str | None,
-    tenant: str | None,
-    labels: Mapping[str, str] | None,
-    timeout: Timeout,
-    cache: CacheUse,
-    ttl: float | None,
-    tags: Sequence[str],
-) -> Question:
-    """A call's arguments as the engine takes them."""
-    return Question(
-        model_id=model_id,
-        body=request,
-        stream=stream,
-        user_id=user_id,
-        tenant=tenant,
-        labels=labels,
-        timeout=timeout,
-        cache=cache,
-        ttl=ttl,
-        tags=tags,
-    )
 
 
 def answer_so_far(core: StreamCore | None) -> Answer:

@@ -89,11 +89,17 @@ class Route:
     """A public model id and the deployments that serve it, all of one provider kind.
 
     reference_model: what the team would have called without a router; the difference in price is saved by routing.
+    first: the targets that the caller means, which are those of the lowest order; later ones are fallbacks.
     """
 
     name: str
     targets: tuple[Target, ...]
     reference_model: str | None = None
+    first: tuple[Target, ...] = field(init=False, repr=False, compare=False)  # each request needs it
+
+    def __post_init__(self) -> None:
+        order = min((target.order for target in self.targets), default=0)
+        object.__setattr__(self, "first", tuple(target for target in self.targets if target.order == order))
 
     @property
     def kind(self) -> ProviderKind:

@@ -12,6 +12,7 @@ from beastmode_otel.engine.wish import USES, Options
 from beastmode_otel.errors import AccessDenied, Context, RequestError
 
 _LIMITS = tuple(f.name for f in fields(Timeouts))
+_USUAL = Options()
 
 
 def check(question: Question, config: Config) -> Timeouts:
@@ -55,6 +56,8 @@ def timeouts_of(question: Question, defaults: Timeouts) -> Timeouts:
 
 def cache_options(question: Question) -> Options:
     """What the call says about the cache. Raises RequestError with category invalid_request."""
+    if question.cache == "on" and question.ttl is None and question.tags == ():
+        return _USUAL
     if question.cache not in USES:
         raise _invalid(question, f"cache is {question.cache!r:.40}", f"use one of {', '.join(USES)}")
     ttl = question.ttl

@@ -67,16 +67,22 @@ class Caching:
     # L1.
 
     def at_hand(self, wish: Wish, key: Key, ending: Ending) -> Entry | None:
-        """A fresh entry in L1; whatever it says is noted for the request's end."""
-        ending.cache = CacheFacts(status="miss", key=key.short)
+        """A fresh entry in L1, with which the request ends; whatever L1 says is noted for that end."""
         if not wish.reads:
+            ending.cache = CacheFacts(status="miss", key=key.short)
             return None
         began = time.perf_counter()
-        entry = self.tiered.at_hand(key)
-        fresh = entry is not None and entry.fresh(self._clock())
-        result: LookupResult = "hit" if fresh else "miss" if entry is None else "stale"
-        ending.cache = replace(ending.cache, l1=(result, time.perf_counter() - began))
-        return entry if fresh else None
+        entry, now = self.tiered.at_hand(key), self._clock()
+        seconds = time.perf_counter() - began
+        if entry is None or not entry.fresh(now):
+            result: LookupResult = "miss" if entry is None else "stale"
+            ending.cache = CacheFacts(status="miss", key=key.short, l1=(result, seconds))
+            return None
+        # All at once: each `replace` would cost as much as the lookup.
+        ending.cache = CacheFacts(
+            status="hit", tier="l1", match="exact", age=entry.age(now), key=key.short, l1=("hit", seconds)
+        )
+        return entry
 
     def hit(self, entry: Entry, tier: TierName, ending: Ending, *, stale: bool = False) -> None:
         """The request ends with a stored answer."""
@@ -94,7 +100,8 @@ class Caching:
         """The answer, ready to be told. Raises a BeastModeError."""
         entry = self.at_hand(wish, key, ending)
         if entry is not None:
-            return self._told(Loaded(entry=entry, tier="l1"), ending)
+            stored = ending.delivery = StoredAnswer(entry)
+            return stored
         if wish.use == "only":
             return self._told(await self.only(call, key, ending), ending)
         if wish.use == "refresh":

@@ -52,7 +52,7 @@ class StreamCaching:
         """The stream, from wherever. Raises a BeastModeError."""
         entry = self._caching.at_hand(wish, key, ending)
         if entry is not None:
-            return self._replay(Loaded(entry=entry, tier="l1"), call, ending)
+            return ReplayedStream(entry, include_usage=call.include_usage)
         if wish.use == "only":
             return self._replay(await self._caching.only(call, key, ending), call, ending)
         if wish.use == "refresh":

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from beastmode_otel.cache.remembered import Keys
 from beastmode_otel.config import Config, Route
 from beastmode_otel.engine import admit
 from beastmode_otel.engine.answer import AccessRule, Answer, Question
@@ -44,6 +45,7 @@ class Engine:
         self._config, self._router, self._observer = config, router, observer
         self._caching, self._stream_caching = caching, stream_caching
         self._tenant, self._access, self._door, self._clock = tenant, access, door, clock
+        self._keys = Keys()
         self.streams = OpenStreams(clock)
         observer.before_collect(self.streams.sweep)
 
@@ -94,7 +96,8 @@ class Engine:
 
     def _begin(self, question: Question) -> Ending:
         self.streams.sweep()
-        labels = {key: value for key, value in (question.labels or {}).items() if key in self._config.labels}
+        given = question.labels
+        labels = {key: value for key, value in given.items() if key in self._config.labels} if given else {}
         model = question.model_id if isinstance(question.model_id, str) and question.model_id else "_OTHER"
         scope = self._observer.request(
             RequestFacts(model=model, door=self._door, stream=question.stream, labels=labels)
@@ -127,7 +130,13 @@ class Engine:
                 raise not_cached(question.model_id)
             return None
         wish = wish_of(
-            self._config, route, model_id=question.model_id, body=question.body, tenant=tenant, options=options
+            self._config,
+            route,
+            model_id=question.model_id,
+            body=question.body,
+            tenant=tenant,
+            options=options,
+            key_of=self._keys.derive,
         )
         if wish.key is None:
             ending.cache = CacheFacts(status="bypass", reason=wish.reason)

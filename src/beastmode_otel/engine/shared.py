@@ -120,7 +120,7 @@ class SharedStream:
             self._tell(error=exc)
             self._over()
             if not isinstance(exc, Exception):
-                self.source.discard()
+                await self.source.release()
                 raise
             return
         self._tell(chunks, ended=ended)

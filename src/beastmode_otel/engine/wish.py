@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -49,16 +49,23 @@ class Options:
 
 
 def wish_of(
-    config: Config, route: Route, *, model_id: str, body: Mapping[str, Any], tenant: str | None, options: Options
+    config: Config,
+    route: Route,
+    *,
+    model_id: str,
+    body: Mapping[str, Any],
+    tenant: str | None,
+    options: Options,
+    key_of: Callable[[Parts], Key] = derive,
 ) -> Wish:
-    """The wish of one request to a router."""
+    """The wish of one request to a router. key_of: derives, perhaps from memory."""
     if options.use == "off":
         return Wish(use="off", key=None, reason="off")
     api = _APIS[route.kind]
     asked = may_lookup(body, api=api)
     if not asked.ok:
         return Wish(use=options.use, key=None, reason=asked.reason)
-    targets = tuple(target_of(target.deployment, body) for target in first_order(route))
+    targets = tuple([target_of(target.deployment, body) for target in route.first])
     parts = Parts(
         tenant=tenant or config.namespace,
         namespace=config.namespace,
@@ -69,7 +76,7 @@ def wish_of(
         headers=_plain_headers(route),
     )
     try:
-        key = derive(parts)
+        key = key_of(parts)
     except NotCanonical:
         return Wish(use=options.use, key=None, reason=NOT_CANONICAL.reason)
     longest = max(config.cache.l1.ttl, config.cache.l3.ttl)
@@ -77,10 +84,9 @@ def wish_of(
     return Wish(use=options.use, key=key, ttl=ttl, tags=options.tags, targets=targets, asked=asked)
 
 
-def first_order(route: Route) -> list[RouteTarget]:
+def first_order(route: Route) -> tuple[RouteTarget, ...]:
     """The deployments that the caller means; later ones are fallbacks."""
-    first = min(target.order for target in route.targets)
-    return [target for target in route.targets if target.order == first]
+    return route.first
 
 
 def target_of(deployment: Deployment, body: Mapping[str, Any]) -> Target:
@@ -91,5 +97,5 @@ def target_of(deployment: Deployment, body: Mapping[str, Any]) -> Target:
 
 
 def _plain_headers(route: Route) -> dict[str, str]:
-    deployment = first_order(route)[0].deployment
-    return {name: value for name, value in deployment.headers.items() if isinstance(value, str)}
+    headers = route.first[0].deployment.headers
+    return {name: value for name, value in headers.items() if isinstance(value, str)} if headers else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Final, get_args
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -78,7 +78,12 @@ def _match(result: str) -> dict[str, str]:
     return {semconv.CACHE_MATCH.key: "exact"} if result in _FOUND else {}
 
 
+_L1_LABELS: Final = {  # the SDK copies them
+    result: {semconv.CACHE_TIER.key: "l1", semconv.LOOKUP_RESULT.key: result} | _match(result)
+    for result in get_args(LookupResult)
+}
+
+
 def record_l1(channel: Channel, result: LookupResult, seconds: float, context: Context) -> None:
     """L1 is no I/O: no span of its own, only its histogram, told with the request's end."""
-    labels = {semconv.CACHE_TIER.key: "l1", semconv.LOOKUP_RESULT.key: result} | _match(result)
-    channel.instruments.cache_lookup.record(seconds, labels, context)
+    channel.instruments.cache_lookup.record(seconds, _L1_LABELS[result], context)

@@ -95,6 +95,8 @@ class Instruments:
         meter.create_observable_gauge(size.name, [self.tiers.observe_size], size.unit, size.about)
         self.errors = meter.create_counter(semconv.ERRORS.name, semconv.ERRORS.unit, semconv.ERRORS.about)
         self.tallies = {metric.name: Tally(metric) for metric in (*_TALLIED, *_LATEST)}
+        self.started, self.calls = self.tallies[semconv.REQUESTS_STARTED.name], self.tallies[semconv.LLM_CALLS.name]
+        self.saved = self.tallies[semconv.TOKENS_SAVED.name]
         for metric in _TALLIED:
             meter.create_observable_counter(metric.name, [self.tallies[metric.name].observe], metric.unit, metric.about)
         for metric in _LATEST:

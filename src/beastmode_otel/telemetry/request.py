@@ -37,8 +37,8 @@ class RequestSpan:
         self._asked = own.labels.shown(facts.model, channel.redact)
         self._model = own.labels.model(self._asked)
         self._ticket = own.active.enter(facts.door)
-        own.add(semconv.REQUESTS_STARTED, 1, self._model, facts.door, "true" if facts.stream else "false")
-        own.add(semconv.LLM_CALLS, 1, facts.door)
+        own.started.add(1, self._model, facts.door, "true" if facts.stream else "false")
+        own.calls.add(1, facts.door)
         self._began = time.time_ns()
         self._parent = otel_context.get_current()
         self._span: Span | None = None
@@ -47,11 +47,11 @@ class RequestSpan:
     def _open(self, attributes: dict[str, Any] | None = None) -> Context:
         """The context of the span, which is begun now if it was not."""
         if self._span is None:
-            known: dict[str, Any] = {semconv.MODEL.key: self._asked, semconv.STREAM.key: self._facts.stream}
+            known = {} if attributes is None else attributes
+            known[semconv.MODEL.key] = self._asked
+            known[semconv.STREAM.key] = self._facts.stream
             for label, value in self._labels.items():
                 known[semconv.LABEL_PREFIX + label] = value
-            if attributes:
-                known.update(attributes)
             self._span = self._channel.tracer.start_span(
                 f"route {self._asked}", self._parent, SpanKind.INTERNAL, known, start_time=self._began
             )
@@ -156,16 +156,16 @@ class RequestSpan:
         return {key: value for key, value in self._own_attributes(outcome).items() if value is not None}
 
     def _own_attributes(self, outcome: RequestOutcome) -> dict[str, Any]:
-        error = outcome.error
+        cache, error = outcome.cache, outcome.error
         found: dict[str, Any] = {
             semconv.OUTCOME.key: outcome.kind,
-            semconv.CACHE_STATUS.key: outcome.cache.status,
-            semconv.CACHE_TIER.key: outcome.cache.tier,
-            semconv.CACHE_MATCH.key: outcome.cache.match,
-            semconv.CACHE_AGE.key: outcome.cache.age,
-            semconv.CACHE_KEY.key: outcome.cache.key,
-            semconv.CACHE_COLLAPSED.key: outcome.cache.collapsed or None,
-            semconv.BYPASS_REASON.key: outcome.cache.reason,
+            semconv.CACHE_STATUS.key: cache.status,
+            semconv.CACHE_TIER.key: cache.tier,
+            semconv.CACHE_MATCH.key: cache.match,
+            semconv.CACHE_AGE.key: cache.age,
+            semconv.CACHE_KEY.key: cache.key,
+            semconv.CACHE_COLLAPSED.key: cache.collapsed or None,
+            semconv.BYPASS_REASON.key: cache.reason,
             semconv.SAVED.key: outcome.saving.cost if outcome.saving else None,
             semconv.ROUTE.key: outcome.route,
             semconv.DEPLOYMENT.key: outcome.deployment,

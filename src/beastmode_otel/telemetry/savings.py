@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from beastmode_otel import semconv
 from beastmode_otel.observer import Saving
 from beastmode_otel.telemetry.instruments import Instruments
+
+_COUNTS: Final = (
+    ("input", "input_tokens"),
+    ("output", "output_tokens"),
+    ("cached_input", "cached_input_tokens"),
+    ("reasoning", "reasoning_tokens"),
+)
 
 
 def tally_saving(own: Instruments, model: str, saving: Saving) -> None:
@@ -15,16 +24,9 @@ def tally_saving(own: Instruments, model: str, saving: Saving) -> None:
         )
     if saving.tokens is not None:
         for kind, count in token_counts(saving.tokens).items():
-            own.add(semconv.TOKENS_SAVED, count, model, kind)
+            own.saved.add(count, model, kind)
 
 
 def token_counts(tokens: object) -> dict[str, int]:
     """Counts above zero by `beastmode.token.type`; input includes cached_input, output includes reasoning."""
-    names = {
-        "input": "input_tokens",
-        "output": "output_tokens",
-        "cached_input": "cached_input_tokens",
-        "reasoning": "reasoning_tokens",
-    }
-    counts = {kind: getattr(tokens, name, None) for kind, name in names.items()}
-    return {kind: count for kind, count in counts.items() if count}
+    return {kind: count for kind, name in _COUNTS if (count := getattr(tokens, name, None))}

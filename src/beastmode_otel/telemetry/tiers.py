@@ -15,7 +15,7 @@ Stats = Callable[[], tuple[int, int]]
 
 
 class Tiers:
-    """Registry of tiers; several routers may each have an L1, whose numbers add up."""
+    """Registry of tiers. Several routers may each have an L1, whose numbers add up; a store that they share is one."""
 
     def __init__(self) -> None:
         self._systems: dict[str, str] = {}
@@ -43,5 +43,6 @@ class Tiers:
             stats = reference()
             if stats is not None:
                 with contextlib.suppress(Exception):  # a tier that is ill has no size; its state says so
-                    sums[tier] = sums.get(tier, 0) + stats()[which]
+                    number, known = stats()[which], sums.get(tier, 0)
+                    sums[tier] = max(known, number) if tier in self._systems else known + number
         return [Observation(value, {CACHE_TIER.key: tier}) for tier, value in sums.items()]

@@ -217,7 +217,7 @@ def test_reasons(data: bytes, reason: str) -> None:
 
 
 def test_only_the_foreign_is_left_for_others() -> None:
-    foreign = {"version", "encoding"}
+    foreign = {"encoding", "signature", "version"}
     for reason in ("malformed", "version", "too_large", "checksum", "signature", "wrong_key", "encoding"):
         assert Damaged(reason=reason).foreign == (reason in foreign)
 

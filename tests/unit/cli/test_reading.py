@@ -44,7 +44,7 @@ def test_histograms_are_merged_over_labels() -> None:
     assert reading.count(semconv.REQUEST_DURATION) == 3
     whole = reading.histogram(semconv.REQUEST_DURATION)
     assert (whole.count, whole.low, whole.high) == (3, 0.1, 5.0)
-    assert whole.bounds == semconv.SECONDS
+    assert whole.bounds == semconv.REQUEST_SECONDS
     assert reading.histogram(semconv.REQUEST_DURATION, {semconv.MODEL: "b"}).quantile(0.5) == 5.0
 
 

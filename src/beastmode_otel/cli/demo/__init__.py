@@ -37,6 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="VARIABLE",
         help="where its API key is (default: OPENAI_API_KEY or ANTHROPIC_API_KEY; none for this machine)",
     )
+    real.add_argument("--cache", action="store_true", help="reuse answers; without it every request goes there")
     parser.set_defaults(check=parser.error)
 
 
@@ -64,12 +65,17 @@ def run(given: argparse.Namespace) -> int:
 
 def _endpoint(given: argparse.Namespace) -> Endpoint | None:
     if given.against is None:
-        stray = [name for name in ("model", "kind", "key_env") if getattr(given, name) is not None]
+        stray = [name for name in ("model", "kind", "key_env", "cache") if getattr(given, name)]
         if stray:
             given.check(f"--{stray[0].replace('_', '-')} needs --against URL")
         return None
     if given.model is None:
         given.check("--against needs --model NAME")
     return endpoint_from(
-        url=given.against, model=given.model, kind=given.kind or "openai", key_env=given.key_env, environ=os.environ
+        url=given.against,
+        model=given.model,
+        kind=given.kind or "openai",
+        key_env=given.key_env,
+        cached=given.cache,
+        environ=os.environ,
     )

@@ -27,26 +27,29 @@ _THIS_MACHINE: Final = ("localhost", "::1", "0.0.0.0")  # noqa: S104  (compared,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where to send the load. key_name: the variable that `key` comes from."""
+    """Where to send the load. key_name: the variable that `key` comes from. cached: whether answers may be reused."""
 
     url: str
     model: str
     kind: str
     key: Secret | None = None
     key_name: str | None = None
+    cached: bool = False
 
-    def configuration(self) -> dict[str, Any]:
+    def configuration(self, cache: Mapping[str, Any]) -> dict[str, Any]:
         deployment = {"kind": self.kind, "base_url": self.url, "model": self.model, "api_key": self.key}
         return {
             "namespace": "demo",
-            "cache": {"mode": "off"},
+            "cache": cache,
             "retry": {"per_deployment": 1, "max_wait": 5},
             "deployments": {"endpoint": deployment},
             "routes": {self.model: {"deployments": ["endpoint"]}},
         }
 
 
-def endpoint_from(*, url: str, model: str, kind: str, key_env: str | None, environ: Mapping[str, str]) -> Endpoint:
+def endpoint_from(
+    *, url: str, model: str, kind: str, key_env: str | None, cached: bool, environ: Mapping[str, str]
+) -> Endpoint:
     """With the key of `key_env`, else the vendor's own variable; no key goes to this machine unless it was named.
 
     Raises ConfigError when the variable that was named is not set.
@@ -56,7 +59,12 @@ def endpoint_from(*, url: str, model: str, kind: str, key_env: str | None, envir
     if key_env and not value:
         raise ConfigError(f"the environment variable {key_env} is not set", hints=(f"export {key_env}=…",))
     return Endpoint(
-        url=url, model=model, kind=kind, key=Secret(value) if value else None, key_name=name if value else None
+        url=url,
+        model=model,
+        kind=kind,
+        key=Secret(value) if value else None,
+        key_name=name if value else None,
+        cached=cached,
     )
 
 

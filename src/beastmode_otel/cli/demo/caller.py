@@ -3,40 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
-from beastmode_otel.client import AsyncModelRouter
+from beastmode_otel.client import AsyncAnswerStream, AsyncModelRouter
+from beastmode_otel.engine import CacheUse
 from beastmode_otel.errors import BeastModeError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One request, whatever is going to become of it. patience: seconds until an impatient caller leaves."""
+    """One request, whatever is going to become of it. patience: seconds until an impatient caller leaves.
+
+    cache: what the caller wants of it; off, as for "write me another one".
+    """
 
     model: str
     body: Mapping[str, Any]
     user_id: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     patience: float = 0.2
+    cache: CacheUse = "on"
 
 
 class Caller:
     """Every method makes exactly one call, and returns the error that it got, if any.
 
-    A call is counted in the step in which the router gets it, so that nothing can come between.
+    A call is counted in the step in which a router gets it, so that nothing can come between. With several routers,
+    which are the instances of one service, they take turns, as behind a load balancer.
     """
 
-    def __init__(self, router: AsyncModelRouter) -> None:
-        self._router = router
+    def __init__(self, routers: Sequence[AsyncModelRouter]) -> None:
+        self._turns = cycle(routers)
         self.calls = 0
+
+    def _open(self, ask: Ask) -> AsyncAnswerStream:
+        router = next(self._turns)
+        return router.stream(ask.model, ask.body, ask.user_id, labels=ask.labels, cache=ask.cache)
 
     async def whole(self, ask: Ask) -> BeastModeError | None:
         """Wait for the answer."""
         try:
             self.calls += 1
-            await self._router.route(ask.model, ask.body, ask.user_id, labels=ask.labels)
+            router = next(self._turns)
+            await router.route(ask.model, ask.body, ask.user_id, labels=ask.labels, cache=ask.cache)
         except BeastModeError as error:
             return error
         return None
@@ -45,7 +57,7 @@ class Caller:
         """Read a stream to its end."""
         try:
             self.calls += 1
-            async with self._router.stream(ask.model, ask.body, ask.user_id, labels=ask.labels) as stream:
+            async with self._open(ask) as stream:
                 async for _ in stream:
                     pass
         except BeastModeError as error:
@@ -56,7 +68,7 @@ class Caller:
         """Leave a stream after its first chunk, as a user does who has seen enough."""
         try:
             self.calls += 1
-            async with self._router.stream(ask.model, ask.body, ask.user_id, labels=ask.labels) as stream:
+            async with self._open(ask) as stream:
                 async for _ in stream:
                     break
         except BeastModeError as error:
@@ -75,7 +87,7 @@ class Caller:
         """Forget a stream without closing it, as buggy programs do."""
         try:
             self.calls += 1
-            stream = await self._router.stream(ask.model, ask.body, ask.user_id, labels=ask.labels)
+            stream = await self._open(ask)
             await anext(stream, None)
         except BeastModeError as error:
             return error

@@ -7,24 +7,28 @@ import contextlib
 import gc
 import time
 from collections.abc import AsyncIterator
+from typing import Final
 
 from beastmode_otel.cli.coverage import Heard
 from beastmode_otel.cli.demo.caller import Caller
 from beastmode_otel.cli.demo.progress import Progress
 from beastmode_otel.cli.demo.providers import Providers
 from beastmode_otel.cli.demo.stage import Stage
+from beastmode_otel.cli.demo.witness import SpanTally
 from beastmode_otel.cli.report import Report, report_of
 from beastmode_otel.client import AsyncModelRouter
+
+_SETTLING_SECONDS: Final = 3.0
 
 
 async def perform(
     stage: Stage, providers: Providers, seconds: float, stop: asyncio.Event, progress: Progress | None
 ) -> Report:
-    """Send the stage's load through a router of its own, and report on it before that router is closed: closing ends
+    """Send the stage's load through routers of its own, and report on it before they are closed: closing ends
     whatever was left open, and would hide it."""
     began = time.monotonic()
-    async with _router(stage, providers) as router:
-        caller = Caller(router)
+    async with contextlib.AsyncExitStack() as stack:
+        caller = Caller([await stack.enter_async_context(_router(stage, providers)) for _ in range(stage.instances)])
         async with _showing(progress):
             await stage.load.send(caller, seconds, stop)
         took = time.monotonic() - began
@@ -56,6 +60,7 @@ async def _router(stage: Stage, providers: Providers) -> AsyncIterator[AsyncMode
 async def _heard(stage: Stage, caller: Caller, providers: Providers) -> Heard:
     received = await asyncio.to_thread(stage.received) if stage.received else None
     spans, failures = providers.witness.spans, providers.witness.failures
+    await _settled(spans, received or 0)
     return Heard(
         calls=caller.calls,
         received=received,
@@ -64,6 +69,13 @@ async def _heard(stage: Stage, caller: Caller, providers: Providers) -> Heard:
         sent=spans.sent,
         failures=failures.count,
     )
+
+
+async def _settled(spans: SpanTally, received: int) -> None:
+    """A call that others may share outlives the caller who began it: wait for the end of what the provider has got."""
+    until = time.monotonic() + _SETTLING_SECONDS
+    while spans.sent < received and time.monotonic() < until:  # noqa: ASYNC110  (spans end without telling anybody)
+        await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager

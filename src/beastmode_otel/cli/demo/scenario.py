@@ -55,11 +55,11 @@ def behaviours(seed: int) -> dict[str, Mix]:
     return {name: mix(weights, seed=seed) for name, weights in told.items()}
 
 
-def configuration(simulator: Simulator) -> dict[str, Any]:
+def configuration(simulator: Simulator, cache: Mapping[str, Any]) -> dict[str, Any]:
     """What a beastmode.toml would say. Providers are named, because a loopback address has no list price."""
     return {
         "namespace": "demo",
-        "cache": {"mode": "off"},
+        "cache": cache,
         "labels": ["team"],
         "timeouts": {"connect": 1, "read": 5, "first_token": 2.5, "total": 8, "pool": 2},
         "retry": {"per_deployment": 1, "base": 0.1, "cap": 0.5, "max_wait": 1.5},

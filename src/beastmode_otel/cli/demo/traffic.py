@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from beastmode_otel.cli.demo.caller import Ask, Caller
 from beastmode_otel.cli.demo.tasks import end, wait_for
-from beastmode_otel.engine import Access
+from beastmode_otel.engine import Access, CacheUse
 from beastmode_otel.errors import BeastModeError
+
+T = TypeVar("T")
 
 CALLERS: Final = 20
 GRACE: Final = 1.5  # seconds that requests under way get at the end, before they are cancelled
@@ -32,6 +34,13 @@ _MODELS: Final = {
 _ACTS: Final = {"whole": 48, "stream": 34, "leave": 7, "cancel": 8, "abandon": 3}
 _TEAMS: Final = {"search": 5, "support": 3, "marketing": 1}
 _USERS: Final = {"user-1": 30, "user-2": 30, "user-3": 30, _INTERN: 4}
+# What is asked again and again: the first question most, the n-th 1/n as often (Zipf), which is how people ask.
+_POPULAR: Final = 25
+_CHANCES: Final = [1 / rank for rank in range(1, _POPULAR + 1)]
+_KINDS: Final = {"popular": 42, "news": 12, "own": 46}
+_NEWS_SECONDS: Final = 1.0  # for so long everybody who asks about the news asks the same
+_AGAIN: Final = 0.12  # of the requests: the caller's last one once more, as when a page is loaded again
+_USES: Final[Mapping[CacheUse, int]] = {"on": 94, "off": 4, "refresh": 2}
 _PROMPTS: Final = (
     "What is the refund policy for an order that arrived damaged?",
     "Summarise this ticket in two sentences: the printer prints, but only on Tuesdays.",
@@ -49,14 +58,25 @@ def access(asked: Access) -> bool | str:
     return True
 
 
-def _draw(rng: random.Random, weights: Mapping[str, int]) -> str:
+def _draw(rng: random.Random, weights: Mapping[T, int]) -> T:
     return rng.choices(list(weights), list(weights.values()))[0]
 
 
-def _ask(rng: random.Random, model: str) -> Ask:
+def _question(rng: random.Random, now: float) -> str:
+    """What many ask, what everybody asks just now, or what nobody else asks."""
+    kind = _draw(rng, _KINDS)
+    if kind == "popular":
+        number = rng.choices(range(_POPULAR), _CHANCES)[0]
+        return f"{_PROMPTS[number % len(_PROMPTS)]} (case {number})"
+    if kind == "news":
+        return f"What happened at {int(now / _NEWS_SECONDS)}?"
+    return f"{rng.choice(_PROMPTS)} (case {rng.randrange(_POPULAR, 1_000_000)})"
+
+
+def _ask(rng: random.Random, model: str, now: float) -> Ask:
     messages = [
         {"role": "system", "content": "You are a helpful assistant of a small company."},
-        {"role": "user", "content": f"{rng.choice(_PROMPTS)} (case {rng.randrange(10_000)})"},
+        {"role": "user", "content": _question(rng, now)},
     ]
     body = {"messages": messages[1:], "max_tokens": 500} if model == "custom:summarise" else {"messages": messages}
     return Ask(
@@ -65,6 +85,7 @@ def _ask(rng: random.Random, model: str) -> Ask:
         user_id=_draw(rng, _USERS),
         labels={"team": _draw(rng, _TEAMS)},
         patience=rng.uniform(0.02, 0.4),
+        cache=_draw(rng, _USES),
     )
 
 
@@ -100,9 +121,13 @@ async def _ask_on(
 ) -> None:
     now = asyncio.get_running_loop().time
     await wait_for(stop, rng.uniform(0.0, min(_THINK, until - now())))
-    # Together the callers begin with each act and each model once, so that the shortest demo shows them all.
+    # Together the callers begin with each act and each model once, and then ask the same again, so that the shortest
+    # demo shows them all, and hits.
     act, model = list(_ACTS)[number % len(_ACTS)], list(_MODELS)[number % len(_MODELS)]
+    ask, again = _ask(rng, model, now()), True
     while now() < until and not stop.is_set():
-        await acts[act](_ask(rng, model))
-        act, model = _draw(rng, _ACTS), _draw(rng, _MODELS)
+        await acts[act](ask)
+        act = _draw(rng, _ACTS)
+        ask = ask if again else _ask(rng, _draw(rng, _MODELS), now())
+        again = rng.random() < _AGAIN
         await wait_for(stop, min(rng.expovariate(1 / _THINK), until - now()))

@@ -1,0 +1,116 @@
+"""`cache explain`: the key of a request, whether the cache has a part in it, and what L3 says, and why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from beastmode_otel.cache.explain import explain_key
+from beastmode_otel.cli.cache.finding import Finding, find
+from beastmode_otel.cli.cache.options import add_tenant, name
+from beastmode_otel.cli.cache.said import note, say
+from beastmode_otel.cli.cache.store import Store, store_of
+from beastmode_otel.cli.cache.wishing import Wished, wished
+from beastmode_otel.cli.exits import OK, Failed
+from beastmode_otel.cli.terminal import Cell, Style, Tone, facts, wrapped
+from beastmode_otel.cli.units import lasting
+
+NAME: Final = "explain"
+HELP: Final = "Say what the key of a request is made of, and whether and why L3 has its answer. Shows no prompt."
+_TONES: Final[Mapping[str, Tone]] = {"hit": "good", "expired": "warn", "damaged": "bad"}
+_L1: Final = "Only L3 was asked: a running process may have it in its L1, which this command cannot see."
+_LAST: Final = ("digest", "scope")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("request", metavar="REQUEST.json", help="the body that route() is given; - reads stdin")
+    parser.add_argument("--model", type=name, required=True, metavar="ID", help="the model id that route() is given")
+    add_tenant(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    body = _body(given)
+    store, now = store_of(given), time.time()
+    asked = wished(store, given.model, body)
+    parts = explain_key(asked.parts) if asked.parts is not None else []
+    if asked.key is not None and ("digest", asked.key.digest.hex()) not in parts:
+        raise Failed("the engine's key is another one: this is a bug of beastmode-otel cache explain")
+    finding = find(store, asked, now)
+    say(given, _told(asked, parts, finding), lambda style: _lines(store, asked, parts, finding, style))
+    return OK
+
+
+def _body(given: argparse.Namespace) -> Mapping[str, Any]:
+    """Of the file, or wrong usage."""
+
+    def refuse(problem: str) -> NoReturn:
+        given.check(f"{given.request}: {problem}")
+        raise AssertionError  # argparse has left
+
+    try:
+        raw = sys.stdin.buffer.read() if given.request == "-" else Path(given.request).read_bytes()
+        body = json.loads(raw)
+    except OSError as exc:
+        refuse(f"cannot be read ({exc.strerror})")
+    except (ValueError, RecursionError):  # whose text would quote the prompt
+        refuse("is not JSON")
+    if not isinstance(body, dict):
+        refuse('is no JSON object, such as {"messages": [{"role": "user", "content": "…"}]}')
+    return body
+
+
+def _told(asked: Wished, parts: list[tuple[str, str]], finding: Finding) -> dict[str, Any]:
+    key = asked.key
+    return {
+        "model": asked.model,
+        "route": asked.route,
+        "deployments": list(asked.deployments),
+        "fallbacks": list(asked.fallbacks),
+        "tenant": asked.tenant,
+        "may_lookup": {"ok": key is not None, "reason": asked.reason},
+        "parts": [{"name": part, "value": value} for part, value in parts],
+        "digest": None if key is None else key.digest.hex(),
+        "scope": None if key is None else key.scope.hex(),
+        "l3": {
+            "result": finding.result,
+            "age_seconds": finding.age,
+            "remaining_seconds": finding.remaining,
+            "request_id": finding.request_id,
+        },
+        "why": list(finding.why),
+    }
+
+
+def _lines(store: Store, asked: Wished, parts: list[tuple[str, str]], finding: Finding, style: Style) -> Iterator[str]:
+    yield style.paint("REQUEST", "bold")
+    meant = [("model", asked.model), ("route", asked.route), ("asked first", ", ".join(asked.deployments))]
+    if asked.fallbacks:
+        meant.append(("fallbacks", f"{', '.join(asked.fallbacks)} (other models' answers are not stored)"))
+    verdict = Cell("yes", "good") if asked.key is not None else Cell(f"no: {asked.reason}", "warn")
+    yield from facts([*meant, ("may look up", verdict)], style)
+    if parts:
+        yield from ("", style.paint("KEY", "bold"))
+        yield from facts([part for part in parts if part[0] not in _LAST], style)
+        yield from note("Twelve hex digits stand for what may hold a prompt: equal digits, equal content.", style)
+        yield ""
+        yield from facts([part for part in parts if part[0] in _LAST], style)
+    yield from ("", style.paint("L3", "bold"))
+    rows: list[tuple[str, Cell | str]] = [("path", str(store.path))]
+    rows.append(("says", Cell(finding.result.replace("_", " "), _TONES.get(finding.result))))
+    if finding.age is not None:
+        rows.append(("age", lasting(finding.age)))
+    if finding.remaining is not None:
+        rows.append(("fresh for", lasting(finding.remaining)))
+    if finding.request_id is not None:
+        rows.append(("stored by", f"request {finding.request_id}"))
+    yield from facts(rows, style)
+    yield from ("", style.paint("WHY", "bold"))
+    for reason in finding.why:
+        yield from wrapped(reason, style, indent=2)
+    if asked.key is not None:
+        yield from note(_L1, style)

@@ -1,0 +1,56 @@
+"""`cache invalidate`: removing a tenant's entries that match everything that is given."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from beastmode_otel.cache.ports import Filter
+from beastmode_otel.cli.cache.options import add_tenant, digest, duration, name
+from beastmode_otel.cli.cache.said import l1_remains, note, say
+from beastmode_otel.cli.cache.store import Store, store_of
+from beastmode_otel.cli.exits import OK
+from beastmode_otel.cli.terminal import Style
+from beastmode_otel.cli.units import counted
+
+NAME: Final = "invalidate"
+HELP: Final = "Remove entries of one tenant from L3: those that match everything that is given."
+_BY: Final = ("digest", "request_id", "model", "tag", "scope", "older_than")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--key", dest="digest", type=digest, metavar="HEX", help="its 64 digits")
+    parser.add_argument("--request-id", type=name, metavar="ID", help="of the request whose answer was stored")
+    parser.add_argument("--model", type=name, metavar="ID", help="the model id that callers ask for")
+    parser.add_argument("--tag", type=name, metavar="NAME", help="one of the tags that route(tags=…) was given")
+    parser.add_argument("--scope", type=digest, metavar="HEX", help="64 digits: same but for the last user text")
+    parser.add_argument("--older-than", type=duration, metavar="TIME", help="such as 90s, 15m, 24h, 7d")
+    parser.add_argument("--all-of-tenant", action="store_true", help="everything that the tenant has")
+    add_tenant(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    by = {field: getattr(given, field) for field in _BY if getattr(given, field) is not None}
+    if not by and not given.all_of_tenant:
+        given.check("say which: --key, --request-id, --model, --tag, --scope, --older-than, or --all-of-tenant")
+    if by and given.all_of_tenant:
+        given.check("--all-of-tenant is everything: leave it out, or the others")
+    store = store_of(given)
+    removed = _remove(store, Filter(tenant=store.tenant, **by))
+    told = {"removed": removed, "tenant": store.tenant, "path": str(store.path), "by": sorted(by) or ["tenant"]}
+    say(given, told, lambda style: _lines(store, removed, style))
+    return OK
+
+
+def _remove(store: Store, which: Filter) -> int:
+    if not store.path.exists():
+        return 0
+    with store.tier() as tier:
+        return tier.invalidate(which, time.time())
+
+
+def _lines(store: Store, removed: int, style: Style) -> Iterator[str]:
+    yield f"{counted(removed, 'entry', 'entries')} of tenant {store.tenant!r} removed from {store.path}"
+    yield from note(l1_remains(store), style)

@@ -1,0 +1,116 @@
+"""A stage for requests with the cache on: a simulator, a recorder, and routers of one world over one cache file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from beastmode_otel.cache.shelf import Shelf
+from beastmode_otel.simulator import Behaviour, Simulator
+from support.crowd import CROWDS, Caller, Crowd
+from support.drivers import QUESTION
+from support.law import assert_law
+from support.recorder import Recorder
+from telemetry.cache_expected import Asked, check
+from telemetry.expected import Series
+from telemetry.matrix import GOOD
+
+WITH_USAGE = QUESTION | {"stream_options": {"include_usage": True}}
+
+
+def ask(text: str) -> dict[str, Any]:
+    """Another question for each text."""
+    return {"messages": [{"role": "user", "content": text}], "max_tokens": 64}
+
+
+class Stage:
+    """Routers of one world. Whatever is done through it counts as a call for the law."""
+
+    def __init__(self, world: str, simulator: Simulator, recorder: Recorder, folder: Path) -> None:
+        self.world, self.simulator, self.recorder, self.folder = world, simulator, recorder, folder
+        self.calls = 0
+        self._open: list[Crowd] = []
+        simulator.define("a", GOOD)
+        simulator.define("b", GOOD)
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.folder / 'cache.db'}"
+
+    def behave(self, *steps: Behaviour, name: str = "a") -> None:
+        self.simulator.define(name, *steps)
+
+    def config(self, cache: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+        common = {"model": "gpt-4o-mini", "provider": "openai", "api_key": "sk-PLANTED-key-0123456789"}
+        return {
+            "deployments": {name: {"base_url": self.simulator.url(name), **common} for name in ("a", "b")},
+            "routes": {
+                "chat": {"deployments": ["a"]},
+                "pair": {"deployments": [{"name": "a", "order": 1}, {"name": "b", "order": 2}]},
+            },
+            "retry": {"per_deployment": 0},
+            "breaker": {"failures": 1000},
+            "cache": {"mode": "on", "l3": {"url": self.url}} | dict(cache or {}),
+        } | more
+
+    def router(
+        self,
+        cache: Mapping[str, Any] | None = None,
+        *,
+        world: str | None = None,
+        tenant: str | None = None,
+        **more: Any,
+    ) -> Crowd:
+        crowd = CROWDS[world or self.world](
+            self.simulator, self.config(cache, **more), tenant=tenant, **self.recorder.providers
+        )
+        self._open.append(crowd)
+        return crowd
+
+    def route(self, crowd: Crowd, request: Any = QUESTION, **options: Any) -> Any:
+        return self.act(crowd, "route", request=request, **options)
+
+    def read(self, crowd: Crowd, request: Any = QUESTION, **options: Any) -> Any:
+        return self.act(crowd, "read", request=request, **options)
+
+    def act(self, crowd: Crowd, action: str, model: str = "chat", **options: Any) -> Any:
+        self.calls += 1
+        return crowd.act(action, model, **options)
+
+    def begin(self, crowd: Crowd, action: str, model: str = "chat", **options: Any) -> Caller:
+        self.calls += 1
+        return crowd.begin(action, model, **options)
+
+    def settle(self, crowd: Crowd) -> None:
+        """Until the background writes are done."""
+        assert crowd.router._parts.lane.drain(10)
+
+    def close(self) -> None:
+        while self._open:
+            self._open.pop().close()
+
+    def check(self, *requests: Asked, extra: Series | None = None, l3: bool = True) -> None:
+        """Close, then compare everything that was told with `requests`; and the law."""
+        for crowd in self._open:
+            self.settle(crowd)
+        measured = self.recorder.metrics()
+        self.close()
+        check(self.recorder, *requests, extra=extra, measured=measured, l3=l3)
+        assert_law(self.recorder, self.simulator, calls=self.calls)
+
+
+def shelf_of(crowd: Crowd) -> Shelf:
+    """The router's way to its L3."""
+    (shelf,) = crowd.router._parts.tiered.shelves
+    assert isinstance(shelf, Shelf)
+    return shelf
+
+
+def labels(**given: Any) -> frozenset[tuple[str, Any]]:
+    """`cache__tier="l1"` is the label beastmode.cache.tier."""
+    return frozenset({f"beastmode.{key.replace('__', '.')}": value for key, value in given.items()}.items())
+
+
+def evicted(reason: str, count: int = 1) -> Series:
+    return {"beastmode.cache.evictions": {labels(cache__tier="l1", cache__eviction__reason=reason): count}}

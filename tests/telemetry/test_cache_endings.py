@@ -1,0 +1,479 @@
+"""The cache in the matrix of endings, in both worlds: exact spans, metrics and logs of hits, misses and the rest."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beastmode_otel import RequestError, UpstreamError
+from beastmode_otel.simulator import Behaviour, Simulator
+from support.crowd import CROWDS
+from support.drivers import QUESTION
+from support.recorder import Recorder
+from telemetry.cache_expected import Asked, bypass, hit, miss, stale
+from telemetry.cache_stage import WITH_USAGE, Stage, ask, evicted, shelf_of
+from telemetry.matrix import GOOD, TEXT, TOKENS, failed, ok
+
+DOWN = Behaviour(status=500)
+ERROR = failed("server_error", 500, code="server_error")
+
+
+@pytest.fixture(params=CROWDS)
+def stage(request: Any, simulator: Simulator, recorder: Recorder, tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(request.param, simulator, recorder, tmp_path)
+    yield made
+    made.close()
+
+
+def content(chunks: list[Any]) -> str:
+    return "".join(chunk.text for chunk in chunks)
+
+
+# Hits.
+
+
+def test_l1_hit(stage: Stage) -> None:
+    """A hit is the route's span alone: no attempt, no gen_ai.*, nothing spent."""
+    router = stage.router()
+    first, second = stage.route(router), stage.route(router)
+    assert (first.text, second.text, second.body) == (TEXT, TEXT, first.body)
+    assert (second.cost, second.attempts, second.usage) == (0.0, (), first.usage)
+    assert first.request_id != second.request_id
+    assert (second.cache.status, second.cache.tier) == ("hit", "l1")
+    assert second.body is not second.body
+    stage.check(miss(), hit())
+
+
+@pytest.mark.parametrize("request_", [QUESTION, WITH_USAGE], ids=["plain", "include_usage"])
+def test_l1_hit_as_a_stream(stage: Stage, request_: dict[str, Any]) -> None:
+    """A whole answer is replayed as a stream, with the event for usage where it was asked for."""
+    router = stage.router()
+    stage.route(router)
+    chunks, answer = stage.read(router, request_)
+    assert content(chunks) == TEXT == answer.text
+    assert [chunk.usage_only for chunk in chunks].count(True) == (request_ is WITH_USAGE)
+    assert chunks[-1].usage_only == (request_ is WITH_USAGE)
+    assert (answer.cache.status, answer.cost) == ("hit", 0.0)
+    stage.check(miss(), hit(stream=True))
+
+
+@pytest.mark.parametrize("request_", [QUESTION, WITH_USAGE], ids=["plain", "include_usage"])
+def test_a_stream_is_stored_and_read_whole_and_as_a_stream(stage: Stage, request_: dict[str, Any]) -> None:
+    """Streams and whole answers share one entry."""
+    router = stage.router()
+    chunks, streamed = stage.read(router, request_)
+    assert chunks[-1].usage_only == (request_ is WITH_USAGE)
+    whole = stage.route(router)
+    again, _ = stage.read(router, request_)
+    assert content(chunks) == content(again) == whole.text == streamed.text == TEXT
+    assert whole.body["choices"][0]["message"]["content"] == TEXT
+    assert whole.usage == streamed.usage
+    assert again[-1].usage_only == (request_ is WITH_USAGE)
+    stage.check(miss(stream=True), hit(), hit(stream=True))
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_l3_hit_is_promoted(stage: Stage, stream: bool) -> None:
+    """Another router finds it in the file, and from then on in its own memory."""
+    first = stage.router()
+    stage.route(first)
+    stage.settle(first)
+    second = stage.router()
+    act = stage.read if stream else stage.route
+    act(second)
+    act(second)
+    stage.check(miss(), hit("l3", stream=stream), hit(stream=stream))
+
+
+def test_streams_that_are_left_are_cancelled_also_when_replayed(stage: Stage) -> None:
+    """A replay that is closed before its end saved nothing."""
+    router = stage.router()
+    stage.route(router)
+    stage.act(router, "with_break")
+    stage.check(miss(), hit(stream=True, outcome="cancelled", saved=False))
+
+
+# What the caller says.
+
+
+def test_cache_off_for_one_call(stage: Stage) -> None:
+    """Neither asked nor filled."""
+    router = stage.router()
+    stage.route(router, cache="off")
+    stage.read(router, cache="off")
+    stage.route(router)
+    stage.check(bypass("off"), bypass("off", stream=True), miss())
+
+
+def test_stateful_requests_pass_by(stage: Stage) -> None:
+    """What the provider remembers is not ours to answer."""
+    router = stage.router()
+    request = QUESTION | {"store": True}
+    stage.route(router, request)
+    stage.read(router, request)
+    stage.check(bypass("stateful"), bypass("stateful", stream=True))
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_refresh_asks_again_and_replaces(stage: Stage, stream: bool) -> None:
+    """L1 has it, upstream is asked anyway, and later requests get the new answer."""
+    router = stage.router()
+    stage.route(router)
+    stage.settle(router)
+    stage.behave(replace(GOOD, text="news"))
+    act = stage.read if stream else stage.route
+    act(router, cache="refresh")
+    assert stage.route(router).text == "news"
+    stage.settle(router)
+    assert stage.route(stage.router()).text == "news"
+    fresh = miss(stream=stream, l1=None, l3=None)
+    stage.check(miss(), fresh, hit(), hit("l3"), extra=evicted("replaced"))
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_only(stage: Stage, stream: bool) -> None:
+    """From the cache or not at all."""
+    router = stage.router()
+    act = stage.read if stream else stage.route
+    nothing = act(router, cache="only")
+    assert isinstance(nothing, RequestError)
+    assert nothing.category.name == "cache_miss"
+    stage.route(router)
+    stage.settle(router)
+    act(router, cache="only")
+    act(stage.router(), cache="only")
+    refused = Asked(status="miss", outcome="error", category="cache_miss", l3="miss", deployment=None, stream=stream)
+    stage.check(refused, miss(), hit(stream=stream), hit("l3", stream=stream))
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_only_never_asks_upstream(stage: Stage, stream: bool) -> None:
+    """Not for a request that the cache has no part in either, nor where there is no cache."""
+    router, without = stage.router(), stage.router({"mode": "off"})
+    act = stage.read if stream else stage.route
+    for result in (act(router, QUESTION | {"store": True}, cache="only"), act(without, cache="only")):
+        assert isinstance(result, RequestError)
+        assert result.category.name == "cache_miss"
+    refused = {"outcome": "error", "category": "cache_miss", "deployment": None, "tries": (), "cost": None}
+    stage.check(
+        bypass("stateful", stream=stream, **refused),
+        Asked(status="off", l1=None, key=False, stream=stream, **{k: v for k, v in refused.items() if k != "tries"}),
+    )
+
+
+# What is not stored.
+
+NOT_STORED: dict[str, tuple[Behaviour, str, dict[str, Any]]] = {
+    "truncated": (replace(GOOD, finish_reason="length"), "truncated", {}),
+    "filtered": (replace(GOOD, finish_reason="content_filter"), "filtered", {}),
+    "empty": (replace(GOOD, text=""), "empty", {}),
+    "no-store": (replace(GOOD, headers={"cache-control": "private, no-store"}), "no_store", {}),
+    "too large": (GOOD, "too_large", {"max_body": 100}),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("name", NOT_STORED)
+def test_not_stored(name: str, stream: bool, stage: Stage) -> None:
+    """The second request goes upstream again, and the reason is on the span."""
+    behaviour, reason, cache = NOT_STORED[name]
+    stage.behave(behaviour)
+    router = stage.router(cache)
+    act = stage.read if stream else stage.route
+    first, second = act(router), act(router)
+    assert not isinstance(first, BaseException)
+    assert not isinstance(second, BaseException)
+    assert stage.simulator.received == 2
+    assert len(shelf_entries(router)) == 0
+    for spans in attempts_of(stage):
+        assert spans["beastmode.outcome"] == "ok"
+    finish = behaviour.finish_reason or "stop"
+    check_not_stored(stage, stream=stream, reason=reason, finish=finish, token=name != "empty")
+
+
+def check_not_stored(stage: Stage, *, stream: bool, reason: str, finish: str, token: bool) -> None:
+    routes = [span for span in stage.recorder.spans() if span.parent is None]
+    assert [route.attributes["beastmode.cache.reason"] for route in routes] == [reason, reason]
+    assert {span.attributes["gen_ai.response.finish_reasons"] for span in chats(stage)} == {(finish,)}
+    if finish == "stop":
+        attempt = replace(ok(stream=stream), token_came=stream and token)
+        stage.check(*[miss(stream=stream, put=None, reason=reason, tries=(attempt,))] * 2)
+
+
+def attempts_of(stage: Stage) -> list[dict[str, Any]]:
+    return [dict(span.attributes) for span in chats(stage)]
+
+
+def chats(stage: Stage) -> list[Any]:
+    return [span for span in stage.recorder.spans() if span.name.startswith("chat")]
+
+
+def shelf_entries(router: Any) -> list[Any]:
+    router.router._parts.lane.drain(10)
+    return list(shelf_of(router).tier.scan(None, 100))
+
+
+def test_tool_calls_are_stored(stage: Stage) -> None:
+    """A whole decision for a tool is as good as a text."""
+    stage.behave(Behaviour(tool_calls=True, **TOKENS))
+    router = stage.router()
+    tools = QUESTION | {"tools": [{"type": "function", "function": {"name": "get_weather"}}]}
+    first, second = stage.route(router, tools), stage.route(router, tools)
+    chunks, streamed = stage.read(router, tools)
+    assert first.body == second.body
+    assert json.dumps(streamed.body["choices"][0]["message"]["tool_calls"])
+    assert any(chunk.data["choices"][0]["delta"].get("tool_calls") for chunk in chunks)
+    assert [answer.cache.status for answer in (first, second, streamed)] == ["miss", "hit", "hit"]
+    assert stage.simulator.received == 1
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_fallback_of_another_model_is_not_stored(stage: Stage, stream: bool) -> None:
+    """The next request for the route asks its own model again."""
+    stage.behave(DOWN)
+    config = stage.config()["deployments"]
+    config["b"]["model"] = "gpt-4o"
+    router = stage.router(deployments=config)
+    act = "read" if stream else "route"
+    for _ in range(2):
+        answer = stage.act(router, act, "pair")
+        answer = answer[1] if stream else answer
+        assert (answer.deployment, answer.cache.reason) == ("b", "other_model")
+    assert stage.simulator.received_by("b") == 2
+    assert shelf_entries(router) == []
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_fallback_of_the_same_model_is_stored(stage: Stage, stream: bool) -> None:
+    """It is what the key asks for."""
+    stage.behave(DOWN)
+    router = stage.router()
+    act = "read" if stream else "route"
+    for _ in range(2):
+        stage.act(router, act, "pair")
+    fallback = {
+        "beastmode.fallbacks": {frozenset({("beastmode.fallback.from", "a"), ("beastmode.fallback.to", "b")}): 1}
+    }
+    stage.check(
+        miss(stream=stream, model="pair", deployment="b", tries=(ERROR, ok("b", stream=stream))),
+        hit(stream=stream, model="pair", deployment="b"),
+        extra=fallback,
+    )
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_errors_are_never_stored(stage: Stage, stream: bool) -> None:
+    """Each failing request asks anew, and the first good answer is the one that is kept."""
+    stage.behave(DOWN, DOWN, GOOD)
+    router = stage.router()
+    act = stage.read if stream else stage.route
+    assert isinstance(act(router), UpstreamError)
+    assert isinstance(act(router), UpstreamError)
+    act(router)
+    act(router)
+    error = miss(stream=stream, put=None, tries=(ERROR,), outcome="error", category="server_error", cost=None)
+    stage.check(error, error, miss(stream=stream), hit(stream=stream))
+
+
+BROKEN_STREAMS = {
+    "cut": (Behaviour(text=TEXT, cut_after=2), "stream_truncated"),
+    "error event": (Behaviour(text=TEXT, error_event_after=2), "server_error"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_STREAMS)
+def test_a_stream_that_breaks_is_not_stored(name: str, stage: Stage) -> None:
+    """Half an answer is none."""
+    behaviour, category = BROKEN_STREAMS[name]
+    stage.behave(behaviour, GOOD)
+    router = stage.router()
+    broken = stage.read(router)
+    assert isinstance(broken, UpstreamError)
+    assert broken.category.name == category
+    assert stage.read(router)[1].cache.status == "miss"
+    assert stage.simulator.received == 2
+    assert len(shelf_entries(router)) == 1
+
+
+def test_a_stream_that_is_left_is_not_stored(stage: Stage) -> None:
+    """What was read of it is not an answer."""
+    stage.behave(replace(GOOD, chunk_delay=0.05), GOOD)
+    router = stage.router()
+    stage.act(router, "with_break")
+    assert stage.route(router).cache.status == "miss"
+    assert stage.simulator.received == 2
+
+
+# Time.
+
+
+def test_ttl_of_a_call(stage: Stage) -> None:
+    """A short life is L1's alone; when it is over the entry is stale, and upstream is asked."""
+    router = stage.router()
+    stage.route(router, ttl=0.2)
+    stage.route(router)
+    time.sleep(0.25)
+    stage.route(router, ttl=0.2)
+    gone = {"extra": evicted("expired")}
+    stage.check(miss(put=None), hit(), miss(put=None), **gone)
+
+
+def test_ttl_reaches_the_file(stage: Stage) -> None:
+    """An entry stays in a tier for what is left of its own time, never longer than the tier keeps anything."""
+    router = stage.router({"l3": {"url": stage.url, "ttl": 50}})
+    stage.route(router, ask("short"), ttl=20)
+    stage.route(router, ask("long"), ttl=10_000)
+    lives = sorted(entry.expires_at - entry.created_at for entry in shelf_entries(router))
+    assert lives == pytest.approx([20, 50], abs=0.5)
+
+
+def expire(router: Any) -> None:
+    """Make what is in the file expire a second ago."""
+    shelf = shelf_of(router)
+    for entry in shelf_entries(router):
+        shelf.tier.put(replace(entry, expires_at=time.time() - 1))
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("tier", ["l1", "l3"])
+def test_stale_if_error(tier: str, stream: bool, stage: Stage) -> None:
+    """An expired entry answers when every deployment failed: the outcome is ok, the failed attempts are told."""
+    cache = {"stale_if_error": 60}
+    router = stage.router(cache)
+    stage.behave(GOOD, DOWN)
+    act = stage.read if stream else stage.route
+    if tier == "l1":
+        stage.route(router, ttl=0.05)
+        time.sleep(0.06)
+    else:
+        stage.route(router)
+        expire(router)
+        router = stage.router(cache)
+    answer = act(router)
+    answer = answer[1] if stream else answer
+    assert (answer.text, answer.cache.status, answer.cache.tier) == (TEXT, "stale", tier)
+    assert [attempt.outcome for attempt in answer.attempts] == ["error"]
+    stage.check(miss(put="ok" if tier == "l3" else None), stale(tier, ERROR, stream=stream))
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_expired_is_nothing_without_stale_if_error(stage: Stage, stream: bool) -> None:
+    """The error is the caller's."""
+    router = stage.router()
+    stage.behave(GOOD, DOWN)
+    stage.route(router, ttl=0.05)
+    time.sleep(0.06)
+    assert isinstance((stage.read if stream else stage.route)(router), UpstreamError)
+    error = miss(stream=stream, put=None, tries=(ERROR,), outcome="error", category="server_error", cost=None)
+    stage.check(miss(put=None), error, extra=evicted("expired"))
+
+
+def test_an_expired_entry_is_not_served_while_upstream_answers(stage: Stage) -> None:
+    """stale_if_error changes nothing where there is no error."""
+    router = stage.router({"stale_if_error": 60})
+    stage.route(router, ttl=0.05)
+    time.sleep(0.06)
+    assert stage.route(router).cache.status == "miss"
+    stage.check(miss(put=None), miss(l1="stale"), extra=evicted("replaced"))
+
+
+# Invalidation.
+
+BY: dict[str, Callable[[Any, Any], dict[str, Any]]] = {
+    "key": lambda answer, entry: {"key": entry.key.digest.hex()},
+    "request_id": lambda answer, entry: {"request_id": answer.request_id},
+    "model": lambda answer, entry: {"model": "chat"},
+    "tag": lambda answer, entry: {"tag": "docs"},
+    "scope": lambda answer, entry: {"scope": entry.key.scope.hex()},
+    "age": lambda answer, entry: {"older_than": 0.001},
+    "tenant": lambda answer, entry: {"tenant": entry.key.tenant},
+}
+
+
+@pytest.mark.parametrize("by", BY)
+def test_invalidation(by: str, stage: Stage) -> None:
+    """In every tier, counted by what it was asked for by; nobody else's entry goes."""
+    router, other = stage.router(), stage.router(tenant="other")
+    stage.route(other, tags=["docs"])
+    stage.settle(other)
+    answer = stage.route(router, tags=["docs"])
+    (entry,) = [found for found in shelf_entries(router) if found.key.tenant != "other"]
+    time.sleep(0.002)
+    assert router.call("invalidate", **BY[by](answer, entry)) == 1
+    assert router.call("invalidate", **BY[by](answer, entry)) == 0
+    stage.route(router)
+    stage.route(other)
+    told = {"beastmode.cache.invalidations": {frozenset({("beastmode.cache.invalidation.by", by)}): 1}}
+    stage.check(miss(), miss(), miss(), hit(), extra=evicted("invalidated") | told)
+
+
+def test_what_was_invalidated_on_its_way_to_the_file_does_not_come_back(stage: Stage) -> None:
+    """A background write that has not happened yet counts as stored."""
+    router = stage.router()
+    lane, shelf = router.router._parts.lane, shelf_of(router)
+    slow = Slow(shelf.tier, put=0.1)
+    shelf.tier = slow
+    stage.route(router, tags=["docs"])
+    assert router.call("invalidate", tag="docs") == 1
+    assert lane.drain(10)
+    assert stage.route(stage.router()).cache.status == "miss"
+
+
+def test_tenants_never_share(stage: Stage) -> None:
+    """Neither in one router's memory nor in the file, nor in a call under way."""
+    router = stage.router()
+    stage.route(router, tenant="one")
+    stage.route(router, tenant="two")
+    stage.settle(router)
+    again = stage.router(tenant="two")
+    stage.route(again)
+    stage.route(again, tenant="three")
+    stage.check(miss(), miss(), hit("l3"), miss())
+
+
+def test_access_is_asked_before_the_cache(stage: Stage, recorder: Recorder) -> None:
+    """What somebody else paid for is not shown to those who may not ask."""
+    router = stage.router()
+    stage.route(router)
+    stage.settle(router)
+    crowd = CROWDS[stage.world](stage.simulator, stage.config(), access=lambda access: False, **recorder.providers)
+    assert type(crowd.act("route", "chat")).__name__ == "AccessDenied"
+    crowd.close()
+
+
+def test_write_mode_sync(stage: Stage) -> None:
+    """The file has it when the answer is returned; the lane has nothing to do."""
+    router = stage.router({"write_mode": "sync"})
+    stage.route(router)
+    assert stage.route(stage.router()).cache.tier == "l3"
+    stage.read(router, ask("streamed"))
+    assert stage.route(stage.router(), ask("streamed")).cache.tier == "l3"
+    stage.check(miss(), hit("l3"), miss(stream=True), hit("l3"))
+
+
+def test_without_l3(stage: Stage) -> None:
+    """L1 alone: no span but the route's and the attempt's."""
+    router = stage.router({"l3": {"url": "off"}})
+    stage.route(router)
+    stage.read(router)
+    stage.check(miss(l3=None, put=None), hit(stream=True), l3=False)
+
+
+class Slow:
+    """A tier that takes its time. Everything else is the inner tier's."""
+
+    def __init__(self, inner: Any, put: float = 0.0) -> None:
+        self._inner, self._put = inner, put
+
+    def put(self, entry: Any) -> None:
+        time.sleep(self._put)
+        self._inner.put(entry)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)

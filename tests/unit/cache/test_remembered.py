@@ -1,0 +1,141 @@
+"""Keys from memory are the keys that `derive` gives, for everything that it takes, and refuse what it refuses."""
+
+from __future__ import annotations
+
+import struct
+import types
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from beastmode_otel.cache import remembered
+from beastmode_otel.cache.canonical import NotCanonical
+from beastmode_otel.cache.key import Parts, Target, derive
+from beastmode_otel.cache.remembered import LONGEST, Keys
+
+
+def parts(body: Mapping[str, Any], **but: Any) -> Parts:
+    said: dict[str, Any] = {
+        "tenant": "acme",
+        "namespace": "shop",
+        "api": "openai.chat",
+        "targets": (Target("openai", "https://api.openai.com/v1", "gpt-4o-mini"),),
+        "requested": "fast",
+    }
+    return Parts(body=body, **said | but)
+
+
+def chat(text: Any = "hello", **more: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text}], **more}
+
+
+class OwnFloat(float):
+    """A subclass, which marshal writes by its buffer or not at all."""
+
+
+BODIES = (
+    chat(),
+    chat(temperature=1),
+    chat(temperature=1.0),
+    chat(temperature=True),
+    chat(temperature=0.2),
+    chat(temperature=OwnFloat(0.2)),
+    chat(user="me", stream=True, model="x"),
+    chat(top_k=None),
+    chat(stop=("a", "b")),
+    chat(stop=["a", "b"]),
+    chat(data=b"abc"),
+    chat(data=bytearray(b"abc")),
+    chat(data="abc"),
+    chat("data:#f0.2"),
+    chat("x" * (LONGEST + 1)),
+    types.MappingProxyType(chat()),
+)
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: repr(dict(body))[46:90])
+def test_a_key_from_memory_is_the_derived_one(body: Mapping[str, Any]) -> None:
+    keys = Keys()
+    for other in BODIES:
+        keys.derive(parts(other))
+
+    assert keys.derive(parts(body)) == keys.derive(parts(body)) == derive(parts(body))
+
+
+@pytest.mark.parametrize(
+    "but",
+    [
+        {"tenant": "other"},
+        {"namespace": "other"},
+        {"requested": "other"},
+        {"headers": {"anthropic-beta": "x"}},
+        {"targets": (Target("openai", "https://api.openai.com/v1", "gpt-4o"),)},
+    ],
+)
+def test_the_memory_knows_whose_request_it_was(but: dict[str, Any]) -> None:
+    keys = Keys()
+    keys.derive(parts(chat()))
+
+    assert keys.derive(parts(chat(), **but)) == derive(parts(chat(), **but))
+
+
+def test_a_number_of_numpy_is_not_the_bytes_that_marshal_makes_of_it() -> None:
+    numpy = pytest.importorskip("numpy")
+    keys, number = Keys(), numpy.float64(0.2)
+    looks_alike = chat(temperature=struct.pack("d", 0.2))
+
+    assert keys.derive(parts(looks_alike)) == derive(parts(looks_alike))
+    assert keys.derive(parts(chat(temperature=number))) == derive(parts(chat(temperature=number)))
+
+
+@pytest.mark.parametrize("value", [float("nan"), {1, 2}, 1j, {1: "a"}, ..., "\ud800", object()])
+def test_what_has_no_key_is_refused_each_time(value: Any) -> None:
+    keys = Keys()
+
+    for _ in range(2):
+        with pytest.raises(NotCanonical):
+            keys.derive(parts(chat(odd=value)))
+
+
+def test_nobody_has_no_key_and_a_circle_neither() -> None:
+    circle = chat()
+    circle["messages"].append(circle)
+
+    with pytest.raises(ValueError, match="empty tenant"):
+        Keys().derive(parts(chat(), tenant=""))
+    with pytest.raises(NotCanonical):
+        Keys().derive(parts(circle))
+
+
+def test_a_request_that_another_thread_changes_is_remembered_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    body, keys = chat("before"), Keys()
+    loads = remembered.marshal.loads
+
+    def changed_meanwhile(seen: bytes) -> Any:
+        body["messages"][0]["content"] = "after"
+        return loads(seen)
+
+    monkeypatch.setattr(remembered, "marshal", types.SimpleNamespace(loads=changed_meanwhile, dumps=_dumps))
+    keys.derive(parts(body))
+    monkeypatch.undo()
+
+    assert keys.derive(parts(chat("before"))) == derive(parts(chat("before")))
+
+
+_dumps = remembered.marshal.dumps
+
+
+def test_it_derives_once_and_forgets_what_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    derived: list[str] = []
+
+    def counting(asked: Parts) -> Any:
+        derived.append(asked.body["messages"][0]["content"])
+        return derive(asked)
+
+    monkeypatch.setattr(remembered, "derive", counting)
+    keys = Keys(most=2)
+    for text in ("a", "a", "b", "c", "a", "d", "e", "a", "b"):
+        keys.derive(parts(chat(text)))
+
+    assert derived == ["a", "b", "c", "d", "e", "b"]
