@@ -5,8 +5,8 @@
 A hit is a whole call: checks, key of a 1.5 kB request, lookup, answer, telemetry. Two floors: one span of 15 attributes
 and one histogram record; and by hand, our telemetry of a hit with every fact known beforehand. The SDK is one as in
 production, up to exporters that throw everything away. The peers need `pip install 'litellm[proxy]' langchain-core
-gptcache cashews`; without them they are left out. LangChain keeps parsed objects, GPTCache's key ignores model and every
-parameter, and only litellm's last line has telemetry. Compare ratios, not numbers, between machines.
+gptcache cashews`; without them they are left out. LangChain keeps parsed objects, GPTCache's key ignores the model and
+every parameter, and only litellm's last line has telemetry. Compare ratios, not numbers, between machines.
 """
 
 from __future__ import annotations

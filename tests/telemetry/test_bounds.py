@@ -72,6 +72,8 @@ def test_own_labels_come_from_the_call_and_the_baggage_and_are_bounded(
         token = context.attach(baggage.set_baggage("feature", "search"))
         router.route("chat", QUESTION, labels={"team": "team-0"})
         context.detach(token)
+        with pytest.raises(RequestError, match="must be a mapping"):
+            router.route("chat", QUESTION, labels="team")  # type: ignore[arg-type]
         with pytest.raises(RequestError, match="not configured"):
             router.route("chat", QUESTION, labels={"user": "x"})
     series = recorder.metrics()["beastmode.label.requests"]

@@ -34,6 +34,8 @@ def check(question: Question, config: Config) -> Timeouts:
 
 
 def _check_labels(question: Question, config: Config) -> None:
+    if question.labels is not None and not isinstance(question.labels, Mapping):
+        raise _invalid(question, f"labels must be a mapping, not {type(question.labels).__name__}")
     for label, value in (question.labels or {}).items():
         if label not in config.labels:
             raise _invalid(question, f"the label {label!r} is not configured", 'add it to labels = ["team", …]')

@@ -121,8 +121,8 @@ class Caching:
 
     def value(self, call: Call, landed: Landed[T], ending: Ending) -> T:
         """What a flight brought to this caller. Raises its error."""
-        if landed.collapsed:
-            ending.cache = replace(ending.cache, collapsed=True)
+        if landed.collapsed is not ending.cache.collapsed:  # who waited in vain for one flight may lead the next
+            ending.cache = replace(ending.cache, collapsed=landed.collapsed)
         if landed.late:
             raise UpstreamError(
                 f"total timeout after {call.timeouts.total:g} s of waiting for an identical request",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from beastmode_otel.cache.remembered import Keys
@@ -96,7 +96,7 @@ class Engine:
 
     def _begin(self, question: Question) -> Ending:
         self.streams.sweep()
-        given = question.labels
+        given = question.labels if isinstance(question.labels, Mapping) else None  # what it is else, admit refuses
         labels = {key: value for key, value in given.items() if key in self._config.labels} if given else {}
         model = question.model_id if isinstance(question.model_id, str) and question.model_id else "_OTHER"
         scope = self._observer.request(

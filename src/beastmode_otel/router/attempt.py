@@ -137,6 +137,7 @@ class Attempt:
         raise self._failed(verdict)
 
     async def _open(self) -> HttpResponse:
+        self._check_clock()  # a socket that may wait for 0 s says all kinds of things
         response = self._response = await self._services.http.open(self._request)
         self._services.observer.limits(self.deployment.name, read_limits(response.headers))
         if not 200 <= response.status < 300:
