@@ -14,11 +14,14 @@ import pytest
 from beastmode_otel import RequestError, UpstreamError
 from beastmode_otel.simulator import Behaviour, Simulator
 from support.crowd import CROWDS
-from support.drivers import QUESTION
+from support.drivers import DRIVERS, QUESTION
+from support.law import assert_law
 from support.recorder import Recorder
 from telemetry.cache_expected import Asked, bypass, hit, miss, stale
 from telemetry.cache_stage import WITH_USAGE, Stage, ask, evicted, shelf_of
-from telemetry.matrix import GOOD, TEXT, TOKENS, failed, ok
+from telemetry.expected import route_span
+from telemetry.matrix import CELLS, GOOD, TEXT, TOKENS, failed, ok
+from telemetry.test_endings import check_result, config_for, play
 
 DOWN = Behaviour(status=500)
 ERROR = failed("server_error", 500, code="server_error")
@@ -33,6 +36,41 @@ def stage(request: Any, simulator: Simulator, recorder: Recorder, tmp_path: Path
 
 def content(chunks: list[Any]) -> str:
     return "".join(chunk.text for chunk in chunks)
+
+
+# The matrix of endings, with the cache on.
+
+
+@pytest.mark.parametrize("world", CROWDS)
+@pytest.mark.parametrize("name", CELLS)
+def test_every_ending_is_the_same_with_the_cache_on(
+    name: str, world: str, simulator: Simulator, recorder: Recorder, tmp_path: Path
+) -> None:
+    """Whatever goes upstream ends as without a cache; the route's span tells it in the same words."""
+    cell = CELLS[name]
+    cache = {"mode": "on", "l3": {"url": f"sqlite:///{tmp_path / 'cache.db'}"}}
+    driver = DRIVERS[world](
+        simulator, config_for(cell, simulator) | {"cache": cache}, access=cell.access, **recorder.providers
+    )
+    for _ in range(cell.before):
+        driver.act("route", cell.model)
+    earlier = len(recorder.spans())
+    result = play(cell, driver)
+    recorder.metrics()  # sweeps what was abandoned
+    driver.close()
+    check_result(cell, result)
+    route, *attempts = [span for span in recorder.spans()[earlier:] if not span.name.startswith("cache.")]
+    wanted = route_span(cell) | {"beastmode.cache.status": "miss"}
+    found = {key: value for key, value in route.attributes.items() if key in wanted}
+    # What the caller never got to is told by the attempts alone; an estimate is up to the network.
+    for attributes in (found, wanted):
+        attributes.pop("beastmode.cost.usd", None)
+        if cell.route is None or cell.request is not None or cell.access is not None:
+            attributes.pop("beastmode.cache.status")
+    assert found == wanted
+    outcomes = [(span.attributes["beastmode.outcome"], span.attributes.get("error.type")) for span in attempts]
+    assert outcomes == [(attempt.outcome, attempt.category) for attempt in cell.tries]
+    assert_law(recorder, simulator, calls=cell.before + 1)
 
 
 # Hits.

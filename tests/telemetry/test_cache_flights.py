@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from typing import Any
 import pytest
 
 from beastmode_otel import AsyncModelRouter, UpstreamError
+from beastmode_otel.engine.shared import SharedStream
+from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, run_sync
 from beastmode_otel.simulator import Behaviour, Simulator
+from beastmode_otel.wire import Chunk
 from support.crowd import CROWDS, Crowd, wait_until
 from support.drivers import QUESTION
 from support.law import assert_law
@@ -338,6 +342,90 @@ def leave_a_stream_behind(stage: Stage) -> None:
         await router.aclose()
 
     asyncio.run(end())
+
+
+@pytest.mark.parametrize("action", ["route", "read"])
+def test_who_comes_just_after_a_landing_looks_again(
+    action: str, simulator: Simulator, recorder: Recorder, tmp_path: Path
+) -> None:
+    """Between a look at L1 and the start of a flight another one can land: its answer is at hand."""
+    stage = Stage("sync", simulator, recorder, tmp_path)
+    router = stage.router({"l3": {"url": "off"}})
+    tiered = router.router._parts.tiered
+    tiered.memory = Raced(tiered.memory, lambda: stage.act(router, action))
+    assert text_of(stage.act(router, action))
+    stream = action == "read"
+    late, early = hit(stream=stream), miss(stream=stream, l3=None, put=None)
+    stage.check(late, early, l3=False)
+
+
+class Raced:
+    """An L1 whose first answer is overtaken by somebody else's request."""
+
+    def __init__(self, inner: Any, race: Callable[[], Any]) -> None:
+        self._inner, self._race = inner, race
+
+    def get(self, key: Any, now: float) -> Any:
+        found = self._inner.get(key, now)
+        race, self._race = self._race, lambda: None
+        race()
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def __len__(self) -> int:
+        return len(self._inner)
+
+
+def test_a_thread_that_found_nothing_to_read_passes_its_turn_on() -> None:
+    """Who waits for a chunk while another thread has the turn, and reads nothing with it, gets it."""
+    source: Any = Script([Chunk(text="one"), Chunk(text="two")])
+    shared = SharedStream(source, BlockingRuntime(), landed=lambda: None, over=lambda: None)
+    shared.enter()
+    assert run_sync(shared.at(0, lambda: 5.0)) == Chunk(text="one")
+    shared._pulling.acquire()  # another thread at the same chunk, which has just found that it was read meanwhile
+    found: list[Any] = []
+    waiting = threading.Thread(target=lambda: found.append(run_sync(shared.at(1, lambda: 5.0))))
+    waiting.start()
+    wait_until(lambda: shared._news is not None)
+    run_sync(shared._pull_here(0))
+    waiting.join(2)
+    assert found == [Chunk(text="two")]
+
+
+class Script:
+    """A routed stream of these chunks."""
+
+    ending = False
+
+    def __init__(self, chunks: list[Chunk]) -> None:
+        self._chunks = chunks
+
+    @property
+    def complete(self) -> bool:
+        return not self._chunks
+
+    async def next(self) -> Chunk | None:
+        return self._chunks.pop(0) if self._chunks else None
+
+    async def release(self) -> None: ...
+
+
+def test_background_work_that_never_began_is_told() -> None:
+    """Who waits for it would wait for ever."""
+    lost: list[bool] = []
+
+    async def work() -> None:
+        raise AssertionError("it began")
+
+    async def main() -> None:
+        runtime = AsyncioRuntime()
+        runtime.background(work, lambda: lost.append(True))
+        await runtime.aclose()
+
+    asyncio.run(main())
+    assert lost == [True]
 
 
 class Thoughtful:
