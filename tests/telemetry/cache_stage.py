@@ -107,6 +107,12 @@ def shelf_of(crowd: Crowd) -> Shelf:
     return shelf
 
 
+def shelf_entries(router: Any) -> list[Any]:
+    """What its L3 holds, when the background writes are done."""
+    router.router._parts.lane.drain(10)
+    return list(shelf_of(router).tier.scan(None, 100))
+
+
 def labels(**given: Any) -> frozenset[tuple[str, Any]]:
     """`cache__tier="l1"` is the label beastmode.cache.tier."""
     return frozenset({f"beastmode.{key.replace('__', '.')}": value for key, value in given.items()}.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from support.drivers import DRIVERS, QUESTION
 from support.law import assert_law
 from support.recorder import Recorder
 from telemetry.cache_expected import Asked, bypass, hit, miss, stale
-from telemetry.cache_stage import WITH_USAGE, Stage, ask, evicted, shelf_of
+from telemetry.cache_stage import WITH_USAGE, Stage, ask, evicted, shelf_entries, shelf_of
 from telemetry.expected import route_span
 from telemetry.matrix import CELLS, GOOD, TEXT, TOKENS, failed, ok
 from telemetry.test_endings import check_result, config_for, play
@@ -252,11 +252,6 @@ def chats(stage: Stage) -> list[Any]:
     return [span for span in stage.recorder.spans() if span.name.startswith("chat")]
 
 
-def shelf_entries(router: Any) -> list[Any]:
-    router.router._parts.lane.drain(10)
-    return list(shelf_of(router).tier.scan(None, 100))
-
-
 def test_tool_calls_are_stored(stage: Stage) -> None:
     """A whole decision for a tool is as good as a text."""
     stage.behave(Behaviour(tool_calls=True, **TOKENS))
@@ -400,6 +395,19 @@ def test_stale_if_error(tier: str, stream: bool, stage: Stage) -> None:
     stage.check(miss(put="ok" if tier == "l3" else None), stale(tier, ERROR, stream=stream))
 
 
+@pytest.mark.parametrize("break_", [Behaviour(cut_after=0), Behaviour(error_event_after=0)], ids=["cut", "event"])
+def test_stale_for_a_stream_that_breaks_before_its_first_token(break_: Behaviour, stage: Stage) -> None:
+    """Nothing was shown yet, so everything may still be made good."""
+    router = stage.router({"stale_if_error": 60})
+    stage.route(router, ttl=0.05)
+    time.sleep(0.06)
+    stage.behave(break_)
+    chunks, answer = stage.read(router)
+    assert (content(chunks), answer.cache.status) == (TEXT, "stale")
+    stage.close()
+    assert_law(stage.recorder, stage.simulator, calls=stage.calls)
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_expired_is_nothing_without_stale_if_error(stage: Stage, stream: bool) -> None:
     """The error is the caller's."""
@@ -419,48 +427,6 @@ def test_an_expired_entry_is_not_served_while_upstream_answers(stage: Stage) -> 
     time.sleep(0.06)
     assert stage.route(router).cache.status == "miss"
     stage.check(miss(put=None), miss(l1="stale"), extra=evicted("replaced"))
-
-
-# Invalidation.
-
-BY: dict[str, Callable[[Any, Any], dict[str, Any]]] = {
-    "key": lambda answer, entry: {"key": entry.key.digest.hex()},
-    "request_id": lambda answer, entry: {"request_id": answer.request_id},
-    "model": lambda answer, entry: {"model": "chat"},
-    "tag": lambda answer, entry: {"tag": "docs"},
-    "scope": lambda answer, entry: {"scope": entry.key.scope.hex()},
-    "age": lambda answer, entry: {"older_than": 0.001},
-    "tenant": lambda answer, entry: {"tenant": entry.key.tenant},
-}
-
-
-@pytest.mark.parametrize("by", BY)
-def test_invalidation(by: str, stage: Stage) -> None:
-    """In every tier, counted by what it was asked for by; nobody else's entry goes."""
-    router, other = stage.router(), stage.router(tenant="other")
-    stage.route(other, tags=["docs"])
-    stage.settle(other)
-    answer = stage.route(router, tags=["docs"])
-    (entry,) = [found for found in shelf_entries(router) if found.key.tenant != "other"]
-    time.sleep(0.002)
-    assert router.call("invalidate", **BY[by](answer, entry)) == 1
-    assert router.call("invalidate", **BY[by](answer, entry)) == 0
-    stage.route(router)
-    stage.route(other)
-    told = {"beastmode.cache.invalidations": {frozenset({("beastmode.cache.invalidation.by", by)}): 1}}
-    stage.check(miss(), miss(), miss(), hit(), extra=evicted("invalidated") | told)
-
-
-def test_what_was_invalidated_on_its_way_to_the_file_does_not_come_back(stage: Stage) -> None:
-    """A background write that has not happened yet counts as stored."""
-    router = stage.router()
-    lane, shelf = router.router._parts.lane, shelf_of(router)
-    slow = Slow(shelf.tier, put=0.1)
-    shelf.tier = slow
-    stage.route(router, tags=["docs"])
-    assert router.call("invalidate", tag="docs") == 1
-    assert lane.drain(10)
-    assert stage.route(stage.router()).cache.status == "miss"
 
 
 def test_tenants_never_share(stage: Stage) -> None:
@@ -501,17 +467,3 @@ def test_without_l3(stage: Stage) -> None:
     stage.route(router)
     stage.read(router)
     stage.check(miss(l3=None, put=None), hit(stream=True), l3=False)
-
-
-class Slow:
-    """A tier that takes its time. Everything else is the inner tier's."""
-
-    def __init__(self, inner: Any, put: float = 0.0) -> None:
-        self._inner, self._put = inner, put
-
-    def put(self, entry: Any) -> None:
-        time.sleep(self._put)
-        self._inner.put(entry)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)

@@ -380,8 +380,11 @@ class Raced:
 
 def test_a_thread_that_found_nothing_to_read_passes_its_turn_on() -> None:
     """Who waits for a chunk while another thread has the turn, and reads nothing with it, gets it."""
+
+    async def landed() -> None: ...
+
     source: Any = Script([Chunk(text="one"), Chunk(text="two")])
-    shared = SharedStream(source, BlockingRuntime(), landed=lambda: None, over=lambda: None)
+    shared = SharedStream(source, BlockingRuntime(), landed=landed, over=lambda: None)
     shared.enter()
     assert run_sync(shared.at(0, lambda: 5.0)) == Chunk(text="one")
     shared._pulling.acquire()  # another thread at the same chunk, which has just found that it was read meanwhile

@@ -50,6 +50,11 @@ class Flights(Generic[T]):
     def __len__(self) -> int:
         return len(self._flights)
 
+    def forget(self) -> None:
+        """Whoever comes now does not join what is under way: it was asked for before an invalidation."""
+        with self._lock:
+            self._flights.clear()
+
     async def join(
         self,
         digest: bytes,

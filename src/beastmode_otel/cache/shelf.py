@@ -33,7 +33,8 @@ class Stay:
 class Late(Protocol):
     """What happens to an answer that came after its request had stopped waiting."""
 
-    def __call__(self, entry: Entry) -> None: ...
+    def __call__(self, entry: Entry, asked: float) -> None:
+        """asked: when, on the monotonic clock."""
 
 
 class Shelf:
@@ -91,7 +92,7 @@ class Shelf:
 
     async def _ask(self, key: Key, soft: float) -> tuple[Entry | None, bool]:
         """The entry, and whether it is too late to wait for it."""
-        pending = self.tier.ask(key)
+        asked, pending = time.monotonic(), self.tier.ask(key)
         if pending.ready(0.0):
             return pending.take(), False
         try:
@@ -100,25 +101,32 @@ class Shelf:
             raise TierUnavailable("the lane is full", healthy=True) from None
         if await self._runtime.wait(job, soft):
             return job.result(), False
-        job.add_done_callback(self._came_late)
+        job.add_done_callback(lambda done: self._came_late(done, asked))
         return None, True
 
-    def _came_late(self, job: Future[Entry | None]) -> None:
+    def _came_late(self, job: Future[Entry | None], asked: float) -> None:
         entry = None if job.exception() else job.result()
         if entry is not None and entry.fresh(self._clock()):
-            self._late(entry)
+            self._late(entry, asked)
 
     # Writing.
 
-    def put(self, entry: Entry, *, wait: bool = False) -> None:
-        """Write it, for at most this tier's time to live. wait: now, on this thread."""
+    def put(self, entry: Entry) -> Job[None] | None:
+        """Write it, for at most this tier's time to live. The write that is under way; None: nothing to wait for."""
         stays = min(entry.expires_at, self._clock() + self.stay.ttl)
-        if stays - self._clock() >= SHORTEST_STAY:
-            self._do(Work(key=entry.key, entry=replace(entry, expires_at=stays)), wait)
+        if stays - self._clock() < SHORTEST_STAY:
+            return None
+        return self._do(Work(key=entry.key, entry=replace(entry, expires_at=stays)))
 
     def delete(self, key: Key) -> None:
-        """Forget it, now if the tier is well, else as soon as it is."""
-        self._do(Work(key=key, entry=None), wait=False)
+        """Forget it, also what is on its way: now if the tier is well, else as soon as it is."""
+
+        def means(work: Work) -> bool:
+            return work.entry is not None and work.key == key
+
+        self._recovery.forget(means)
+        self._under_way.void(means)
+        self._do(Work(key=key, entry=None))
 
     def invalidate(self, which: Filter) -> int:
         """Remove what matches, also what is on its way to the tier; how many the tier had. Raises TierUnavailable."""
@@ -131,16 +139,14 @@ class Shelf:
         self._under_way.void(means)
         return self.tier.invalidate(which, now)
 
-    def _do(self, work: Work, wait: bool) -> None:
+    def _do(self, work: Work) -> Job[None] | None:
         self._under_way.begin(work)
-        if wait:
-            self._through(work)
-            return
         try:
-            self._lane.submit(lambda: self._through(work))
+            return self._lane.submit(lambda: self._through(work))
         except LaneFull:
             self._under_way.end(work)
             self._owe(work)
+            return None
 
     def _through(self, work: Work) -> None:
         try:

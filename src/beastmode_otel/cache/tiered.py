@@ -10,7 +10,9 @@ from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.memory import Memory
 from beastmode_otel.cache.ports import Filter, TierUnavailable
 from beastmode_otel.cache.shelf import SHORTEST_STAY, Shelf
+from beastmode_otel.cache.voids import Voids
 from beastmode_otel.observer import LookupScope, Observer, TierName
+from beastmode_otel.runtime import Job
 
 LOOKUP_SECONDS = 0.3  # what a whole lookup may take of a request
 
@@ -37,6 +39,7 @@ class Tiered:
     ) -> None:
         self.memory, self.shelves = memory, shelves
         self._l1_ttl, self._observer, self._clock = l1_ttl, observer, clock
+        self._voids = Voids()
 
     def fill(self) -> tuple[int, int]:
         """Entries and bytes of L1."""
@@ -50,7 +53,8 @@ class Tiered:
 
     async def find(self, key: Key, lookup: LookupScope) -> Found | None:
         """What the slower tiers have, promoted; a fresh entry before an expired one."""
-        until = time.monotonic() + LOOKUP_SECONDS
+        asked = time.monotonic()
+        until = asked + LOOKUP_SECONDS
         expired: Found | None = None
         for depth, shelf in enumerate(self.shelves):
             left = until - time.monotonic()
@@ -59,21 +63,21 @@ class Tiered:
                 continue
             found = Found(entry=entry, tier=shelf.name)
             if entry.fresh(self._clock()):
-                self._promote(entry, self.shelves[:depth])
+                self._promote(entry, self.shelves[:depth], asked)
                 return found
             expired = expired or found
         return expired
 
-    def late(self, entry: Entry) -> None:
+    def late(self, entry: Entry, asked: float) -> None:
         """A slower tier's answer came after its request had stopped waiting: the next one shall find it in L1.
 
         Unless that has got a newer one meanwhile, as the request went on upstream.
         """
         held = self.at_hand(entry.key)
         if held is None or held.created_at < entry.created_at:
-            self._promote(entry, ())
+            self._promote(entry, (), asked)
 
-    def _promote(self, entry: Entry, faster: Sequence[Shelf]) -> None:
+    def _promote(self, entry: Entry, faster: Sequence[Shelf], asked: float) -> None:
         if entry.expires_at - self._clock() < SHORTEST_STAY:
             return
         self._keep(entry)
@@ -81,6 +85,7 @@ class Tiered:
         for shelf in faster:
             shelf.put(entry)
             self._observer.promoted(shelf.name)
+        self._undo_if_void(entry, faster, asked)
 
     def _keep(self, entry: Entry) -> None:
         now = self._clock()
@@ -88,11 +93,25 @@ class Tiered:
 
     # Writing.
 
-    def store(self, entry: Entry, *, wait: bool = False) -> None:
-        """Write through: L1 at once, the others in the background, or now if `wait`."""
+    def store(self, entry: Entry, *, asked: float) -> list[Job[None]] | None:
+        """Write through: L1 at once, the others in the background; the writes that are under way.
+
+        asked: when its answer was asked for, on the monotonic clock. None: it has been invalidated since, and is gone.
+        """
         self._keep(entry)
-        for shelf in self.shelves:
-            shelf.put(entry, wait=wait)
+        jobs = [shelf.put(entry) for shelf in self.shelves]
+        if self._undo_if_void(entry, self.shelves, asked):
+            return None
+        return [job for job in jobs if job is not None]
+
+    def _undo_if_void(self, entry: Entry, shelves: Sequence[Shelf], asked: float) -> bool:
+        # Looked at after the writes: an invalidation is noted before it removes, so one of both sees the other.
+        if not self._voids.mean(entry, asked=asked, now=self._clock()):
+            return False
+        self.memory.delete(entry.key)
+        for shelf in shelves:
+            shelf.delete(entry.key)
+        return True
 
     def invalidate(self, which: Filter) -> int:
         """Remove what matches from every tier; how many entries, of the tier that had the most. Blocks.
@@ -101,6 +120,7 @@ class Tiered:
         served again.
         """
         now = self._clock()
+        self._voids.add(which, time.monotonic())
         counts, trouble = [self.memory.invalidate(which, now)], None
         for shelf in self.shelves:
             try:

@@ -9,13 +9,13 @@ from typing import Protocol, TypeVar
 
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.flight import Flights, Landed
-from beastmode_otel.cache.storable import may_store
 from beastmode_otel.cache.tiered import Tiered
 from beastmode_otel.config import CacheSettings
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.engine.source import Delivered
-from beastmode_otel.engine.stored import Origin, StoredAnswer, entry_of
-from beastmode_otel.engine.wish import Wish, target_of
+from beastmode_otel.engine.stored import StoredAnswer
+from beastmode_otel.engine.storing import Storing
+from beastmode_otel.engine.wish import Wish
 from beastmode_otel.errors import AttemptRecord, BeastModeError, Context, RequestError, UpstreamError
 from beastmode_otel.observer import CacheFacts, LookupResult, TierName
 from beastmode_otel.router import Call, Delivery, RoutedAnswer
@@ -63,6 +63,11 @@ class Caching:
     ) -> None:
         self.tiered, self._flights, self.settings = tiered, flights, settings
         self._runtime, self._clock = runtime, clock
+        self.storing = Storing(tiered, settings, runtime, clock)
+
+    def forget_flights(self) -> None:
+        """After an invalidation nobody joins what was asked for before it."""
+        self._flights.forget()
 
     # L1.
 
@@ -193,7 +198,7 @@ class Caching:
     async def _buy(
         self, call: Call, wish: Wish, key: Key, ending: Ending, begin: Begin, expired: Loaded | None
     ) -> Loaded:
-        delivery = begin()
+        asked, delivery = time.monotonic(), begin()
         ending.watch(delivery)
         try:
             await delivery.fetch()
@@ -201,34 +206,8 @@ class Caching:
             if expired is not None and may_serve_stale(error):
                 return replace(expired, delivery=delivery)
             raise
-        entry, reason = self.keep(call, wish, key, ending, delivery)
+        entry, reason = await self.storing.keep(call, wish, key, ending, delivery, asked=asked)
         return Loaded(entry=entry, delivery=delivery, reason=reason)
-
-    def keep(self, call: Call, wish: Wish, key: Key, ending: Ending, delivery: Delivery) -> tuple[Entry, str | None]:
-        """Store what came, if it may be stored; the entry in any case, and why it was not stored."""
-        reply, deployment = delivery.reply, delivery.answered_by
-        assert reply is not None and deployment is not None and wish.asked is not None  # noqa: S101, PT018
-        answered = target_of(deployment, call.body)
-        origin = Origin(api=delivery.api, provider=deployment.provider, deployment=deployment.name)
-        entry = entry_of(
-            key, reply, origin, request_id=ending.request_id, now=self._clock(), ttl=wish.ttl, tags=wish.tags,
-            usage=delivery.usage, cost=delivery.cost,
-        )  # fmt: skip
-        verdict = may_store(
-            reply,
-            asked=wish.asked,
-            status=200,
-            size=len(entry.body),
-            answered=answered,
-            targets=wish.targets,
-            headers=delivery.headers,
-            max_body=self.settings.max_body,
-        )
-        if not verdict.ok:
-            return entry, verdict.reason
-        with ending.scope.active():
-            self.tiered.store(entry, wait=self.settings.write_mode == "sync")
-        return entry, None
 
 
 def not_cached(model_id: str) -> RequestError:

@@ -48,6 +48,11 @@ class StreamCaching:
     def _start_empty(self) -> None:
         self._live: dict[bytes, Live] = {}
 
+    def forget_flights(self) -> None:
+        """After an invalidation nobody joins what was asked for before it."""
+        self._opening.forget()
+        self._live.clear()
+
     async def open(self, call: Call, wish: Wish, key: Key, ending: Ending, begin: Callable[[], RoutedStream]) -> Source:
         """The stream, from wherever. Raises a BeastModeError."""
         entry = self._caching.at_hand(wish, key, ending)
@@ -107,17 +112,20 @@ class StreamCaching:
         self, call: Call, wish: Wish, key: Key, ending: Ending, begin: Callable[[], RoutedStream],
         expired: Loaded | None,
     ) -> Opened:  # fmt: skip
+        asked = time.monotonic()
         routed = ending.delivery = begin()
         try:
             await routed.open()
+            if expired is not None:
+                await routed.reach_content()  # until then, everything may still fail and the expired entry serve
         except BeastModeError as error:
             if expired is not None and may_serve_stale(error):
                 return Opened(loaded=replace(expired, delivery=routed))
             raise
         live = Live(SharedStream(routed, self._runtime, landed=lambda: land(), over=lambda: self._over(key, live)))
 
-        def land() -> None:
-            live.entry, reason = self._caching.keep(call, wish, key, ending, routed)
+        async def land() -> None:
+            live.entry, reason = await self._caching.storing.keep(call, wish, key, ending, routed, asked=asked)
             ending.cache = replace(ending.cache, reason=reason)
 
         live.shared.enter()

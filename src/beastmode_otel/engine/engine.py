@@ -92,7 +92,12 @@ class Engine:
         """Remove stored answers; see invalidation.invalidate."""
         chosen = tenant or self._tenant or self._config.namespace
         tiered = None if self._caching is None else self._caching.tiered
-        return invalidate(tiered, self._observer, tenant=chosen, everything=tenant is not None, **by)
+        try:
+            return invalidate(tiered, self._observer, tenant=chosen, everything=tenant is not None, **by)
+        finally:
+            for part in (self._caching, self._stream_caching):
+                if part is not None:
+                    part.forget_flights()
 
     def _begin(self, question: Question) -> Ending:
         self.streams.sweep()

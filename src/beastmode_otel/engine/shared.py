@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from beastmode_otel.cache.flight import own_copy
 from beastmode_otel.errors import UpstreamError
@@ -22,7 +22,7 @@ class SharedStream:
     """
 
     def __init__(
-        self, source: RoutedStream, runtime: Runtime, *, landed: Callable[[], None], over: Callable[[], None]
+        self, source: RoutedStream, runtime: Runtime, *, landed: Callable[[], Awaitable[None]], over: Callable[[], None]
     ) -> None:
         self.source, self._runtime, self._landed, self._over = source, runtime, landed, over
         self._chunks: list[Chunk] = []
@@ -115,7 +115,7 @@ class SharedStream:
         try:
             chunks, ended = await self._next()
             if ended:
-                self._landed()
+                await self._landed()
         except BaseException as exc:
             self._tell(error=exc)
             self._over()

@@ -125,15 +125,14 @@ class RoutedStream(Delivery):
 
     async def next(self) -> Chunk | None:
         """The next chunk; None after the last. Raises UpstreamError."""
-        if not self._delivered:
-            await self._reach_content()
+        await self.reach_content()
         if self._held:
             return self._held.popleft()
         return await self._step()
 
-    async def _reach_content(self) -> None:
-        """Hold chunks until one has content or the stream is over; start again on failure."""
-        while True:
+    async def reach_content(self) -> None:
+        """Hold chunks until one has content or the stream is over; start again on failure. Raises UpstreamError."""
+        while not self._delivered:
             try:
                 chunk = await self._step()
             except UpstreamError as error:
@@ -141,9 +140,7 @@ class RoutedStream(Delivery):
             else:
                 if chunk is not None:
                     self._held.append(chunk)
-                if chunk is None or chunk.content:
-                    self._delivered = True
-                    return
+                self._delivered = chunk is None or chunk.content
                 continue
             self._held.clear()
             await self._again(failed)
