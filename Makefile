@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test check bench wheel docs prices clean help
+.PHONY: stack stack-build demo test check bench wheel docs dashboards prices clean help
 
 help:  ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(STAMP): pyproject.toml
 	$(PYTHON) tools/bootstrap.py $(VENV)
@@ -28,14 +28,26 @@ check: wheel  ## lint, format, types, generated files
 	$(BIN)/mypy
 	$(BIN)/python tools/make_telemetry_docs.py --check
 	$(BIN)/python tools/make_errors_docs.py --check
+	$(BIN)/python tools/make_doctor_docs.py --check
+	$(BIN)/python tools/make_dashboards.py --check
 	$(BIN)/python -P -m pytest -q tests/unit/test_architecture.py
 
 bench: wheel  ## our figures beside their floors and a peer (pip install litellm for the peer)
 	$(BIN)/python benchmarks/router.py
 
-docs: $(STAMP)  ## generate docs/telemetry.md and docs/errors.md
+stack: stack-build  ## run a Collector, Prometheus and Loki on free loopback ports until Ctrl-C
+	$(PYTHON) tools/stack up
+
+stack-build:  ## build them from Go modules into .tools/bin (needs Go; 8 minutes the first time, then seconds)
+	$(PYTHON) tools/stack build
+
+docs: $(STAMP)  ## generate docs/telemetry.md, docs/errors.md and docs/doctor.md
 	$(BIN)/python tools/make_telemetry_docs.py
 	$(BIN)/python tools/make_errors_docs.py
+	$(BIN)/python tools/make_doctor_docs.py
+
+dashboards: $(STAMP)  ## generate dashboards/json and collector/rules.yaml
+	$(BIN)/python tools/make_dashboards.py
 
 prices: $(STAMP)  ## refresh the price snapshot from genai-prices
 	$(BIN)/python -m pip install --quiet --upgrade genai-prices

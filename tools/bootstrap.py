@@ -12,7 +12,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUPS = ("test", "lint")
+GROUPS = ("test", "lint", "dashboards")
 
 
 def main() -> int:

@@ -15,7 +15,9 @@ STAMP = Path(sys.prefix) / ".wheel"
 def fingerprint() -> str:
     """Changes when anything that goes into the wheel does."""
     digest = hashlib.sha256()
-    files = [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE", *sorted((ROOT / "src").rglob("*"))]
+    folders = [ROOT / "src", ROOT / "collector", ROOT / "dashboards" / "json"]
+    files = [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE"]
+    files += [file for folder in folders for file in sorted(folder.rglob("*"))]
     for file in files:
         if file.is_file() and "__pycache__" not in file.parts:
             digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())

@@ -2,8 +2,18 @@
 
 from beastmode_otel.client import AnswerStream, AsyncAnswerStream, AsyncModelRouter, ModelRouter
 from beastmode_otel.config import Config
+from beastmode_otel.doctor import Finding, diagnose
 from beastmode_otel.engine import Access, Answer
 from beastmode_otel.errors import AccessDenied, BeastModeError, ConfigError, RequestError, UpstreamError
+from beastmode_otel.instrumentation import (
+    async_http_client,
+    async_transport,
+    cache_control,
+    http_client,
+    instrument,
+    transport,
+    uninstrument,
+)
 from beastmode_otel.telemetry import Telemetry, configure
 from beastmode_otel.version import VERSION as __version__
 
@@ -17,10 +27,19 @@ __all__ = [
     "BeastModeError",
     "Config",
     "ConfigError",
+    "Finding",
     "ModelRouter",
     "RequestError",
     "Telemetry",
     "UpstreamError",
     "__version__",
+    "async_http_client",
+    "async_transport",
+    "cache_control",
     "configure",
+    "diagnose",
+    "http_client",
+    "instrument",
+    "transport",
+    "uninstrument",
 ]

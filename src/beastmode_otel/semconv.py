@@ -541,6 +541,15 @@ ATTEMPT_SPAN: Final = Span(
         OUTCOME.key, STATUS_CODE.key, ERROR_TYPE.key, PROVIDER_CODE.key, EXCEPTION_TYPE.key, COST.key, ESTIMATED.key,
     ),
 )  # fmt: skip
+INNER_ATTEMPT_SPAN: Final = Span(
+    name="attempt {deployment}",
+    kind="CLIENT",
+    when="each upstream attempt inside another's GenAI span for the same call",
+    attributes=(
+        SERVER_ADDRESS, SERVER_PORT, ATTEMPT.key, ATTEMPT_SENT.key, DEPLOYMENT.key, MODEL.key, OUTCOME.key,
+        STATUS_CODE.key, ERROR_TYPE.key, PROVIDER_CODE.key, EXCEPTION_TYPE.key, COST.key, ESTIMATED.key,
+    ),
+)  # fmt: skip
 LOOKUP_SPAN: Final = Span(
     name="cache.lookup",
     kind="INTERNAL",
@@ -559,7 +568,7 @@ PUT_SPAN: Final = Span(
     when="each write or delete in a slower tier",
     attributes=(CACHE_TIER.key, DB_SYSTEM.key, WRITE_RESULT.key),
 )
-SPANS: Final = (ROUTE_SPAN, ATTEMPT_SPAN, LOOKUP_SPAN, GET_SPAN, PUT_SPAN)
+SPANS: Final = (ROUTE_SPAN, ATTEMPT_SPAN, INNER_ATTEMPT_SPAN, LOOKUP_SPAN, GET_SPAN, PUT_SPAN)
 
 FAILED_EVENT: Final = "beastmode.request.failed"
 FAILED_ATTRIBUTES: Final = (

@@ -22,16 +22,17 @@ LEVELS = (
     {"engine"},
     {"telemetry"},
     {"assembly"},
-    {"client", "instrumentation"},
+    {"client", "instrumentation", "doctor"},
     {""},  # the package itself: the public names
     {"cli"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 ONLY_ERRORS = {"wire", "simulator"}
 STRANGERS = ({"cache", "router"},)
-OTEL = ("telemetry/", "instrumentation/", "client/", "assembly/", "cli/")  # assembly, client: type names of providers
+# assembly, client: type names of providers.
+OTEL = ("telemetry/", "instrumentation/", "doctor/", "client/", "assembly/", "cli/")
 HTTP = ("router/upstream/", "instrumentation/")
-ENVIRON = ("config/", "telemetry/setup.py", "telemetry/exporters.py", "cli/")
+ENVIRON = ("config/", "telemetry/setup.py", "telemetry/exporters.py", "doctor/", "cli/")
 
 
 class Import(NamedTuple):

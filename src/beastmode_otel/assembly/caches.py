@@ -32,27 +32,46 @@ class Caches:
     tiered: Tiered
 
 
-def build_caches(settings: CacheSettings, lane: Lane, runtime: Runtime, observer: Observer) -> Caches | None:
-    """None when the cache is off. Raises ConfigError when a tier that was asked for cannot be had."""
+def build_caches(
+    settings: CacheSettings, lane: Lane, runtime: Runtime, observer: Observer, *, beside: Caches | None = None
+) -> Caches | None:
+    """None when the cache is off. beside: the other world's cache, whose tiers this one shares.
+
+    Raises ConfigError when a tier that was asked for cannot be had.
+    """
     if settings.mode == "off":
         return None
-    memory = Memory(
+    memory = _memory(settings, observer) if beside is None else beside.tiered.memory
+    tiered = Tiered(memory, l1_ttl=settings.l1.ttl, observer=observer)
+    tier = _sqlite(settings, lane) if beside is None else _tier_of(beside)
+    if tier is not None:
+        stay = Stay(ttl=settings.l3.ttl, soft=settings.l3.soft)
+        shelf = Shelf("l3", tier, stay, lane=lane, runtime=runtime, observer=observer, late=tiered.late)
+        tiered.shelves = (shelf,)
+    if beside is None:
+        _watch(tiered, observer)
+    whole = Caching(tiered, _FLIGHTS, settings, runtime=runtime)
+    return Caches(whole=whole, streams=StreamCaching(whole, runtime), tiered=tiered)
+
+
+def _memory(settings: CacheSettings, observer: Observer) -> Memory:
+    return Memory(
         settings.l1.max_bytes,
         settings.l1.max_entries,
         stale=settings.stale_if_error,
         on_evict=lambda reason: observer.evicted("l1", reason),
     )
-    tiered = Tiered(memory, l1_ttl=settings.l1.ttl, observer=observer)
-    tier = _sqlite(settings, lane)
-    if tier is not None:
-        stay = Stay(ttl=settings.l3.ttl, soft=settings.l3.soft)
-        shelf = Shelf("l3", tier, stay, lane=lane, runtime=runtime, observer=observer, late=tiered.late)
-        tiered.shelves = (shelf,)
-        observer.tier_state("l3", "closed")
-        observer.watch_tier("l3", "sqlite", shelf.fill)
+
+
+def _tier_of(beside: Caches) -> BlockingTier | None:
+    return beside.tiered.shelves[0].tier if beside.tiered.shelves else None
+
+
+def _watch(tiered: Tiered, observer: Observer) -> None:
+    for shelf in tiered.shelves:
+        observer.tier_state(shelf.name, "closed")
+        observer.watch_tier(shelf.name, "sqlite", shelf.fill)
     observer.watch_tier("l1", None, tiered.fill)
-    whole = Caching(tiered, _FLIGHTS, settings, runtime=runtime)
-    return Caches(whole=whole, streams=StreamCaching(whole, runtime), tiered=tiered)
 
 
 def _sqlite(settings: CacheSettings, lane: Lane) -> BlockingTier | None:

@@ -17,7 +17,7 @@ from beastmode_otel.assembly.caches import build_caches
 from beastmode_otel.cache.tiered import Tiered
 from beastmode_otel.config import Config, load
 from beastmode_otel.engine import AccessRule, Engine
-from beastmode_otel.errors import ConfigError
+from beastmode_otel.errors import ConfigError, Redactor
 from beastmode_otel.observer import Guarded, NullObserver, Observer
 from beastmode_otel.prices import PriceBook, price_from_config
 from beastmode_otel.router import Health, Router, Services
@@ -88,6 +88,11 @@ def _check(tenant: str | None, client: Any, access: AccessRule | None, *, wants_
         raise ConfigError(f"{router} needs a {needed}, not {type(client).__name__}")
 
 
+def observer_of(config: Config, redact: Redactor, providers: Providers) -> Observer:
+    """Who is told; nobody where BEASTMODE_DISABLED says so."""
+    return NullObserver() if config.disabled else Guarded(otel_observer(config, redact, *providers))
+
+
 def _build(
     config: Config,
     http: Http,
@@ -98,7 +103,7 @@ def _build(
 ) -> Parts:
     tenant, access = callers
     redact = config.redactor()
-    observer: Observer = NullObserver() if config.disabled else Guarded(otel_observer(config, redact, *providers))
+    observer = observer_of(config, redact, providers)
     services = Services(
         config=config,
         http=http,

@@ -23,6 +23,7 @@ StorableReason = Literal[
     "unfinished",  # no finish reason, or one that we do not know to be an end
     "empty",
     "too_large",
+    "unreadable",  # its body or its login is not where we can read it
     "other_model",  # a fallback's answer
 ]
 
@@ -113,6 +114,8 @@ def _fault(reply: Reply, status: int) -> StorableReason | None:
 
 def _ending(reply: Reply) -> StorableReason | None:
     """Why some choice has not come to its end; None when all have."""
+    if reply.whole:
+        return None
     for reason in reply.finish_reasons:
         if reason not in _ENDS:
             return _OTHER_ENDS.get(reason, "unfinished")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from beastmode_otel.cli import cache, demo
+from beastmode_otel.cli import cache, collector, dashboards, demo, doctor, run
 from beastmode_otel.cli.exits import FAILED, INTERRUPTED, USAGE, Failed
 from beastmode_otel.errors import BeastModeError, ConfigError
 from beastmode_otel.version import VERSION
@@ -29,7 +29,7 @@ class Verb(Protocol):
         """Do it; the exit status. Raises ConfigError for what cannot be meant, Failed, BeastModeError."""
 
 
-VERBS: Final[tuple[Verb, ...]] = (demo, cache)
+VERBS: Final[tuple[Verb, ...]] = (demo, run, doctor, cache, collector, dashboards)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

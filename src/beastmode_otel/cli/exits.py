@@ -7,6 +7,8 @@ from typing import Final
 OK: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
+NOT_EXECUTABLE: Final = 126  # these two as shells and env(1) report them
+NOT_FOUND: Final = 127
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 

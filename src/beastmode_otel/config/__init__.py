@@ -1,6 +1,7 @@
 """Frozen settings from TOML, mappings and the environment; the only reader of os.environ besides telemetry's set-up."""
 
 from beastmode_otel.config.cache_settings import CacheSettings, MemoryTier, StoreTier
+from beastmode_otel.config.doors import DoorSettings, door_settings
 from beastmode_otel.config.load import load
 from beastmode_otel.config.secret import Secret
 from beastmode_otel.config.settings import (
@@ -19,6 +20,7 @@ __all__ = [
     "CacheSettings",
     "Config",
     "Deployment",
+    "DoorSettings",
     "LabelBounds",
     "MemoryTier",
     "Retry",
@@ -27,5 +29,6 @@ __all__ = [
     "StoreTier",
     "Target",
     "Timeouts",
+    "door_settings",
     "load",
 ]

@@ -15,7 +15,7 @@ from beastmode_otel.engine.ending import Ending
 from beastmode_otel.engine.source import Delivered
 from beastmode_otel.engine.stored import StoredAnswer
 from beastmode_otel.engine.storing import Storing
-from beastmode_otel.engine.wish import Wish
+from beastmode_otel.engine.wish import Wish, target_of
 from beastmode_otel.errors import AttemptRecord, BeastModeError, Context, RequestError, UpstreamError
 from beastmode_otel.observer import CacheFacts, LookupResult, TierName
 from beastmode_otel.router import Call, Delivery, RoutedAnswer
@@ -64,6 +64,11 @@ class Caching:
         self.tiered, self._flights, self.settings = tiered, flights, settings
         self._runtime, self._clock = runtime, clock
         self.storing = Storing(tiered, settings, runtime, clock)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The world in which it waits."""
+        return self._runtime
 
     def forget_flights(self) -> None:
         """After an invalidation nobody joins what was asked for before it."""
@@ -206,7 +211,8 @@ class Caching:
             if expired is not None and may_serve_stale(error):
                 return replace(expired, delivery=delivery)
             raise
-        entry, reason = await self.storing.keep(call, wish, key, ending, delivery, asked=asked)
+        answered = target_of(delivery.answered_by, call.body)
+        entry, reason = await self.storing.keep(delivery, wish, key, ending, answered=answered, asked=asked)
         return Loaded(entry=entry, delivery=delivery, reason=reason)
 
 

@@ -14,7 +14,7 @@ from beastmode_otel.engine.reader import SharedReader
 from beastmode_otel.engine.shared import SharedStream
 from beastmode_otel.engine.source import Source
 from beastmode_otel.engine.stored import ReplayedStream
-from beastmode_otel.engine.wish import Wish
+from beastmode_otel.engine.wish import Wish, target_of
 from beastmode_otel.errors import BeastModeError
 from beastmode_otel.router import Call, RoutedStream
 from beastmode_otel.runtime import Runtime, in_child
@@ -125,7 +125,9 @@ class StreamCaching:
         live = Live(SharedStream(routed, self._runtime, landed=lambda: land(), over=lambda: self._over(key, live)))
 
         async def land() -> None:
-            live.entry, reason = await self._caching.storing.keep(call, wish, key, ending, routed, asked=asked)
+            answered = target_of(routed.answered_by, call.body)
+            keep = self._caching.storing.keep
+            live.entry, reason = await keep(routed, wish, key, ending, answered=answered, asked=asked)
             ending.cache = replace(ending.cache, reason=reason)
 
         live.shared.enter()

@@ -46,7 +46,7 @@ class Engine:
         self._caching, self._stream_caching = caching, stream_caching
         self._tenant, self._access, self._door, self._clock = tenant, access, door, clock
         self._keys = Keys()
-        self.streams = OpenStreams(clock)
+        self.streams: OpenStreams[StreamCore] = OpenStreams(clock)
         observer.before_collect(self.streams.sweep)
 
     async def answer(self, question: Question) -> Answer:

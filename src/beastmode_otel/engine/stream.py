@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.engine.source import Source
@@ -15,7 +16,9 @@ from beastmode_otel.wire import Chunk
 class StreamCore:
     """The engine's side of a stream; the caller holds a face of it (client.py), so that either can die alone."""
 
-    def __init__(self, *, model: str, source: Source, ending: Ending, streams: OpenStreams, idle: float) -> None:
+    def __init__(
+        self, *, model: str, source: Source, ending: Ending, streams: OpenStreams[StreamCore], idle: float
+    ) -> None:
         self.model, self.source, self.ending, self._streams = model, source, ending, streams
         self.idle = idle
         self.ended: OutcomeKind | None = None
@@ -57,6 +60,10 @@ class StreamCore:
         self.ended = kind
         self._streams.remove(self)
 
+    def closed(self) -> None:
+        """Its router closes."""
+        self.finish("cancelled")
+
     async def release(self) -> None:
         """Give the connection back."""
         await self.source.release()
@@ -71,7 +78,20 @@ class StreamCore:
         self.source.discard()
 
 
-class OpenStreams:
+class Open(Protocol):
+    """A stream that somebody reads. idle: seconds without a read after which nobody does."""
+
+    @property
+    def idle(self) -> float: ...
+    def abandon(self) -> None: ...
+    def closed(self) -> None:
+        """Its door closes before its end."""
+
+
+S = TypeVar("S", bound=Open)
+
+
+class OpenStreams(Generic[S]):
     """The streams that have not ended, and those whose reader was garbage collected.
 
     A finalizer must not lock, record or do I/O (the collector may run inside the telemetry SDK's own lock): it only
@@ -80,21 +100,21 @@ class OpenStreams:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._open: dict[int, tuple[StreamCore, float]] = {}
-        self._orphans: deque[StreamCore] = deque()
+        self._open: dict[int, tuple[S, float]] = {}
+        self._orphans: deque[S] = deque()
         self._next_look = 0.0
 
-    def add(self, core: StreamCore) -> None:
+    def add(self, core: S) -> None:
         self._open[id(core)] = (core, self._clock())
 
-    def touch(self, core: StreamCore) -> None:
+    def touch(self, core: S) -> None:
         if id(core) in self._open:
             self._open[id(core)] = (core, self._clock())
 
-    def remove(self, core: StreamCore) -> None:
+    def remove(self, core: S) -> None:
         self._open.pop(id(core), None)
 
-    def orphan(self, core: StreamCore) -> None:
+    def orphan(self, core: S) -> None:
         """Called by a finalizer, and nothing but an append."""
         self._orphans.append(core)
 
@@ -113,10 +133,10 @@ class OpenStreams:
                 if now - touched > core.idle:
                     core.abandon()
 
-    def finish_all(self) -> list[StreamCore]:
+    def finish_all(self) -> list[S]:
         """At close: end every stream that is still open, as cancelled."""
         self.sweep()
         left = [core for core, _ in list(self._open.values())]
         for core in left:
-            core.finish("cancelled")
+            core.closed()
         return left

@@ -18,11 +18,17 @@ WriteResult = Literal["ok", "error", "queued"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFacts:
-    """What is known of a request when it begins. labels: the team's own, already cut to the configured allow-list."""
+    """What is known of a request when it begins. labels: the team's own, already cut to the configured allow-list.
+
+    one_span: a request that is one attempt and no more has that attempt's span only. operation:
+    `gen_ai.operation.name`.
+    """
 
     model: str
     door: str
     stream: bool
+    one_span: bool = False
+    operation: str = "chat"
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -256,7 +256,7 @@ class Attempt:
         reply = self.reply()
         if kind == "ok" or reply.text or reply.usage:  # a call that failed before it generated anything is not billed
             self.usage = tokens_of(reply, self._body, whole=kind == "ok")
-            self.cost = cost_of(self._services.prices, reply, self._ask, self.deployment, self.usage)
+            self.cost = cost_of(self._services.prices, reply, self._ask, self.deployment.provider, self.usage)
         return reply
 
     def _tell_health(self, kind: OutcomeKind) -> None:

@@ -36,9 +36,15 @@ class Delivery:
         return None if self._attempt is None else self._attempt.deployment.name
 
     @property
-    def answered_by(self) -> Deployment | None:
-        """The deployment that was asked last."""
-        return None if self._attempt is None else self._attempt.deployment
+    def answered_by(self) -> Deployment:
+        """The deployment that was asked last. Once there was one."""
+        assert self._attempt is not None  # noqa: S101
+        return self._attempt.deployment
+
+    @property
+    def provider(self) -> str:
+        """Its `gen_ai.provider.name`."""
+        return self.answered_by.provider
 
     @property
     def api(self) -> str:

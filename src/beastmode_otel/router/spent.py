@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from beastmode_otel.config import Deployment
 from beastmode_otel.prices import PriceBook
 from beastmode_otel.wire import Ask, Reply, Usage, estimate, prompt_text
 
@@ -26,11 +25,11 @@ def tokens_of(reply: Reply, body: Mapping[str, Any], *, whole: bool) -> Usage:
     )
 
 
-def cost_of(prices: PriceBook, reply: Reply, ask: Ask, deployment: Deployment, usage: Usage) -> float | None:
+def cost_of(prices: PriceBook, reply: Reply, ask: Ask, provider: str, usage: Usage) -> float | None:
     """USD; None when nobody knows the price of the model. The requested name goes first: it is what prices list."""
     for model in (ask.model, reply.model):
         if model:
-            cost = prices.cost(model, deployment.provider, usage)
+            cost = prices.cost(model, provider, usage)
             if cost is not None:
                 return cost
     return None

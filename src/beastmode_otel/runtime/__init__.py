@@ -5,7 +5,7 @@ port of this room. Async callers await it; sync callers drive the same coroutine
 """
 
 from beastmode_otel.runtime.fork import in_child
-from beastmode_otel.runtime.job import Job, new_job
+from beastmode_otel.runtime.job import Job, new_job, running_loop
 from beastmode_otel.runtime.lane import Lane, LaneFull, ThreadLane
 from beastmode_otel.runtime.ports import Expired, Runtime, Stream
 from beastmode_otel.runtime.worlds import AsyncioRuntime, BlockingRuntime, lead_here, run_sync
@@ -24,4 +24,5 @@ __all__ = [
     "lead_here",
     "new_job",
     "run_sync",
+    "running_loop",
 ]

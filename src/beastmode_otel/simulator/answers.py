@@ -48,11 +48,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """A stream, encoded: what comes before the deltas, the deltas, and what comes after them."""
+    """A stream, encoded: what comes before the deltas, the deltas, and what comes after them. lines: JSON lines."""
 
     opening: tuple[bytes, ...] = ()
     deltas: tuple[bytes, ...] = ()
     closing: tuple[bytes, ...] = ()
+    lines: bool = False
 
 
 def dumps(value: Any) -> bytes:

@@ -3,13 +3,45 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-Api = Literal["openai", "anthropic", "models", "plain", "nowhere"]
+Api = Literal[
+    "openai",
+    "responses",
+    "completions",
+    "embeddings",
+    "anthropic",
+    "ollama_chat",
+    "ollama_generate",
+    "ollama_embed",
+    "ollama_embedding",
+    "models",
+    "plain",
+    "nowhere",
+]
 
+# The end of a path, the longer before the shorter.
+_PATHS: Final[tuple[tuple[str, Api], ...]] = (
+    ("/chat/completions", "openai"),
+    ("/fim/completions", "openai"),  # Mistral answers it like a chat
+    ("/agents/completions", "openai"),
+    ("/completions", "completions"),
+    ("/responses", "responses"),
+    ("/api/embeddings", "ollama_embedding"),
+    ("/embeddings", "embeddings"),
+    ("/messages", "anthropic"),
+    ("/api/chat", "ollama_chat"),
+    ("/api/generate", "ollama_generate"),
+    ("/api/embed", "ollama_embed"),
+)
+_UNCHECKED: Final = frozenset({"models", "plain", "nowhere"})  # take any body
+_STREAMS_BY_DEFAULT: Final = frozenset({"ollama_chat", "ollama_generate"})
+_AZURE: Final = re.compile(r"/openai/deployments/([^/]+)/")
 _DEFAULT_MODEL: Final = "sim-1"
 _DEFAULT_TOOL: Final = "get_weather"
+_MAX_DIMENSIONS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +50,8 @@ class Ask:
 
     api: which answer is expected; "plain" for a path it does not know, "nowhere" for a GET of one.
     path: below the behaviour's part of the URL, without query. target: all of it, as sent.
-    prompt_chars: length of all texts in it. last: the last user text. tool: the first tool on offer.
+    prompt_chars: length of all texts in it. last: the last user text. tool: the first tool on offer. inputs: the texts
+    to embed, "" for one given as tokens. dimensions, base64: how. azure: the path is that of an Azure deployment.
     readable: False when the body of a known API is not a JSON object.
     """
 
@@ -31,6 +64,10 @@ class Ask:
     prompt_chars: int = 0
     last: str = ""
     tool: str = _DEFAULT_TOOL
+    inputs: tuple[str, ...] = ()
+    dimensions: int | None = None
+    base64: bool = False
+    azure: bool = False
     readable: bool = True
 
 
@@ -46,34 +83,37 @@ def read_ask(method: str, path: str, body: Any, target: str = "") -> Ask:
     """What is asked by this method, path, body (JSON value or bytes) and target."""
     api = _api(method, path.rstrip("/"))
     if not isinstance(body, dict):
-        return Ask(api=api, path=path, target=target, readable=api not in ("openai", "anthropic"))
+        return Ask(api=api, path=path, target=target, readable=api in _UNCHECKED)
+    deployment, stream = _AZURE.search(path), body.get("stream")
     texts, last = _texts(body)
     options = body.get("stream_options")
     return Ask(
         api=api,
         path=path,
         target=target,
-        model=_string(body.get("model")) or _DEFAULT_MODEL,
-        stream=body.get("stream") is True,
+        model=_string(body.get("model")) or (deployment[1] if deployment else _DEFAULT_MODEL),
+        stream=stream is True or (stream is None and api in _STREAMS_BY_DEFAULT),
         include_usage=isinstance(options, dict) and options.get("include_usage") is True,
         prompt_chars=sum(map(len, texts)),
         last=last,
         tool=_tool(body.get("tools")),
+        inputs=_inputs(body.get("prompt") if api == "ollama_embedding" else body.get("input")),
+        dimensions=_positive(body.get("dimensions")),
+        base64=body.get("encoding_format") == "base64",
+        azure=deployment is not None,
     )
 
 
 def _api(method: str, path: str) -> Api:
     if method != "POST":
         return "models" if path.endswith("/models") else "nowhere"
-    if path.endswith("/chat/completions"):
-        return "openai"
-    return "anthropic" if path.endswith("/messages") else "plain"
+    return next((api for ending, api in _PATHS if path.endswith(ending)), "plain")
 
 
 def _texts(body: dict[str, Any]) -> tuple[list[str], str]:
-    texts = _content(body.get("system")) + _content(body.get("prompt")) + _content(body.get("input"))
+    texts = [text for name in ("system", "instructions", "prompt", "input") for text in _content(body.get(name))]
     last = texts[-1] if texts else ""
-    for message in _list(body.get("messages")):
+    for message in _list(body.get("messages")) + _list(body.get("input")):
         if not isinstance(message, dict):
             continue
         said = _content(message.get("content"))
@@ -89,6 +129,17 @@ def _content(content: Any) -> list[str]:
         return [content]
     parts = (part.get("text") if isinstance(part, dict) else part for part in _list(content))
     return [part for part in parts if isinstance(part, str)]
+
+
+def _inputs(value: Any) -> tuple[str, ...]:
+    """One text, or several; a list of numbers is one text in tokens."""
+    if isinstance(value, list) and value and not all(isinstance(item, int) for item in value):
+        return tuple(map(_string, value))
+    return (_string(value),)
+
+
+def _positive(value: Any) -> int | None:
+    return value if type(value) is int and 0 < value <= _MAX_DIMENSIONS else None
 
 
 def _tool(tools: Any) -> str:

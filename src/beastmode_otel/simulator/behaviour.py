@@ -24,6 +24,7 @@ from beastmode_otel.simulator.kinds import (
 )
 
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]
+Dialect = Literal["openai", "azure", "groq", "mistral"]
 Encoding = Literal["gzip", "deflate", "br", "zstd"]
 ErrorShape = Literal[
     "openai",
@@ -40,6 +41,7 @@ ErrorShape = Literal[
 ]
 
 _COUNT: Final = whole(0)
+_DIALECTS: Final = one_of(*get_args(Dialect))
 _ENCODINGS: Final = one_of(*get_args(Encoding))
 _REASONS: Final = one_of(*get_args(FinishReason))
 _SHAPES: Final = one_of(*get_args(ErrorShape))
@@ -61,7 +63,9 @@ class Behaviour:
         text: the answer; None derives one from the request that does not repeat it. echo: answer, and error messages,
             repeat the last user text. big: the answer is padded to that many characters. chunks: deltas of a stream
             (fewer when the text has fewer characters). tool_calls: the answer is a tool call.
-        finish_reason: in OpenAI's words; mapped for Anthropic.
+        finish_reason: in OpenAI's words; mapped for the others.
+        dialect: whose chat completions these are: `groq` puts usage into x_groq, `mistral` into the last choice,
+            `azure` opens streams with the prompt's filter results. None: Azure's at its paths, OpenAI's elsewhere.
         usage: False reports none. input_tokens and output_tokens are totals, which include cached_tokens and
             reasoning_tokens, for both APIs; on the wire Anthropic's input_tokens excludes the cached ones.
         encoding: compresses bodies and streams, whatever the client accepts. headers: extra response headers, except
@@ -76,7 +80,8 @@ class Behaviour:
     Faults
         reset: TCP reset instead of an answer. drop: the connection closes instead of an answer.
         cut_after: the connection closes after so many deltas (0: after the head); a whole body breaks off half-way.
-        done: False leaves out the terminal event ([DONE], message_stop) of a stream that ends cleanly.
+        done: False leaves out the terminal event ([DONE], message_stop, response.completed, the line with `done`) of a
+            stream that ends cleanly.
         wrong_json, html, empty: a 200 whose body is broken JSON, a web page, nothing.
     """
 
@@ -99,6 +104,7 @@ class Behaviour:
     cached_tokens: Annotated[int | None, _COUNT] = None
     reasoning_tokens: Annotated[int | None, _COUNT] = None
     encoding: Annotated[Encoding | None, _ENCODINGS] = None
+    dialect: Annotated[Dialect | None, _DIALECTS] = None
     rate_limit_headers: Annotated[bool, FLAG] = False
     headers: Annotated[Mapping[str, str] | tuple[tuple[str, str], ...], PAIRS] = ()
 

@@ -89,11 +89,23 @@ def error_body(behaviour: Behaviour, *, status: int, default_shape: ErrorShape, 
     return ErrorBody(content_type=_JSON, body=dumps(_json(shape, fault, status, number)))
 
 
-def error_event(behaviour: Behaviour, *, default_shape: ErrorShape, number: int, last: str) -> bytes:
-    """The error event inside a 200 stream: OpenAI's by data alone, Anthropic's by name."""
+def error_event(
+    behaviour: Behaviour, *, default_shape: ErrorShape, number: int, last: str, flat: bool = False
+) -> bytes:
+    """The error inside a 200 stream: OpenAI's by data alone, Anthropic's by name, Ollama's as a line.
+
+    flat: that of OpenAI's responses, by name and without a member `error`.
+    """
     status = 529 if default_shape == "anthropic" else 500
-    told = error_body(behaviour, status=status, default_shape=default_shape, number=number, last=last)
-    return event(told.body.replace(b"\n", b" "), b"error" if default_shape == "anthropic" else None)
+    if flat and behaviour.error_shape is None:
+        fault = _fault(behaviour, status, "openai", last)
+        told = {"code": fault.code or fault.kind, "message": fault.message, "param": fault.param, "sequence_number": 0}
+        return event(dumps({"type": "error", **told}), b"error")
+    body = error_body(behaviour, status=status, default_shape=default_shape, number=number, last=last).body
+    line = body.replace(b"\n", b" ")
+    if default_shape == "ollama":
+        return line + b"\n"
+    return event(line, b"error" if default_shape == "anthropic" else None)
 
 
 def _fault(behaviour: Behaviour, status: int, shape: ErrorShape, last: str) -> Fault:

@@ -16,6 +16,7 @@ from beastmode_otel.simulator.http import Connection, response_head
 from beastmode_otel.simulator.reply import Reply
 
 _KEEP_ALIVE = b": keep-alive\n\n"
+_KEEP_LINE_ALIVE = b" "  # JSON lines have no comments
 
 
 async def perform(reply: Reply, behaviour: Behaviour, connection: Connection, draw: random.Random) -> None:
@@ -79,7 +80,7 @@ def _drops(body: bytes, behaviour: Behaviour) -> Iterator[bytes]:
 async def _stream(reply: Reply, events: Events, behaviour: Behaviour, connection: Connection) -> None:
     into = encoder(behaviour.encoding)
     await connection.send(_head(reply, behaviour, None))
-    await _comments(behaviour, into, connection)
+    await _comments(behaviour, _KEEP_LINE_ALIVE if events.lines else _KEEP_ALIVE, into, connection)
     await _pause(behaviour.first_token)
     for event in events.opening:
         await connection.send(_data(into, event))
@@ -94,12 +95,12 @@ async def _stream(reply: Reply, events: Events, behaviour: Behaviour, connection
         await connection.send(h11.Data(data=into.end()), h11.EndOfMessage())
 
 
-async def _comments(behaviour: Behaviour, into: Encoder, connection: Connection) -> None:
+async def _comments(behaviour: Behaviour, comment: bytes, into: Encoder, connection: Connection) -> None:
     if behaviour.trickle is None:
         return
     until = None if behaviour.trickle_for is None else time.monotonic() + behaviour.trickle_for
     while until is None or time.monotonic() < until:
-        await connection.send(_data(into, _KEEP_ALIVE))
+        await connection.send(_data(into, comment))
         await _pause(behaviour.trickle)
 
 

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import Final
 
-from beastmode_otel.simulator import shape_anthropic, shape_openai, shape_plain
 from beastmode_otel.simulator.answers import Answer, Events, answer
 from beastmode_otel.simulator.ask import Ask
-from beastmode_otel.simulator.behaviour import Behaviour, ErrorShape
+from beastmode_otel.simulator.behaviour import Behaviour
 from beastmode_otel.simulator.faults import ErrorBody, error_body, error_event, html_page
 from beastmode_otel.simulator.kinds import pairs_of
 from beastmode_otel.simulator.limits import limit_headers
+from beastmode_otel.simulator.shapes import SHAPES, Shape
 
 JSON: Final = "application/json"
 SSE: Final = "text/event-stream; charset=utf-8"
+LINES: Final = "application/x-ndjson"
 _BROKEN: Final = b'{"id": "chatcmpl-sim", "choices": [{"index": 0, "mess'
 _BODILESS: Final = frozenset({204, 304})
 
@@ -52,14 +53,14 @@ def _content(ask: Ask, behaviour: Behaviour, number: int, now: float) -> Reply:
         return _error(ask, behaviour, behaviour.status, number)
     if behaviour.html or behaviour.empty or behaviour.wrong_json:
         return _nonsense(ask, behaviour)
-    if ask.api == "models":
-        return _whole(behaviour, shape_plain.models())
     if ask.api == "nowhere":
         return refuse(ask, status=404, number=number, code="unknown_url", message=f"Invalid URL (GET {ask.path})")
     if not ask.readable:
         return refuse(ask, status=400, number=number, code="invalid_json", message="The body is not a JSON object.")
-    said = answer(ask, behaviour, number, now)
-    return _stream(ask, behaviour, said) if ask.stream else _whole(behaviour, _body(ask, said))
+    said, shape = answer(ask, behaviour, number, now), SHAPES[ask.api]
+    if not ask.stream or shape.events is None:
+        return _whole(behaviour, shape.body(said, ask, behaviour))
+    return _stream(ask, behaviour, said, shape.events(said, ask, behaviour))
 
 
 def _redirect(ask: Ask, behaviour: Behaviour, to: str) -> Reply:
@@ -69,7 +70,9 @@ def _redirect(ask: Ask, behaviour: Behaviour, to: str) -> Reply:
 
 
 def _error(ask: Ask, behaviour: Behaviour, status: int, number: int) -> Reply:
-    told: ErrorBody = error_body(behaviour, status=status, default_shape=_shape(ask), number=number, last=ask.last)
+    told: ErrorBody = error_body(
+        behaviour, status=status, default_shape=_shape(ask).errors, number=number, last=ask.last
+    )
     cut = behaviour.cut_after is not None
     return Reply(status=status, content_type=told.content_type, body=told.body, cut=cut)
 
@@ -78,10 +81,11 @@ def _nonsense(ask: Ask, behaviour: Behaviour) -> Reply:
     if behaviour.html:
         return Reply(status=behaviour.status, content_type="text/html; charset=utf-8", body=html_page("Welcome"))
     if behaviour.empty:
-        return Reply(status=behaviour.status, content_type=SSE if ask.stream else JSON, body=b"")
+        return Reply(status=behaviour.status, content_type=_media(ask) if ask.stream else JSON, body=b"")
     if ask.stream:
-        broken = Events(deltas=(b"data: " + _BROKEN + b"\n\n",))
-        return Reply(status=behaviour.status, content_type=SSE, body=broken)
+        lines = _media(ask) is LINES
+        broken = Events(deltas=(_BROKEN + b"\n" if lines else b"data: " + _BROKEN + b"\n\n",), lines=lines)
+        return Reply(status=behaviour.status, content_type=_media(ask), body=broken)
     return _whole(behaviour, _BROKEN)
 
 
@@ -89,34 +93,24 @@ def _whole(behaviour: Behaviour, body: bytes) -> Reply:
     return Reply(status=behaviour.status, content_type=JSON, body=body, cut=behaviour.cut_after is not None)
 
 
-def _body(ask: Ask, said: Answer) -> bytes:
-    if ask.api == "openai":
-        return shape_openai.body(said)
-    return shape_anthropic.body(said) if ask.api == "anthropic" else shape_plain.body(said, ask.path)
+def _shape(ask: Ask) -> Shape:
+    return SHAPES[ask.api]
 
 
-def _stream(ask: Ask, behaviour: Behaviour, said: Answer) -> Reply:
-    events = _events(ask, behaviour, said)
+def _media(ask: Ask) -> str:
+    return LINES if ask.api.startswith("ollama_") else SSE
+
+
+def _stream(ask: Ask, behaviour: Behaviour, said: Answer, events: Events) -> Reply:
     if behaviour.cut_after is not None:
         events = replace(events, deltas=events.deltas[: behaviour.cut_after], closing=())
     if behaviour.error_event_after is not None:
-        told = error_event(behaviour, default_shape=_shape(ask), number=said.number, last=ask.last)
+        how = _shape(ask)
+        told = error_event(behaviour, default_shape=how.errors, number=said.number, last=ask.last, flat=how.flat_error)
         events = replace(events, deltas=events.deltas[: behaviour.error_event_after], closing=(told,))
     if 0 in (behaviour.cut_after, behaviour.error_event_after):
         events = replace(events, opening=())
-    return Reply(status=behaviour.status, content_type=SSE, body=events, cut=behaviour.cut_after is not None)
-
-
-def _events(ask: Ask, behaviour: Behaviour, said: Answer) -> Events:
-    if ask.api == "openai":
-        return shape_openai.events(said, include_usage=ask.include_usage, done=behaviour.done)
-    if ask.api == "anthropic":
-        return shape_anthropic.events(said, done=behaviour.done)
-    return shape_plain.events(said)
-
-
-def _shape(ask: Ask) -> ErrorShape:
-    return "anthropic" if ask.api == "anthropic" else "openai"
+    return Reply(status=behaviour.status, content_type=_media(ask), body=events, cut=behaviour.cut_after is not None)
 
 
 def _headers(ask: Ask, behaviour: Behaviour, status: int, number: int, now: float) -> tuple[tuple[str, str], ...]:

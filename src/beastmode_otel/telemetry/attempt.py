@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager
 from opentelemetry import context as otel_context
 from opentelemetry._logs import LogRecord
 from opentelemetry.context import Context
-from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_context
 
 from beastmode_otel import semconv
 from beastmode_otel.observer import AttemptFacts, AttemptOutcome
-from beastmode_otel.telemetry import genai
+from beastmode_otel.telemetry import genai, inference
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.content import content_of
 from beastmode_otel.telemetry.savings import token_counts
@@ -21,18 +21,36 @@ from beastmode_otel.wire import identifier
 
 
 class AttemptSpan:
-    """observer.AttemptScope, told to OpenTelemetry. model: the bounded model label of its request."""
+    """observer.AttemptScope, told to OpenTelemetry. model: the bounded model label of its request.
 
-    def __init__(self, channel: Channel, facts: AttemptFacts, *, parent: Context, model: str, asked: str) -> None:
+    ends: False for a span that is the request's too, which then ends it. Inside the GenAI span of somebody else it is
+    no second one: it has no `gen_ai.*` attributes and metrics, and tells that span what it knows.
+    """
+
+    def __init__(
+        self, channel: Channel, facts: AttemptFacts, *, parent: Context, model: str, asked: str, ends: bool = True
+    ) -> None:
         self._channel, self._facts, self._model = channel, facts, model
         self._started = self._last_token = time.monotonic()
         self._first_token: float | None = None
-        self._done = False
-        attributes = genai.at_start(facts)
+        self._done, self._ends = False, ends
+        self._outer = inference.outer(facts.operation, parent)
+        inference.notice_native(parent)
+        alone = self._outer is None
+        attributes = genai.at_start(facts) if alone else genai.place_of(facts)
         attributes[semconv.MODEL.key] = asked
-        name = f"{facts.operation} {facts.model}".strip()
+        name = f"{facts.operation} {facts.model}".strip() if alone else f"attempt {facts.deployment}"
         self._span = channel.tracer.start_span(name, parent, SpanKind.CLIENT, attributes)
-        self._context = otel_context.set_value(OURS, True, set_span_in_context(self._span, parent))
+        context = otel_context.set_value(OURS, True, set_span_in_context(self._span, parent))
+        self._context = inference.placed(facts.operation, context) if alone else context
+
+    @property
+    def span(self) -> Span:
+        return self._span
+
+    @property
+    def context(self) -> Context:
+        return self._context
 
     def active(self) -> AbstractContextManager[None]:
         return attached(self._context)
@@ -41,7 +59,7 @@ class AttemptSpan:
         if self._first_token is None:
             self._last_token = time.monotonic()
             self._first_token = self._last_token - self._started
-        elif self._channel.per_chunk:
+        elif self._channel.per_chunk and self._outer is None:
             now = time.monotonic()
             own = self._channel.instruments
             labels = genai.metric_labels(self._facts, own.labels.genai_sets)
@@ -55,9 +73,12 @@ class AttemptSpan:
         duration = time.monotonic() - self._started
         try:
             self._record(outcome, duration)
-            self._record_genai(outcome, duration)
             self._tally(outcome)
-            self._emit_content(outcome)
+            if self._outer is not None:
+                inference.publish_attempt(self._outer, self._facts, outcome)
+            else:
+                self._record_genai(outcome, duration)
+                self._emit_content(outcome)
         finally:
             self._end_span(outcome)
 
@@ -136,10 +157,11 @@ class AttemptSpan:
     def _end_span(self, outcome: AttemptOutcome) -> None:
         span = self._span
         if span.is_recording():
-            span.set_attributes(genai.at_end(outcome) | self._own_attributes(outcome))
+            span.set_attributes((genai.at_end(outcome) if self._outer is None else {}) | self._own_attributes(outcome))
             if outcome.kind == "error":
                 span.set_status(Status(StatusCode.ERROR, outcome.category.name if outcome.category else semconv.OTHER))
-        span.end()
+        if self._ends:
+            span.end()
 
     def _own_attributes(self, outcome: AttemptOutcome) -> genai.Attributes:
         found = {
@@ -150,5 +172,6 @@ class AttemptSpan:
             semconv.PROVIDER_CODE.key: identifier(outcome.provider_code or ""),
             semconv.EXCEPTION_TYPE.key: outcome.exception,
             semconv.COST.key: outcome.cost,
+            semconv.ESTIMATED.key: True if outcome.tokens is not None and outcome.tokens.estimated else None,
         }
         return {key: value for key, value in found.items() if value is not None}

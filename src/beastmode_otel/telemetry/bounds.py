@@ -10,10 +10,11 @@ from beastmode_otel.semconv import OTHER
 class Bounded:
     """Admits the first `limit` values for good. Lock-free: a race admits at most one value too many per thread."""
 
-    __slots__ = ("_admitted", "_limit")
+    __slots__ = ("_admitted", "_limit", "overflowed")
 
     def __init__(self, limit: int, known: Iterable[str] = ()) -> None:
         self._limit = limit
+        self.overflowed = False  # whether a value was turned away
         self._admitted: set[Hashable] = set()
         for value in known:
             self.admits(value)
@@ -22,6 +23,7 @@ class Bounded:
         if value in self._admitted:
             return True
         if len(self._admitted) >= self._limit:
+            self.overflowed = True
             return False
         self._admitted.add(value)
         return True

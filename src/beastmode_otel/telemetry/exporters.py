@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -78,17 +78,31 @@ def _port(endpoint: str) -> int | None:
 @dataclass(slots=True)
 class Results:
     """What came of the exports of one signal. Only the last one says whether everything is there: failed batches of
-    metrics are made good by the next one, failed spans and logs are lost. last_ok: None before the first export."""
+    metrics are made good by the next one, failed spans and logs are lost. last_ok: None before the first export.
+    overflowed: metrics that had more label sets than the SDK keeps apart."""
 
+    signal: str = ""
     done: int = 0
     failed: int = 0
     last_ok: bool | None = None
+    overflowed: set[str] = field(default_factory=set)
 
     def note(self, result: R) -> R:
         self.last_ok = result.name == "SUCCESS"
         self.done += self.last_ok
         self.failed += not self.last_ok
         return result
+
+
+def overflowed(data: MetricsData) -> set[str]:
+    """Names of the metrics that hold the SDK's overflow point."""
+    return {
+        metric.name
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if any("otel.metric.overflow" in (point.attributes or ()) for point in metric.data.data_points)
+    }
 
 
 class _Reborn:
@@ -160,6 +174,7 @@ class ForkSafeMetricExporter(MetricExporter):
         super().__init__(made._preferred_temporality, made._preferred_aggregation)
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
+        self._inner.results.overflowed |= overflowed(metrics_data)
         result: MetricExportResult = self._inner.get().export(metrics_data, timeout_millis=timeout_millis, **kwargs)
         return self._inner.results.note(result)
 

@@ -17,10 +17,7 @@ def at_start(facts: AttemptFacts) -> Attributes:
         semconv.GENAI_OPERATION: facts.operation,
         semconv.GENAI_PROVIDER: facts.provider,
         semconv.GENAI_REQUEST_MODEL: facts.model,
-        semconv.SERVER_ADDRESS: facts.host,
-        semconv.SERVER_PORT: facts.port,
-        semconv.ATTEMPT.key: facts.number,
-        semconv.DEPLOYMENT.key: facts.deployment,
+        **place_of(facts),
     }
     for name, key in semconv.GENAI_REQUEST.items():
         value = getattr(facts.ask, name, None)
@@ -29,8 +26,18 @@ def at_start(facts: AttemptFacts) -> Attributes:
     return attributes
 
 
+def place_of(facts: AttemptFacts) -> Attributes:
+    """Where it goes and which try it is: all that an attempt below another's GenAI span says at its start."""
+    return {
+        semconv.SERVER_ADDRESS: facts.host,
+        semconv.SERVER_PORT: facts.port,
+        semconv.ATTEMPT.key: facts.number,
+        semconv.DEPLOYMENT.key: facts.deployment,
+    }
+
+
 def at_end(outcome: AttemptOutcome) -> Attributes:
-    """What the response said. Token counts that we estimated are ours, not the convention's: they are marked."""
+    """What the response said."""
     attributes: Attributes = {}
     reply, tokens = outcome.reply, outcome.tokens
     if reply is not None:
@@ -43,8 +50,6 @@ def at_end(outcome: AttemptOutcome) -> Attributes:
         _put(attributes, semconv.GENAI_CACHE_READ_TOKENS, tokens.cached_input_tokens)
         _put(attributes, semconv.GENAI_CACHE_WRITE_TOKENS, tokens.cache_write_tokens)
         _put(attributes, semconv.GENAI_REASONING_TOKENS, tokens.reasoning_tokens)
-        if tokens.estimated:
-            attributes[semconv.ESTIMATED.key] = True
     return attributes
 
 

@@ -117,6 +117,11 @@ def _histogram(meter: Meter, metric: semconv.Metric) -> metrics.Histogram:
     )
 
 
+def all_instruments() -> list[Instruments]:
+    """Those of every meter provider that a router of this process uses."""
+    return [*_global, *_by_provider.values()]
+
+
 _by_provider: weakref.WeakKeyDictionary[Any, Instruments] = weakref.WeakKeyDictionary()
 _global: list[Instruments] = []
 

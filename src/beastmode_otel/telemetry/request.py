@@ -14,6 +14,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 from beastmode_otel import semconv
 from beastmode_otel.errors import BeastModeError
 from beastmode_otel.observer import AttemptFacts, AttemptScope, LookupScope, RequestFacts, RequestOutcome
+from beastmode_otel.telemetry import inference
 from beastmode_otel.telemetry.attempt import AttemptSpan
 from beastmode_otel.telemetry.cache import LookupSpan, record_l1
 from beastmode_otel.telemetry.channel import Channel
@@ -26,7 +27,8 @@ class RequestSpan:
     """observer.RequestScope, told to OpenTelemetry. labels: the team's own, with those from the baggage.
 
     The span is made when something needs to stand below it, or at the end: complete, from one dict, with its true start
-    time. That is what makes a cache hit cheap.
+    time. That is what makes a cache hit cheap. With `one_span` an attempt that nothing else came before is all there is
+    to see: its span is the request's too, and ends with it.
     """
 
     def __init__(self, channel: Channel, facts: RequestFacts, labels: dict[str, str]) -> None:
@@ -47,11 +49,7 @@ class RequestSpan:
     def _open(self, attributes: dict[str, Any] | None = None) -> Context:
         """The context of the span, which is begun now if it was not."""
         if self._span is None:
-            known = {} if attributes is None else attributes
-            known[semconv.MODEL.key] = self._asked
-            known[semconv.STREAM.key] = self._facts.stream
-            for label, value in self._labels.items():
-                known[semconv.LABEL_PREFIX + label] = value
+            known = self._at_start() if attributes is None else attributes | self._at_start()
             self._span = self._channel.tracer.start_span(
                 f"route {self._asked}", self._parent, SpanKind.INTERNAL, known, start_time=self._began
             )
@@ -60,10 +58,23 @@ class RequestSpan:
             self._span.set_attributes(attributes)
         return self._context
 
+    def _at_start(self) -> dict[str, Any]:
+        known: dict[str, Any] = {semconv.MODEL.key: self._asked, semconv.STREAM.key: self._facts.stream}
+        for label, value in self._labels.items():
+            known[semconv.LABEL_PREFIX + label] = value
+        return known
+
     def active(self) -> AbstractContextManager[None]:
         return attached(self._open())
 
     def attempt(self, facts: AttemptFacts) -> AttemptScope:
+        if self._facts.one_span and self._span is None:
+            alone = AttemptSpan(
+                self._channel, facts, parent=self._parent, model=self._model, asked=self._asked, ends=False
+            )
+            self._span, self._context = alone.span, alone.context
+            self._span.set_attributes(self._at_start())
+            return alone
         return AttemptSpan(self._channel, facts, parent=self._open(), model=self._model, asked=self._asked)
 
     def lookup(self, key: str) -> LookupScope:
@@ -80,6 +91,9 @@ class RequestSpan:
             own.request_duration.record(time.monotonic() - self._started, self._metric_labels(outcome), self._context)
             self._tell_cache(outcome)
             self._tally_labels(outcome)
+            above = inference.outer(self._facts.operation, self._parent)
+            if above is not None:
+                inference.publish_request(above, outcome)
             if outcome.error is not None:
                 self._tell_failure(outcome, outcome.error)
         finally:

@@ -55,13 +55,19 @@ class Telemetry:
     meter_provider: Any = None
     logger_provider: Any = None
     owned: tuple[str, ...] = ()
+    live: bool = False
     _readers: list[MetricReader] = field(default_factory=list)
     _results: list[Results] = field(default_factory=list)
 
-    def watched(self) -> Results:
+    def watched(self, signal: str) -> Results:
         """Where one more exporter notes its results."""
-        self._results.append(Results())
+        self._results.append(Results(signal))
         return self._results[-1]
+
+    @property
+    def results(self) -> tuple[Results, ...]:
+        """What came of the exports so far, by exporter; of our own exporters only."""
+        return tuple(self._results)
 
     def force_flush(self, timeout: float = 10.0) -> bool:
         """Export everything now. False when something could not be exported within `timeout` seconds."""
@@ -106,8 +112,13 @@ def configure(
         return _configured[0]
 
 
+def configured() -> Telemetry | None:
+    """What `configure()` made in this process; None when it was not called."""
+    return _configured[0] if _configured else None
+
+
 def _build(name: str | None, extra: Resource | Mapping[str, str] | None, live: bool) -> Telemetry:
-    telemetry = Telemetry()
+    telemetry = Telemetry(live=live)
     if not is_on("OTEL_SDK_DISABLED") and not is_on("BEASTMODE_DISABLED"):
         resource = _resource(name, extra)
         owned = [
@@ -148,9 +159,8 @@ def _traces(telemetry: Telemetry, resource: Resource, live: bool) -> bool:
     provider = TracerProvider(resource=resource)
     for factory in exporter_factories("traces", os.environ):
         delay = _delay("OTEL_BSP_SCHEDULE_DELAY", live)
-        provider.add_span_processor(
-            BatchSpanProcessor(ForkSafeSpanExporter(factory, telemetry.watched()), schedule_delay_millis=delay)
-        )
+        exporter = ForkSafeSpanExporter(factory, telemetry.watched("traces"))
+        provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=delay))
     trace.set_tracer_provider(provider)
     return True
 
@@ -170,7 +180,7 @@ def _reader(telemetry: Telemetry, factory: Callable[[], Any], interval: float | 
     if isinstance(factory, type) and issubclass(factory, MetricReader):
         return factory()  # a pull exporter (Prometheus) is a reader itself
     make: Callable[[], Any] = factory
-    return ForkSafeReader(ForkSafeMetricExporter(make, telemetry.watched()), export_interval_millis=interval)
+    return ForkSafeReader(ForkSafeMetricExporter(make, telemetry.watched("metrics")), export_interval_millis=interval)
 
 
 def _logs_signal(telemetry: Telemetry, resource: Resource, live: bool) -> bool:
@@ -179,8 +189,7 @@ def _logs_signal(telemetry: Telemetry, resource: Resource, live: bool) -> bool:
     provider = LoggerProvider(resource=resource)
     for factory in exporter_factories("logs", os.environ):
         delay = _delay("OTEL_BLRP_SCHEDULE_DELAY", live)
-        provider.add_log_record_processor(
-            BatchLogRecordProcessor(ForkSafeLogExporter(factory, telemetry.watched()), schedule_delay_millis=delay)
-        )
+        exporter = ForkSafeLogExporter(factory, telemetry.watched("logs"))
+        provider.add_log_record_processor(BatchLogRecordProcessor(exporter, schedule_delay_millis=delay))
     _logs.set_logger_provider(provider)
     return True

@@ -1,12 +1,18 @@
 """LLM wire formats, pure: what a request asks, what a response or stream says. Nothing in this room ever raises."""
 
+from beastmode_otel.wire.body_reader import BodyReader, is_stream
+from beastmode_otel.wire.decoding import ContentDecoder
 from beastmode_otel.wire.error_categories import categorise
 from beastmode_otel.wire.errors import ProviderError, error_in, identifier, read_error
 from beastmode_otel.wire.facts import Ask, Chunk, Reply
 from beastmode_otel.wire.formats import FORMATS, UNKNOWN, Format, StreamReader, format_for_path, format_named
+from beastmode_otel.wire.framing import MEDIA_TYPES, Framing, stream_bytes, whole_bytes
 from beastmode_otel.wire.limits import read_limits, retry_after, should_retry
 from beastmode_otel.wire.openai_chat import with_usage
+from beastmode_otel.wire.openai_replay import usage_inside
 from beastmode_otel.wire.prompts import prompt_text
+from beastmode_otel.wire.providers import provider_at, provider_of
+from beastmode_otel.wire.recognise import LLMCall, Recogniser, recognise
 from beastmode_otel.wire.sse import Event, SSEDecoder
 from beastmode_otel.wire.sse_writer import sse_bytes
 from beastmode_otel.wire.transport_errors import Fault, classify
@@ -14,13 +20,19 @@ from beastmode_otel.wire.usage import Usage, estimate
 
 __all__ = [
     "FORMATS",
+    "MEDIA_TYPES",
     "UNKNOWN",
     "Ask",
+    "BodyReader",
     "Chunk",
+    "ContentDecoder",
     "Event",
     "Fault",
     "Format",
+    "Framing",
+    "LLMCall",
     "ProviderError",
+    "Recogniser",
     "Reply",
     "SSEDecoder",
     "StreamReader",
@@ -32,11 +44,18 @@ __all__ = [
     "format_for_path",
     "format_named",
     "identifier",
+    "is_stream",
     "prompt_text",
+    "provider_at",
+    "provider_of",
     "read_error",
     "read_limits",
+    "recognise",
     "retry_after",
     "should_retry",
     "sse_bytes",
+    "stream_bytes",
+    "usage_inside",
+    "whole_bytes",
     "with_usage",
 ]

@@ -9,6 +9,7 @@ from beastmode_otel.wire.anthropic_assembly import MessageAssembler
 from beastmode_otel.wire.anthropic_replay import LAST, message_events
 from beastmode_otel.wire.errors import error_in
 from beastmode_otel.wire.facts import Ask, Chunk, Reply
+from beastmode_otel.wire.framing import Framing
 from beastmode_otel.wire.reader import EventReader
 from beastmode_otel.wire.replay import as_one_event
 from beastmode_otel.wire.usage import anthropic_usage
@@ -21,6 +22,7 @@ class AnthropicMessages:
     api = "anthropic.messages"
     operation = "chat"
     path = "/messages"
+    framing: Framing | None = "sse"
 
     def read_request(self, body: Mapping[str, Any]) -> Ask:
         return Ask(

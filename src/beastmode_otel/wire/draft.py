@@ -2,7 +2,8 @@
 
 The rules for a member that comes more than once: text is appended, except names and kinds, where the first one counts;
 objects are merged; lists of objects that carry an `index` are merged item by item, other lists are appended; of
-anything else the last value counts. `null` never replaces a value.
+anything else the last value counts. `null` never replaces a value. Mistral's `content` is a list of parts while the
+model thinks and text when it answers: text goes on as a part then, and a part that goes on is not another one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any, Final
 from beastmode_otel.wire.values import index, mapping, text_or_none
 
 _FIXED: Final = frozenset({"role", "type", "id", "name", "format", "status"})
+_CONTENT: Final = frozenset({"content", "thinking"})  # lists of parts
+_GROWING: Final = frozenset({"text", "thinking"})  # kinds of parts
 _MAX_DEPTH: Final = 8  # deltas are flat; deeper objects are taken as they are, so that no input exhausts the stack
 
 
@@ -32,7 +35,7 @@ class Draft:
             elif isinstance(value, Mapping) and self._depth < _MAX_DEPTH:
                 self._member(name, Draft).add(value)
             elif isinstance(value, list) and self._depth < _MAX_DEPTH:
-                self._member(name, DraftList).add(value)
+                self._add_list(name, value)
             elif value is not None or name not in self._members:
                 self._members[name] = value
 
@@ -44,10 +47,23 @@ class Draft:
         return _finished(self._members.get(name))
 
     def _add_text(self, name: str, value: str) -> None:
-        if name not in _FIXED:
+        member = self._members.get(name)
+        if name in _CONTENT and type(member) is DraftList:
+            member.add_parts([_text_part(value)] if value else [])
+        elif name not in _FIXED:
             self._member(name, Text).parts.append(value)
-        elif not self._members.get(name):
+        elif not member:
             self._members[name] = value
+
+    def _add_list(self, name: str, value: list[Any]) -> None:
+        said = self._members.get(name)
+        member = self._member(name, DraftList)
+        if name not in _CONTENT:
+            member.add(value)
+            return
+        if type(said) is Text and (text := said.done()):
+            member.add_parts([_text_part(text)])
+        member.add_parts(value)
 
     def _member(self, name: str, kind: Any) -> Any:
         member = self._members.get(name)
@@ -66,6 +82,18 @@ class DraftList:
         self._others: list[Any] = []
         self._depth = depth
 
+    def add_parts(self, values: list[Any]) -> None:
+        """Add parts of a content; the first of them may go on with the last one."""
+        last = self._others[-1] if self._others else None
+        if values and _goes_on(last, values[0]):
+            if not isinstance(last, Draft):
+                begun = self._others[-1] = Draft(self._depth + 1)
+                begun.add(mapping(last))
+                last = begun
+            last.add(values[0])
+            values = values[1:]
+        self.add(values)
+
     def add(self, values: list[Any]) -> None:
         for value in values:
             place = index(mapping(value).get("index"))
@@ -81,7 +109,9 @@ class DraftList:
         return drafts[-1]
 
     def done(self) -> list[Any]:
-        return [draft.done() for place in sorted(self._indexed) for draft in self._indexed[place]] + self._others
+        return [draft.done() for place in sorted(self._indexed) for draft in self._indexed[place]] + [
+            _finished(other) for other in self._others
+        ]
 
 
 class Text:
@@ -103,6 +133,16 @@ def _begins_another(value: Mapping[str, Any], current: Draft) -> bool:
     """
     new, old = text_or_none(value.get("id")), current.get("id")
     return bool(new and old and new != old and text_or_none(mapping(value.get("function")).get("name")))
+
+
+def _text_part(value: str) -> dict[str, Any]:
+    return {"type": "text", "text": value}
+
+
+def _goes_on(last: Any, value: Any) -> bool:
+    kind = last.get("type") if isinstance(last, Draft | Mapping) else None
+    part = mapping(value)
+    return kind == part.get("type") and kind in _GROWING and isinstance(kind, str) and "index" not in part
 
 
 def _finished(member: Any) -> Any:

@@ -14,7 +14,7 @@ class Ask:
     """What a request asks. None or empty: the request does not say, or says something that is not of the right type.
 
     include_usage: the caller's own stream will carry usage. choice_count: None is the provider's default, 1.
-    output_type: `json` or `text`, when the request fixes it.
+    output_type: `json` or `text`, when the request fixes it. encoding_formats, dimensions: of the embeddings asked for.
     """
 
     api: str
@@ -33,6 +33,8 @@ class Ask:
     choice_count: int | None = None
     has_tools: bool = False
     output_type: str | None = None
+    encoding_formats: tuple[str, ...] = ()
+    dimensions: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,8 @@ class Reply:
     shape, None when it is none; never to be changed, others may hold it. text: the assistant's text in the first
     choice. finish_reasons: one for each choice that has one. refusal: not None when the model declined, "" when it gave
     no words. tool_calls: how many tools the model wants called, over all choices. empty: no choice holds an answer: no
-    text, tool call, refusal or media (reasoning alone is no answer). error: a 200 that carries an error.
+    text, tool call, refusal or media (reasoning alone is no answer). whole: it is complete though answers of its kind
+    have no finish reason (embeddings). error: a 200 that carries an error.
     """
 
     parsed: bool
@@ -56,6 +59,7 @@ class Reply:
     refusal: str | None = field(default=None, repr=False)
     tool_calls: int = 0
     empty: bool = True
+    whole: bool = False
     error: ProviderError | None = None
 
 

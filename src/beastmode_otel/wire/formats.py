@@ -7,9 +7,15 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from beastmode_otel.wire.anthropic_messages import AnthropicMessages
+from beastmode_otel.wire.embeddings import OllamaEmbed, OpenAIEmbeddings
 from beastmode_otel.wire.errors import ProviderError
 from beastmode_otel.wire.facts import Ask, Chunk, Reply
-from beastmode_otel.wire.openai_chat import OpenAIChat
+from beastmode_otel.wire.framing import Framing
+from beastmode_otel.wire.ollama import OllamaChat, OllamaGenerate
+from beastmode_otel.wire.openai_chat import MistralFim, OpenAIChat
+from beastmode_otel.wire.openai_completions import OpenAICompletions
+from beastmode_otel.wire.openai_responses import OpenAIResponses
+from beastmode_otel.wire.paths import BUILT_IN
 from beastmode_otel.wire.unknown import Unknown
 
 
@@ -39,9 +45,10 @@ class Format(Protocol):
     """One API's way to ask and to answer. Stateless; none of its methods raises.
 
     - `api` names it, `operation` is what the call does (`chat`), `path` follows the base URL.
+    - `framing`: how its streams are written; None when it has none (embeddings), and `replay` then gives no chunk.
     - `replay` is `reader` backwards: the chunks of a stream that says what `body`, the decoded JSON of a whole answer,
       says. They end with the only terminal one, and `reader` reads the same chunks, and `body` again, from their
-      `sse_bytes`. Usage is left out without `include_usage` where the format's streams carry it on request only. A
+      `stream_bytes`. Usage is left out without `include_usage` where the format's streams carry it on request only. A
       body of another shape is one event. The chunks share values with `body`: neither may be changed.
     """
 
@@ -51,6 +58,8 @@ class Format(Protocol):
     def operation(self) -> str: ...
     @property
     def path(self) -> str: ...
+    @property
+    def framing(self) -> Framing | None: ...
     def read_request(self, body: Mapping[str, Any]) -> Ask: ...
     def read_response(self, body: bytes) -> Reply: ...
     def reader(self) -> StreamReader: ...
@@ -58,11 +67,13 @@ class Format(Protocol):
 
 
 UNKNOWN: Final[Format] = Unknown()
-_KNOWN: Final[tuple[Format, ...]] = (OpenAIChat(), AnthropicMessages(), UNKNOWN)
+_KNOWN: Final[tuple[Format, ...]] = (
+    *(OpenAIChat(), OpenAIResponses(), OpenAIEmbeddings(), OpenAICompletions(), MistralFim()),
+    AnthropicMessages(),
+    *(OllamaChat(), OllamaGenerate(), OllamaEmbed()),
+    UNKNOWN,
+)
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType({known.api: known for known in _KNOWN})
-
-# /messages alone would take OpenAI's threads and every chat application for Anthropic.
-_ENDINGS: Final = (("/chat/completions", "openai.chat"), ("/v1/messages", "anthropic.messages"))
 
 
 def format_named(api: str) -> Format:
@@ -71,6 +82,6 @@ def format_named(api: str) -> Format:
 
 
 def format_for_path(path: str) -> Format:
-    """The format that a URL's path (without query) belongs to, `UNKNOWN` when none does."""
-    plain = path.rstrip("/")
-    return next((FORMATS[api] for ending, api in _ENDINGS if plain.endswith(ending)), UNKNOWN)
+    """The format that a URL's path (without query) belongs to, `UNKNOWN` when none does. See `recognise` for more."""
+    endpoint = BUILT_IN.find("POST", path.encode("utf-8", "surrogatepass"))
+    return UNKNOWN if endpoint is None else format_named(endpoint.api)

@@ -9,11 +9,15 @@ from beastmode_otel.wire.values import decode
 class LineDecoder:
     """Bytes in, one event for each line that is JSON. From the first line that is none on, all lines are one document.
 
+    documents: False for a format of JSON lines and nothing else: a line that is no JSON is an event like any other, and
+    its reader's business.
+
     At most `max_event` bytes are held: after a longer line or document nothing more comes out but a flag at the end.
     Not thread-safe.
     """
 
-    def __init__(self, *, max_event: int = MAX_EVENT) -> None:
+    def __init__(self, *, documents: bool = True, max_event: int = MAX_EVENT) -> None:
+        self._documents = documents
         self._max = max_event
         self._pending = bytearray()
         self._is_document = False
@@ -39,11 +43,11 @@ class LineDecoder:
         return events
 
     def _line(self, events: list[Event]) -> None:
-        if decode(bytes(self._pending)) is not None:
+        if self._pending.strip():
+            if self._documents and decode(bytes(self._pending)) is None:
+                self._is_document = True
+                return
             events.append(_event(self._pending))
-        elif self._pending.strip():
-            self._is_document = True
-            return
         self._pending = bytearray()
 
     def _hold(self, data: bytes) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from beastmode_otel.wire.errors import error_in
 from beastmode_otel.wire.facts import Ask, Chunk, Reply
-from beastmode_otel.wire.openai_assembly import ChatAssembler
+from beastmode_otel.wire.framing import Framing
+from beastmode_otel.wire.openai_assembly import ChatChoice, ChoicesAssembler, error_inside
 from beastmode_otel.wire.openai_replay import chat_events
 from beastmode_otel.wire.reader import EventReader
 from beastmode_otel.wire.replay import as_one_event
@@ -32,6 +33,7 @@ class OpenAIChat:
     api = "openai.chat"
     operation = "chat"
     path = "/chat/completions"
+    framing: Framing | None = "sse"
 
     def read_request(self, body: Mapping[str, Any]) -> Ask:
         limit = count(body.get("max_completion_tokens"))
@@ -45,7 +47,7 @@ class OpenAIChat:
             temperature=number(body.get("temperature")),
             top_p=number(body.get("top_p")),
             top_k=count(body.get("top_k")),
-            seed=integer(body.get("seed")),
+            seed=integer(body.get("seed", body.get("random_seed"))),  # the second is Mistral's
             stop_sequences=stop_sequences(body.get("stop")),
             frequency_penalty=number(body.get("frequency_penalty")),
             presence_penalty=number(body.get("presence_penalty")),
@@ -58,14 +60,22 @@ class OpenAIChat:
         return read_body(decode(body))
 
     def reader(self) -> EventReader:
-        return EventReader(ChatAssembler(), read_body)
+        return EventReader(_assembler(), read_body)
 
     def replay(self, body: Any, *, include_usage: bool) -> list[Chunk]:
         last, events = Chunk(terminal=True), chat_events(body, include_usage=include_usage)
         if events is None:
             return as_one_event(body, last, self.reader().feed)
-        assembler = ChatAssembler()
+        assembler = _assembler()
         return [*(assembler.add(event, "") for event in events), last]
+
+
+class MistralFim(OpenAIChat):
+    """Mistral's fill-in-the-middle (`POST /v1/fim/completions`): asked like a completion, answered like a chat."""
+
+    api = "mistral.fim"
+    operation = "text_completion"
+    path = "/fim/completions"
 
 
 def with_usage(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +90,7 @@ def read_body(body: Any) -> Reply:
         return Reply(parsed=False, body=body)
     choices = sorted(map(mapping, items(body.get("choices"))), key=lambda choice: index(choice.get("index")) or 0)
     messages = [mapping(choice.get("message")) for choice in choices]
-    error = error_in(body) or next((found for choice in choices if (found := error_in(choice))), None)
+    error = error_in(body) or error_inside(body, choices)
     return Reply(
         parsed=isinstance(body.get("choices"), list) or error is not None,
         body=body,
@@ -97,13 +107,17 @@ def read_body(body: Any) -> Reply:
 
 
 def read_usage(body: Mapping[str, Any]) -> Usage | None:
-    """Usage of a response or of the last event of a stream. Groq's streams hide it in `x_groq`."""
+    """Usage of a response or of one event of a stream. Groq's streams hide it in `x_groq`."""
     return openai_usage(body.get("usage") or mapping(body.get("x_groq")).get("usage"))
 
 
 def stop_sequences(value: Any) -> tuple[str, ...]:
     """`stop` as a string or a list of strings."""
     return (value,) if isinstance(value, str) else tuple(stop for stop in items(value) if isinstance(stop, str))
+
+
+def _assembler() -> ChoicesAssembler:
+    return ChoicesAssembler("chat.completion", ChatChoice)
 
 
 def _output_type(response_format: Any) -> str | None:

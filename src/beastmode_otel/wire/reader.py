@@ -30,16 +30,24 @@ class Assembler(Protocol):
     def body(self) -> dict[str, Any] | None: ...
 
 
+class Decoder(Protocol):
+    """Bytes in, events out."""
+
+    def feed(self, data: bytes) -> list[Event]: ...
+    def end(self) -> list[Event]: ...
+
+
 class EventReader:
-    """A `StreamReader` over server-sent events. What an event means is the assembler's business.
+    """A `StreamReader` over events, server-sent ones unless `decoder` reads others. What an event means is the
+    assembler's business.
 
     An event that begins as JSON and is none is an error of the category `invalid_response`; other text is let through.
     """
 
-    def __init__(self, assembler: Assembler, read: Callable[[Any], Reply]) -> None:
+    def __init__(self, assembler: Assembler, read: Callable[[Any], Reply], *, decoder: Decoder | None = None) -> None:
         self._assembler = assembler
         self._read = read
-        self._decoder = SSEDecoder()
+        self._decoder = decoder or SSEDecoder()
         self._finished = False
         self._error: ProviderError | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from beastmode_otel.wire.usage import Usage, sniff_usage
+from beastmode_otel.wire.usage import Usage, gemini_usage, sniff_usage
 from beastmode_otel.wire.values import content_text, items, mapping, text, text_or_none
 
 _PLAIN: Final = ("output_text", "response", "completion", "generated_text", "text")
@@ -25,8 +25,10 @@ def text_in(value: Any) -> str:
 
 
 def usage_in(value: Any) -> Usage | None:
-    """Usage in OpenAI's, Anthropic's or Ollama's words, at the top or inside `response` or `message`."""
+    """Usage in OpenAI's, Anthropic's, Ollama's or Gemini's words, at the top or inside `response` or `message`."""
     body = mapping(value)
+    if "usageMetadata" in body:
+        return gemini_usage(body["usageMetadata"])
     homes = (body, mapping(body.get("response")), mapping(body.get("message")))
     found = next((usage for home in homes if (usage := sniff_usage(home.get("usage")))), None)
     if found is not None or "eval_count" not in body:
@@ -45,8 +47,10 @@ def finish_in(value: Any) -> str | None:
     """Why the model stopped."""
     body = mapping(value)
     choice = mapping(next(iter(items(body.get("choices"))), None))
-    places = (choice.get("finish_reason"), body.get("stop_reason"), mapping(body.get("delta")).get("stop_reason"))
-    return next((found for place in (*places, body.get("done_reason")) if (found := text_or_none(place))), None)
+    candidate = mapping(next(iter(items(body.get("candidates"))), None))  # Gemini's
+    stopped = (body.get("stop_reason"), mapping(body.get("delta")).get("stop_reason"), body.get("done_reason"))
+    places = (choice.get("finish_reason"), *stopped, candidate.get("finishReason"))
+    return next((found for place in places if (found := text_or_none(place))), None)
 
 
 def is_last(value: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from beastmode_otel.wire.errors import error_in
 from beastmode_otel.wire.facts import Ask, Chunk, Reply
+from beastmode_otel.wire.framing import Framing
 from beastmode_otel.wire.replay import as_one_event
 from beastmode_otel.wire.sniff import finish_in, name_in, text_in, usage_in
 from beastmode_otel.wire.unknown_stream import UnknownReader
@@ -19,6 +20,7 @@ class Unknown:
     api = "unknown"
     operation = "unknown"
     path = ""
+    framing: Framing | None = "sse"
 
     def read_request(self, body: Mapping[str, Any]) -> Ask:
         return Ask(

@@ -71,6 +71,21 @@ def anthropic_usage(value: Any) -> Usage | None:
     )
 
 
+def gemini_usage(value: Any) -> Usage | None:
+    """Usage as Gemini writes it: the thoughts are counted beside the candidates."""
+    usage = mapping(value)
+    made, thought = count(usage.get("candidatesTokenCount")), count(usage.get("thoughtsTokenCount"))
+    asked = count(usage.get("promptTokenCount"))
+    return _known(
+        Usage(
+            input_tokens=asked,
+            output_tokens=None if made is None else made + (thought or 0),
+            cached_input_tokens=_part(count(usage.get("cachedContentTokenCount")), asked),
+            reasoning_tokens=thought,
+        )
+    )
+
+
 def sniff_usage(value: Any) -> Usage | None:
     """Usage of an unknown format, when it looks like Anthropic's or OpenAI's."""
     usage = mapping(value)

@@ -155,7 +155,7 @@ def test_a_request_with_a_memory_or_a_world_may_not(more: dict[str, Any]) -> Non
         assert may_lookup({**ASK, **more}, api=api).reason == "stateful"
 
 
-@pytest.mark.parametrize("api", ["unknown", "openai.responses", ""])
+@pytest.mark.parametrize("api", ["unknown", "cohere.chat", ""])
 def test_an_api_that_we_do_not_know_may_not(api: str) -> None:
     assert may_lookup(ASK, api=api).reason == "unknown_api"
 
@@ -166,4 +166,4 @@ def test_the_caller_may_forbid_it() -> None:
 
 
 def test_reasons_are_closed() -> None:
-    assert len(get_args(StorableReason)) == len(set(get_args(StorableReason))) == 14
+    assert len(get_args(StorableReason)) == len(set(get_args(StorableReason))) == 15

@@ -19,6 +19,14 @@ from beastmode_otel.wire import FORMATS, UNKNOWN, format_for_path, format_named,
         ("/v1/threads/thread_1/messages", "unknown"),
         ("/api/messages", "unknown"),
         ("", "unknown"),
+        ("/v1/responses", "openai.responses"),
+        ("/openai/v1/embeddings", "openai.embeddings"),
+        ("/v1/completions", "openai.completions"),
+        ("/v1/fim/completions", "mistral.fim"),
+        ("/api/chat", "ollama.chat"),
+        ("/api/generate", "ollama.generate"),
+        ("/api/embed", "ollama.embed"),
+        ("/v1/responses/resp_1", "unknown"),
     ],
 )
 def test_a_path_tells_the_format(path: str, api: str) -> None:
@@ -42,3 +50,7 @@ def test_the_text_of_a_prompt_is_found_in_every_format() -> None:
     assert prompt_text({"system": [{"text": "s"}], "messages": [{"content": "u"}]}) == "s\nu"
     assert prompt_text({"instructions": "i", "input": "u"}) == "i\nu"
     assert prompt_text({"messages": "junk", "input": 5}) == ""
+    assert prompt_text({"input": ["a", "b"]}) == prompt_text({"prompt": ["a", "b"]}) == "a\nb"
+    assert prompt_text({"input": [[1, 2]], "prompt": [1, 2]}) == ""
+    turns = [{"role": "user", "content": [{"type": "input_text", "text": "u"}]}, {"type": "x", "output": "done"}]
+    assert prompt_text({"instructions": "i", "input": turns}) == "i\nu\ndone"

@@ -27,6 +27,7 @@ from beastmode_otel.wire import (
     with_usage,
 )
 
+from . import more_payloads as m
 from . import payloads as p
 
 NAMES = [
@@ -82,6 +83,22 @@ NAMES = [
     "errors",
     "loc",
     "audio",
+    "output_index",
+    "content_index",
+    "summary_index",
+    "item",
+    "part",
+    "incomplete_details",
+    "reason",
+    "data",
+    "embedding",
+    "embeddings",
+    "done_reason",
+    "eval_count",
+    "options",
+    "x_groq",
+    "usageMetadata",
+    "random_seed",
 ]
 KINDS = [
     "error",
@@ -97,6 +114,17 @@ KINDS = [
     "citations_delta",
     "tool_use",
     "response.completed",
+    "response.failed",
+    "response.output_item.added",
+    "response.content_part.added",
+    "response.output_text.delta",
+    "response.output_text.done",
+    "response.output_text.annotation.added",
+    "response.function_call_arguments.delta",
+    "message",
+    "output_text",
+    "function_call",
+    "completed",
 ]
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(KINDS), st.integers(0, 2)
@@ -155,7 +183,13 @@ def test_no_response_raises(api: str, body: bytes) -> None:
 
 
 @FUZZ
-@given(st.sampled_from([p.OPENAI_TEXT, p.OPENAI_TOOLS, p.ANTHROPIC, p.ANTHROPIC_ERROR]), EDITS, APIS)
+@given(
+    st.sampled_from(
+        [p.OPENAI_TEXT, p.OPENAI_TOOLS, p.ANTHROPIC, p.ANTHROPIC_ERROR, m.RESPONSE, m.COMPLETION, m.OLLAMA_CHAT]
+    ),
+    EDITS,
+    APIS,
+)
 def test_no_mutated_response_raises(body: Any, edits: list[tuple[int, bytes, int]], api: str) -> None:
     FORMATS[api].read_response(mutated(json.dumps(body).encode(), edits))
 
@@ -187,7 +221,7 @@ def test_no_bytes_raise(api: str, pieces: list[bytes]) -> None:
     run(api, *pieces)
 
 
-CASES = [(api, stream) for api, streams in p.STREAMS.items() for stream in streams]
+CASES = [(api, stream) for api, streams in {**p.STREAMS, **m.NEW_STREAMS}.items() for stream in streams]
 
 
 @FUZZ

@@ -109,3 +109,16 @@ def test_openais_responses_stream_does_not_count_text_twice() -> None:
     reply = reader.reply()
     assert (reader.finished, reply.text, reply.id, reply.model) == (True, "Hey", "resp_1", "gpt-5")
     assert reply.usage == Usage(input_tokens=4, output_tokens=2)
+
+
+def test_gemini_is_tracked() -> None:
+    counts = {"promptTokenCount": 9, "candidatesTokenCount": 3, "thoughtsTokenCount": 5, "cachedContentTokenCount": 4}
+    body = {
+        "candidates": [{"content": {"parts": [{"text": "hi"}], "role": "model"}, "finishReason": "STOP"}],
+        "usageMetadata": {**counts, "totalTokenCount": 17},
+    }
+    reply = UNKNOWN.read_response(json.dumps(body).encode())
+    assert (reply.text, reply.finish_reasons) == ("hi", ("STOP",))
+    assert reply.usage == Usage(input_tokens=9, output_tokens=8, cached_input_tokens=4, reasoning_tokens=5)
+    _, reader = read(p.sse(body, done=False))
+    assert reader.reply().usage == reply.usage

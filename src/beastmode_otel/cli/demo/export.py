@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from beastmode_otel.telemetry.exporters import Results, exporter_factories
 
@@ -53,14 +53,3 @@ def _shown(endpoint: str) -> str:
     parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
     scheme = f"{parts.scheme}://" if parts.scheme else ""
     return f"{scheme}{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def secrets_of(environ: Mapping[str, str]) -> list[str]:
-    """What no message of an exporter may show: passwords and queries of endpoints, values of headers."""
-    found = []
-    for prefix in ("OTEL_EXPORTER_OTLP", *(f"OTEL_EXPORTER_OTLP_{signal.upper()}" for signal in SIGNALS)):
-        parts = urlsplit(environ.get(f"{prefix}_ENDPOINT", ""))
-        pairs = environ.get(f"{prefix}_HEADERS", "").split(",")
-        found += [parts.query, parts.netloc.rpartition("@")[0].partition(":")[2]]
-        found += [unquote(pair.partition("=")[2]).strip() for pair in pairs]
-    return [secret for secret in found if secret]

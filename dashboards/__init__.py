@@ -1,0 +1,1 @@
+"""Dashboards and alert rules as code. `tools/make_dashboards.py` writes what Grafana and Prometheus read."""

@@ -1,0 +1,268 @@
+"""The cache: what it answers, how fast, what it saves, and whether its tiers are well."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from beastmode_otel import semconv
+from dashboards import measures, texts
+from dashboards.colours import GREEN, PURPLE, colours, tinted
+from dashboards.common import chart, figure, timeline, united
+from dashboards.frame import TIER_OPENS, Band, board
+from dashboards.measures import ENDED, HITS, OK, UPSTREAM
+from dashboards.promql import Not, many, now, or_zero, per_minute, quantile, rate
+from dashboards.queries import each, line, value
+
+UID: Final = "beastmode-cache"
+TIER: Final = semconv.CACHE_TIER
+LOOKUPS: Final = semconv.CACHE_LOOKUP_DURATION
+WRITES: Final = semconv.CACHE_WRITE_DURATION
+PER_MINUTE: Final = "suffix: /min"
+
+
+def of_tiers(metric: semconv.Metric) -> str:
+    """A gauge of tiers: each process has a memory of its own; a store they share says the same to each of them."""
+    memory, shared = {TIER: "l1"}, {TIER: Not("l1")}
+    return f"{now(metric, TIER, where=memory)} or {now(metric, TIER, how='max', where=shared)}"
+
+
+def answers() -> Any:
+    return figure(
+        "Answered without a provider",
+        "Requests in the time range that were hits, and those that shared another caller's call (misses that cost "
+        "nothing).",
+        "locale",
+        value(or_zero(many(ENDED, where=HITS)), "Hits"),
+        value(or_zero(many(semconv.CACHE_COLLAPSES)), "Shared"),
+        empty=texts.NO_TELEMETRY,
+        decimals=0,
+    )
+
+
+def hit_rate() -> Any:
+    return figure(
+        "Hit rate",
+        "Hits of the requests for which the cache was asked.",
+        "percentunit",
+        value(measures.hit_rate(), "Hit rate"),
+        empty=texts.NO_CACHE,
+    )
+
+
+def saved() -> Any:
+    whole = {semconv.TOKEN_TYPE: ("input", "output")}
+    cached = {semconv.COST_KIND: "saved", semconv.COST_REASON: "cache"}
+    panel = figure(
+        "Saved by the cache",
+        "Money whose amount is known, and tokens that nobody had to use, in the time range.",
+        "currencyUSD",
+        value(or_zero(many(semconv.COST_TOTAL, where=cached)), "Money"),
+        value(or_zero(many(semconv.TOKENS_SAVED, where=whole)), "Tokens"),
+        empty=texts.NO_TELEMETRY,
+    )
+    return united(panel, {"Tokens": "short"})
+
+
+def tiers() -> Any:
+    return timeline(
+        "State of the tiers",
+        "Open: the tier rests after failures in a row, and requests go on without it. The worst of all processes.",
+        line(now(semconv.CACHE_TIER_STATE, TIER, how="max"), each(TIER)),
+        empty=texts.NO_SLOW_TIER,
+    )
+
+
+def statuses() -> Any:
+    return chart(
+        "Requests by what the cache did",
+        "Per minute. Bypass: the caller or the request ruled it out. Off: there is no cache.",
+        "reqpm",
+        line(per_minute(ENDED, semconv.CACHE_STATUS), each(semconv.CACHE_STATUS)),
+        empty=texts.NO_REQUESTS_LONG,
+        colours=colours(semconv.CACHE_STATUS),
+        stacked=True,
+    )
+
+
+def hits_over_time() -> Any:
+    return chart(
+        "Hit rate by tier",
+        "Each tier's part of the hit rate; together they are the hit rate.",
+        "percentunit",
+        line(measures.hit_rate_of_tiers_over_time(), each(TIER)),
+        empty=texts.NO_CACHE_LONG,
+        colours=colours(TIER),
+        stacked=True,
+        top=1,
+    )
+
+
+def latency_saved() -> Any:
+    return chart(
+        "Wait with and without a hit",
+        "P95 of answered requests.",
+        "s",
+        line(quantile(0.95, ENDED, where={**OK, **HITS}), "hit"),
+        line(quantile(0.95, ENDED, where={**OK, **UPSTREAM}), "provider"),
+        empty=texts.NO_REQUESTS_LONG,
+        colours={"hit": GREEN, "provider": PURPLE},
+    )
+
+
+def lookups() -> Any:
+    by = (TIER, semconv.LOOKUP_RESULT)
+    return chart(
+        "Lookups by tier and result",
+        "Questions to each tier per minute. Skipped: the tier rests. Timeout: the request went on without it.",
+        PER_MINUTE,
+        line(per_minute(LOOKUPS, *by), each(*by)),
+        empty=texts.NO_CACHE_LONG,
+        colours=tinted(semconv.LOOKUP_RESULT),
+        stacked=True,
+    )
+
+
+def lookup_latency() -> Any:
+    return chart(
+        "Latency of lookups",
+        "P50 and P95 of one question to a tier.",
+        "s",
+        line(quantile(0.5, LOOKUPS, TIER), f"P50 · {each(TIER)}"),
+        line(quantile(0.95, LOOKUPS, TIER), f"P95 · {each(TIER)}", exemplars=True),
+        empty=texts.NO_CACHE_LONG,
+    )
+
+
+def writes() -> Any:
+    by = (TIER, semconv.WRITE_RESULT)
+    return chart(
+        "Writes by result",
+        "Writes and deletes in the slower tiers per minute. Queued: made good when the tier is back.",
+        PER_MINUTE,
+        line(per_minute(WRITES, *by), each(*by)),
+        empty=texts.NO_SLOW_TIER,
+        colours=tinted(semconv.WRITE_RESULT),
+        stacked=True,
+    )
+
+
+def write_latency() -> Any:
+    return chart(
+        "Latency of writes",
+        "P95 of one write or delete in a slower tier. Mostly in the background: no caller waits.",
+        "s",
+        line(quantile(0.95, WRITES, TIER), each(TIER)),
+        empty=texts.NO_SLOW_TIER,
+        colours=colours(TIER),
+    )
+
+
+def entries() -> Any:
+    return chart(
+        "Entries",
+        "How many answers each tier holds: the memories of all processes together, the shared stores once.",
+        "short",
+        line(of_tiers(semconv.CACHE_ENTRIES), each(TIER)),
+        empty=texts.NO_CACHE_LONG,
+        colours=colours(TIER),
+    )
+
+
+def size() -> Any:
+    return chart(
+        "Size",
+        "How large each tier is: the memories of all processes together, the shared stores once.",
+        "bytes",
+        line(of_tiers(semconv.CACHE_SIZE), each(TIER)),
+        empty=texts.NO_CACHE_LONG,
+        colours=colours(TIER),
+    )
+
+
+def promotions() -> Any:
+    return chart(
+        "Promotions",
+        "Answers copied up into a faster tier, per minute.",
+        PER_MINUTE,
+        line(per_minute(semconv.CACHE_PROMOTIONS, TIER), each(TIER)),
+        empty="Nothing was copied up: no hit in a slower tier in this time range.",
+        colours=colours(TIER),
+        stacked=True,
+    )
+
+
+def evictions() -> Any:
+    by = (TIER, semconv.EVICTION_REASON)
+    return chart(
+        "Evictions",
+        "Answers that left, per minute, by why. Many by size: the tier is too small.",
+        PER_MINUTE,
+        line(per_minute(semconv.CACHE_EVICTIONS, *by), each(*by)),
+        empty="Nothing left the cache in this time range.",
+        stacked=True,
+    )
+
+
+def invalidations() -> Any:
+    return chart(
+        "Invalidations",
+        "Answers removed by invalidate(), per minute, by what they were chosen.",
+        PER_MINUTE,
+        line(per_minute(semconv.CACHE_INVALIDATIONS, semconv.INVALIDATION), each(semconv.INVALIDATION)),
+        empty="Nobody called invalidate() in this time range, or it found nothing.",
+        stacked=True,
+    )
+
+
+def collapsed() -> Any:
+    return chart(
+        "Shared calls",
+        "Requests that another caller's identical request answered, per minute.",
+        "reqpm",
+        line(per_minute(semconv.CACHE_COLLAPSES, semconv.MODEL), each(semconv.MODEL)),
+        empty="No two callers asked the same at the same time.",
+        stacked=True,
+    )
+
+
+def savings() -> Any:
+    pace = rate(semconv.COST_TOTAL, semconv.COST_REASON, where=measures.SAVED)
+    return chart(
+        "Savings",
+        "Dollars per hour that did not have to be spent, at the present pace: by hits and shared calls, and by cheaper "
+        "routes.",
+        "currencyUSD",
+        line(f"3600 * {pace}", each(semconv.COST_REASON)),
+        empty="Nothing was saved in this time range, or the prices are not known.",
+        colours=colours(semconv.COST_REASON),
+        stacked=True,
+    )
+
+
+def tokens_saved() -> Any:
+    return chart(
+        "Tokens saved",
+        "Tokens per second that hits and shared calls did not use. Input includes cached input, output reasoning.",
+        "suffix: tok/s",
+        line(rate(semconv.TOKENS_SAVED, semconv.TOKEN_TYPE), each(semconv.TOKEN_TYPE)),
+        empty="No hit and no shared call in this time range.",
+        colours=colours(semconv.TOKEN_TYPE),
+    )
+
+
+def cache() -> dict[str, Any]:
+    bands = [
+        Band(height=4, panels=((4, hit_rate()), (6, answers()), (6, saved()), (8, tiers()))),
+        Band(height=8, panels=((8, statuses()), (8, hits_over_time()), (8, latency_saved()))),
+        Band(height=8, panels=((8, savings()), (8, tokens_saved()), (8, collapsed()))),
+        Band(title="Tiers", height=8, panels=((8, lookups()), (8, lookup_latency()), (8, promotions()))),
+        Band(height=8, panels=((8, writes()), (8, write_latency()), (8, evictions()))),
+        Band(height=8, panels=((8, entries()), (8, size()), (8, invalidations()))),
+    ]
+    return board(
+        uid=UID,
+        title="beastmode / Cache",
+        about="What the cache answers, how fast, what it saves, and whether its tiers are well.",
+        bands=bands,
+        marks=(TIER_OPENS,),
+    )

@@ -1,0 +1,22 @@
+"""Why a panel may be empty. Each text says what is missing, and whether that is good."""
+
+from __future__ import annotations
+
+from typing import Final
+
+NO_REQUESTS: Final = "no requests yet"
+NO_REQUESTS_LONG: Final = (
+    "No requests in this time range. When there were some: set the scrape interval of the data source to the export "
+    "interval (docs/dashboards.md)."
+)
+NO_ERRORS: Final = "No errors in this time range."
+NO_ATTEMPTS: Final = "No calls to a provider in this time range: no traffic, or everything was a hit."
+NO_CACHE: Final = "cache not asked"
+NO_CACHE_LONG: Final = "The cache was not asked in this time range: it is off, or nothing came in."
+NO_SLOW_TIER: Final = "No tier beyond memory was used: none is configured (cache.l3), or nothing came in."
+NO_PRICE: Final = "no priced call"
+NO_PRICE_LONG: Final = "No call with a known price in this time range."
+NO_TOKENS: Final = "No tokens used in this time range."
+NO_STREAMS: Final = "No stream brought a first token in this time range: only streams have one."
+NO_TELEMETRY: Final = "no telemetry yet"
+NO_LABELS: Final = 'No request carried a label of yours: name them in the configuration, labels = ["team"].'

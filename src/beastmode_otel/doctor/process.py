@@ -1,0 +1,100 @@
+"""What only the process itself knows: its providers, its exports, its forks, what it has loaded."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from opentelemetry import _logs, metrics, trace
+
+from beastmode_otel import semconv
+from beastmode_otel.doctor.finding import Finding, Severity
+from beastmode_otel.doctor.kinds import found
+from beastmode_otel.doctor.settings import is_off
+from beastmode_otel.telemetry.forks import FORKS
+from beastmode_otel.telemetry.instruments import Instruments, all_instruments
+from beastmode_otel.telemetry.setup import LIVE, Telemetry, configured, is_on
+
+# A module, the ones that must be loaded beside it, and whose calls it makes. The OTLP exporter loads grpc itself.
+_UNSEEN: Final = (
+    ("botocore", (), "Bedrock"),
+    ("aiohttp", (), "clients on aiohttp, such as litellm's"),
+    ("grpc", ("google.ai", "google.cloud.aiplatform", "vertexai"), "Vertex AI and Gemini over gRPC"),
+    ("websockets", (), "realtime APIs"),
+)
+_INTERVALS: Final = dict(zip(LIVE, ("metrics", "traces", "logs"), strict=True))
+
+
+def process_findings(environ: Mapping[str, str]) -> list[Finding]:
+    """Opens nothing, sends nothing: safe at exit and in a signal handler's wake."""
+    telemetry = configured()
+    off = [] if is_off(environ) else [*_sdk(telemetry), *_live(telemetry, environ)]
+    return [*off, *_exports(telemetry), *_counted(all_instruments()), *_forks(telemetry), *_unseen(sys.modules)]
+
+
+def _sdk(telemetry: Telemetry | None) -> list[Finding]:
+    providers = {
+        "traces": trace.get_tracer_provider(),
+        "metrics": metrics.get_meter_provider(),
+        "logs": _logs.get_logger_provider(),
+    }
+    unset = [signal for signal, provider in providers.items() if "Proxy" in type(provider).__name__]
+    if len(unset) == len(providers):
+        return [found("sdk_not_set_up", "traces, metrics and logs")]
+    missing = [found("sdk_not_set_up", ", ".join(unset), severity="warning")] if unset else []
+    ours = {results.signal for results in telemetry.results} if telemetry else set()
+    by = {signal: "configure()" if signal in ours else "others" for signal in providers if signal not in unset}
+    return [*missing, found("sdk_set_up", ", ".join(f"{signal} by {who}" for signal, who in by.items()))]
+
+
+def _live(telemetry: Telemetry | None, environ: Mapping[str, str]) -> list[Finding]:
+    """An SDK of others keeps its own intervals."""
+    if not (telemetry.live if telemetry else is_on("BEASTMODE_LIVE", environ)):
+        return []
+    ours = {results.signal for results in telemetry.results} if telemetry else set()
+    slow = [signal for name, signal in _INTERVALS.items() if signal not in ours and not environ.get(name)]
+    return [found("live_slowed", f"{', '.join(slow)}: set up by others, with their intervals")] if slow else []
+
+
+def _exports(telemetry: Telemetry | None) -> list[Finding]:
+    findings = []
+    for results in telemetry.results if telemetry else ():
+        if results.failed:
+            detail = f"{results.signal}: {results.failed} of {results.failed + results.done} exports failed"
+            severity: Severity = "problem" if results.last_ok is False else "warning"
+            findings.append(found("export_failing", detail, severity=severity))
+        if results.overflowed:
+            findings.append(found("cardinality_overflow", ", ".join(sorted(results.overflowed))))
+    return findings
+
+
+def _counted(instruments: Iterable[Instruments]) -> list[Finding]:
+    findings = []
+    for own in instruments:
+        dropped = own.tallies[semconv.TELEMETRY_DROPPED.name].snapshot()
+        findings += [found("telemetry_dropped", f"{signal}: {n:g} ({why})") for (signal, why), n in dropped.items()]
+        folded = [name for name in ("model", "deployment", "provider") if getattr(own.labels, name).overflowed]
+        if folded:
+            findings.append(found("labels_folded", ", ".join(f"too many {name}s" for name in folded)))
+    return findings
+
+
+def _forks(telemetry: Telemetry | None) -> list[Finding]:
+    ours = telemetry is not None and any(results.signal == "metrics" for results in telemetry.results)
+    if ours:  # then the child begins at zero
+        return []
+    if FORKS.inherited:
+        return [found("fork_after_recording", "this process is a child that inherited its parent's counts")]
+    if FORKS.after_recording:
+        detail = f"this process has forked {FORKS.after_recording} times since its first request"
+        return [found("fork_after_recording", detail, severity="warning")]
+    return []
+
+
+def _unseen(loaded: Mapping[str, object]) -> list[Finding]:
+    return [
+        found("library_unseen", f"{module}: {whose}")
+        for module, beside, whose in _UNSEEN
+        if module in loaded and (not beside or any(name in loaded for name in beside))
+    ]

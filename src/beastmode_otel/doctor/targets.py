@@ -1,0 +1,112 @@
+"""Where each signal goes, read from the OTEL_* variables in the way the OTLP exporters read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from beastmode_otel.telemetry.exporters import protocol
+
+SIGNALS: Final = ("traces", "metrics", "logs")
+_EXPLICIT: Final = {"otlp_proto_grpc": "grpc", "otlp_proto_http": "http/protobuf"}
+_DEFAULTS: Final = {"grpc": "http://localhost:4317", "http/protobuf": "http://localhost:4318"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One place that signals go to. certificate: a file of authorities. signals: those that go there."""
+
+    signals: tuple[str, ...]
+    protocol: str
+    scheme: str
+    host: str
+    port: int
+    tls: bool
+    certificate: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def exporter_names(signal: str, environ: Mapping[str, str]) -> list[str]:
+    """What OTEL_<SIGNAL>_EXPORTER asks for."""
+    names = environ.get(f"OTEL_{signal.upper()}_EXPORTER", "") or "otlp"
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def otlp_names(signal: str, environ: Mapping[str, str]) -> list[str]:
+    return [name for name in exporter_names(signal, environ) if name == "otlp" or name in _EXPLICIT]
+
+
+@dataclass(slots=True, kw_only=True)
+class Places:
+    """Where the signals go. impossible: signals whose endpoint is none. local: those that go to a local socket."""
+
+    targets: list[Target] = field(default_factory=list)
+    impossible: dict[str, list[str]] = field(default_factory=dict)
+    local: list[str] = field(default_factory=list)
+
+
+def places_of(environ: Mapping[str, str]) -> Places:
+    """Each place once, with all signals that go there by OTLP. Raises ConfigError for an unknown protocol."""
+    places, targets = Places(), dict[Target, list[str]]()
+    for signal in SIGNALS:
+        for name in otlp_names(signal, environ):
+            spoken = _EXPLICIT.get(name) or protocol(signal, environ)
+            endpoint = setting(signal, "ENDPOINT", environ) or _DEFAULTS[spoken]
+            parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
+            if spoken == "grpc" and endpoint.startswith("unix:"):
+                places.local.append(signal)
+            elif _possible(parts, spoken):
+                targets.setdefault(_target(signal, spoken, parts, environ), []).append(signal)
+            else:
+                places.impossible.setdefault(f"{_shown(parts)} for {spoken}", []).append(signal)
+    places.targets = [replace(target, signals=tuple(signals)) for target, signals in targets.items()]
+    return places
+
+
+def _shown(parts: SplitResult) -> str:
+    """Without credentials, path and query."""
+    host = parts.netloc.rpartition("@")[2] or "no host"
+    return f"{parts.scheme}://{host}" if parts.scheme else host
+
+
+def setting(signal: str, name: str, environ: Mapping[str, str]) -> str | None:
+    """OTEL_EXPORTER_OTLP_<SIGNAL>_<NAME>, else OTEL_EXPORTER_OTLP_<NAME>."""
+    own = environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}")
+    return own or environ.get(f"OTEL_EXPORTER_OTLP_{name}") or None
+
+
+def _target(signal: str, spoken: str, parts: SplitResult, environ: Mapping[str, str]) -> Target:
+    tls = parts.scheme == "https" or (spoken == "grpc" and not _insecure(signal, parts.scheme, environ))
+    return Target(
+        signals=(),
+        protocol=spoken,
+        scheme=parts.scheme,
+        host=parts.hostname or "",
+        port=parts.port or (443 if tls or spoken == "grpc" else 80),
+        tls=tls,
+        certificate=setting(signal, "CERTIFICATE", environ) if tls else None,
+        client_certificate=setting(signal, "CLIENT_CERTIFICATE", environ) if tls else None,
+        client_key=setting(signal, "CLIENT_KEY", environ) if tls else None,
+    )
+
+
+def _possible(parts: SplitResult, spoken: str) -> bool:
+    try:
+        has_port = parts.port is not None
+    except ValueError:
+        return False
+    schemes = ("http", "https") if spoken == "http/protobuf" else ("http", "https", "")
+    return bool(parts.hostname) and parts.scheme in schemes and (has_port or bool(parts.scheme) or spoken == "grpc")
+
+
+def _insecure(signal: str, scheme: str, environ: Mapping[str, str]) -> bool:
+    """gRPC without a scheme is TLS, unless OTEL_EXPORTER_OTLP_INSECURE says otherwise."""
+    said = setting(signal, "INSECURE", environ)
+    return scheme == "http" if said is None else said.lower() == "true"

@@ -1,0 +1,124 @@
+"""The door for those who want no patches: a transport round the client's own, for httpx and httpx2."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any
+
+from beastmode_otel.errors import ConfigError
+from beastmode_otel.instrumentation.cached import travel
+from beastmode_otel.instrumentation.desk import Desk, build_desk
+from beastmode_otel.instrumentation.exchange import Trip
+from beastmode_otel.router.upstream.library import library as installed
+from beastmode_otel.runtime import run_sync, running_loop
+from beastmode_otel.telemetry import is_ours
+
+
+def transport(inner: Any, *, cache: Any = None) -> Any:
+    """A transport of `inner`'s library that sees, and with `cache` also answers, the LLM calls that pass it.
+
+    inner: an httpx or httpx2 transport. cache: None for BEASTMODE_CACHE (default off), a mode, or a `[cache]` mapping.
+    Raises ConfigError.
+    """
+    library = _library_of(inner, "BaseTransport", "handle_request")
+    return _doors(library)[0](inner, build_desk("transport", cache=cache), library)
+
+
+def async_transport(inner: Any, *, cache: Any = None) -> Any:
+    """`transport` for asynchronous clients."""
+    library = _library_of(inner, "AsyncBaseTransport", "handle_async_request")
+    return _doors(library)[1](inner, build_desk("transport", cache=cache), library)
+
+
+def http_client(*, cache: Any = None, **options: Any) -> Any:
+    """A client for `OpenAI(http_client=...)` and the like: httpx2's when there is one. options: those of `Client`."""
+    library = installed()
+    inner = options.pop("transport", None) or library.HTTPTransport(**_transport_options(options))
+    return library.Client(transport=transport(inner, cache=cache), **_for_sdk(library, options))
+
+
+def async_http_client(*, cache: Any = None, **options: Any) -> Any:
+    """`http_client` for asynchronous SDK clients."""
+    library = installed()
+    inner = options.pop("transport", None) or library.AsyncHTTPTransport(**_transport_options(options))
+    return library.AsyncClient(transport=async_transport(inner, cache=cache), **_for_sdk(library, options))
+
+
+def _transport_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a client that are its transport's in truth."""
+    own = ("verify", "cert", "trust_env", "http1", "http2", "limits", "proxy")
+    return {name: options.pop(name) for name in own if name in options}
+
+
+def _for_sdk(library: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """SDKs follow redirects, and wait for answers longer than the library does by itself."""
+    return {"follow_redirects": True, "timeout": library.Timeout(600.0, connect=5.0), **options}
+
+
+def _library_of(inner: Any, base: str, method: str) -> Any:
+    for name in ("httpx", "httpx2"):
+        library = sys.modules.get(name)
+        if library is not None and isinstance(inner, getattr(library, base)):
+            return library
+    raise ConfigError(
+        f"not a transport: {type(inner).__name__} is no {base} of httpx or httpx2",
+        hints=(f"pass an object with {method}, such as httpx.HTTPTransport()",),
+    )
+
+
+class _Door:
+    __beastmode_door__ = True
+
+    def __init__(self, inner: Any, desk: Desk, library: Any) -> None:
+        self._inner, self._desk, self._library = inner, desk, library
+
+    def handle_request(self, request: Any) -> Any:
+        seen = None if is_ours() else self._desk.recognise(request)
+        if seen is None:
+            return self._inner.handle_request(request)
+
+        async def go() -> Any:
+            return self._inner.handle_request(request)
+
+        trip = Trip(
+            desk=self._desk, seen=seen, request=request, library=self._library, is_async=False, go=go, read=None,
+            caching=self._desk.blocking,
+        )  # fmt: skip
+        return run_sync(travel(trip))
+
+    def close(self) -> None:
+        self._inner.close()
+        self._desk.close()
+
+
+class _AsyncDoor:
+    __beastmode_door__ = True
+
+    def __init__(self, inner: Any, desk: Desk, library: Any) -> None:
+        self._inner, self._desk, self._library = inner, desk, library
+
+    async def handle_async_request(self, request: Any) -> Any:
+        seen = None if is_ours() else self._desk.recognise(request)
+        if seen is None:
+            return await self._inner.handle_async_request(request)
+
+        async def go() -> Any:
+            return await self._inner.handle_async_request(request)
+
+        trip = Trip(
+            desk=self._desk, seen=seen, request=request, library=self._library, is_async=True, go=go, read=None,
+            caching=self._desk.asyncio if running_loop() is not None else None,
+        )  # fmt: skip
+        return await travel(trip)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+        self._desk.close()
+
+
+@functools.cache
+def _doors(library: Any) -> tuple[Any, Any]:
+    """The classes for httpx or httpx2, whose clients ask for their own base classes."""
+    blocking = type("Door", (_Door, library.BaseTransport), {})
+    return blocking, type("AsyncDoor", (_AsyncDoor, library.AsyncBaseTransport), {})

@@ -1,0 +1,201 @@
+"""Every query of every panel, variable and annotation, against the real Prometheus and Loki, after real traffic."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from beastmode_otel import semconv
+from dashboards import measures
+from dashboards.prometheus_names import base, count, every
+from dashboards.promql import many, many_long, quantile
+from support.panels import Asked, asks_for, boards, put_in, queries, variables
+from support.stack import Stack, eventually, get, number, program, promql
+
+LOAD: Final = Path(__file__).with_name("load.py")
+SERVICE: Final = "dashboards-test"
+SECONDS: Final = 40.0
+# What this load cannot bring about, with the reason. Each must be empty indeed.
+EMPTY: Final = {"beastmode-overview: Cache hit rate C": "there is no L2 yet"}
+QUERIES: Final = queries()
+CHOICES: Final = [(uid, name) for uid, board in boards().items() for name in variables(board)]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A load that is over. calls, unseen: see load.drive. began, ended: epoch seconds."""
+
+    stack: Stack
+    service: str
+    calls: int
+    unseen: int
+    began: float
+    ended: float
+
+    @property
+    def seconds(self) -> int:
+        return math.ceil(self.ended - self.began)
+
+    def put_in(self, expr: str) -> str:
+        return put_in(expr, seconds=self.seconds, service=self.service)
+
+
+def load(stack: Stack, service: str, seconds: float, **environ: str) -> Loaded:
+    """Send it from a process of its own, and wait until all of it can be asked for."""
+    began = time.time()
+    arguments = [str(LOAD), "--otlp", stack.otlp_http, "--seconds", str(seconds), "--service", service]
+    with program(*arguments, environ=environ) as running:
+        out, errors = running.communicate(timeout=seconds + 120)
+    assert running.returncode == 0, errors
+    told = json.loads(out)
+    started = f'sum({base(semconv.REQUESTS_STARTED)}{{service_name="{service}"}})'
+    seen = eventually(lambda: number(stack.prometheus, started), lambda found: found == told["calls"])
+    assert seen == told["calls"], sys.version
+    failed = f'sum(count_over_time({{service_name="{service}"}} | error_type!="" [10m]))'
+    errors_counted = f'sum({base(semconv.ERRORS)}{{service_name="{service}"}})'
+    wanted = number(stack.prometheus, errors_counted)
+    assert eventually(lambda: logged(stack, failed), lambda found: found == wanted) == wanted
+    return Loaded(stack, service, told["calls"], told["unseen"], began, time.time())
+
+
+def logged(stack: Stack, query: str) -> float | None:
+    result = get(stack.loki, "/loki/api/v1/query", query=query)["result"]
+    return float(result[0]["value"][1]) if result else None
+
+
+@pytest.fixture(scope="module")
+def loaded(stack: Stack) -> Loaded:
+    return load(stack, SERVICE, SECONDS)
+
+
+# The queries.
+
+
+def values(loaded: Loaded, asked: Asked) -> list[float | str]:
+    """Numbers, or log lines. Raises LookupError with the server's words when it refuses the query."""
+    found = result(loaded, asked)
+    points = [point for series in found for point in series.get("values", [series.get("value")])]
+    told = [text for _, text in points]
+    if asked.source == "loki" and not asked.instant:
+        return told
+    return [value for value in map(float, told) if not math.isnan(value)]
+
+
+def result(loaded: Loaded, asked: Asked) -> Any:
+    prometheus = asked.source == "prometheus"
+    address = loaded.stack.prometheus if prometheus else loaded.stack.loki
+    root = "/api/v1" if prometheus else "/loki/api/v1"
+    query, scale = loaded.put_in(asked.expr), 1 if prometheus else 10**9
+    if asked.instant:
+        return get(address, f"{root}/query", query=query, time=str(int(loaded.ended) * scale))["result"]
+    start, end = str(int(loaded.began) * scale), str(int(loaded.ended) * scale)
+    return get(address, f"{root}/query_range", query=query, start=start, end=end, step="1")["result"]
+
+
+@pytest.mark.parametrize("asked", QUERIES, ids=str)
+def test_a_query_finds_data(loaded: Loaded, asked: Asked) -> None:
+    found = values(loaded, asked)
+    assert bool(found) is (asked.where not in EMPTY), (asked.expr, EMPTY.get(asked.where))
+
+
+@pytest.mark.parametrize("asked", [one for one in QUERIES if one.source == "prometheus"], ids=str)
+def test_prometheus_can_parse_a_query(stack: Stack, asked: Asked) -> None:
+    """Its parser knows types, which a grammar does not."""
+    assert get(stack.prometheus, "/api/v1/parse_query", query=put_in(asked.expr, seconds=900))
+
+
+@pytest.mark.parametrize("broken", ["rate(x)", "sum by (a x", "x[5m] offset", "histogram_quantile(x)"])
+def test_prometheus_would_refuse_a_broken_query(stack: Stack, broken: str) -> None:
+    with pytest.raises(LookupError):
+        get(stack.prometheus, "/api/v1/parse_query", query=broken)
+
+
+@pytest.mark.parametrize(("uid", "name"), CHOICES)
+def test_a_variable_offers_values(loaded: Loaded, uid: str, name: str) -> None:
+    variable = variables(boards()[uid])[name]
+    if variable["type"] == "datasource":
+        return  # of Grafana itself; tests/unit/test_dashboards.py looks at their kinds
+    selector, label = asks_for(variable)
+    path = f"/api/v1/label/{label}/values"
+    found = get(loaded.stack.prometheus, path, **{"match[]": put_in(selector, seconds=1, service=SERVICE)})
+    assert found
+
+
+# What is emitted, and whether the numbers are true.
+
+
+@pytest.mark.parametrize("metric", semconv.METRICS, ids=lambda metric: metric.name)
+def test_a_metric_arrives_under_its_translated_name(loaded: Loaded, metric: semconv.Metric) -> None:
+    names = [name for name in every(metric) if promql(loaded.stack.prometheus, f'{name}{{service_name="{SERVICE}"}}')]
+    assert names == list(every(metric)[:3])  # an explicit histogram is three; there is no exponential one
+
+
+def at_its_end(loaded: Loaded, expr: str) -> float | None:
+    """The one value of an expression over the time of the load."""
+    found = result(loaded, Asked(where="", source="prometheus", expr=expr, instant=True))
+    return float(found[0]["value"][1]) if found else None
+
+
+@pytest.fixture(params=["loaded", "exponential"])
+def either(request: pytest.FixtureRequest) -> Loaded:
+    """Either kind of histogram."""
+    found: Loaded = request.getfixturevalue(request.param)
+    return found
+
+
+def test_the_requests_are_those_that_the_callers_made(either: Loaded) -> None:
+    assert at_its_end(either, many(measures.ENDED)) == either.calls - either.unseen
+
+
+def test_the_totals_of_days_are_the_same(either: Loaded) -> None:
+    for window, step in (("24h", "5m"), ("7d", "30m"), ("30d", "2h")):
+        expr = many_long(measures.ENDED, window=window, step=step)
+        assert at_its_end(either, expr) == either.calls - either.unseen
+
+
+def test_the_parts_of_the_hit_rate_add_up(loaded: Loaded) -> None:
+    parts = [at_its_end(loaded, measures.hit_rate_of_tier(tier)) for tier in semconv.CACHE_TIER.values]
+    assert sum(part or 0.0 for part in parts) == pytest.approx(at_its_end(loaded, measures.hit_rate()))
+
+
+def test_a_trace_hangs_on_the_latency(loaded: Loaded) -> None:
+    query = loaded.put_in(quantile(0.95, measures.ENDED, where=measures.OK))
+    found = get(
+        loaded.stack.prometheus,
+        "/api/v1/query_exemplars",
+        query=query,
+        start=str(loaded.began),
+        end=str(loaded.ended),
+    )
+    traces = [exemplar["labels"].get("trace_id") for series in found for exemplar in series["exemplars"]]
+    assert traces
+    assert all(traces)
+
+
+def test_hints_that_name_a_moment_are_one_row(loaded: Loaded) -> None:
+    [asked] = [one for one in QUERIES if one.where == "beastmode-errors: What fails, and what to do A"]
+    rows = [series["metric"] for series in result(loaded, asked)]
+    open_rows = [row for row in rows if row["error_type"] == "circuit_open"]
+    assert 1 <= len(open_rows) <= len({(row["beastmode_model"], row.get("beastmode_deployment")) for row in open_rows})
+    assert all("soon" in row["beastmode_hint"] for row in open_rows)
+
+
+@pytest.fixture(scope="module")
+def exponential(stack: Stack) -> Loaded:
+    """The same load by a service that prefers exponential histograms."""
+    setting = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
+    return load(stack, f"{SERVICE}-native", 15.0, **{setting: "base2_exponential_bucket_histogram"})
+
+
+@pytest.mark.parametrize(
+    "asked", [one for one in QUERIES if count(measures.ENDED) in one.expr or "quantile" in one.expr], ids=str
+)
+def test_exponential_histograms_fill_the_panels_too(exponential: Loaded, asked: Asked) -> None:
+    assert bool(values(exponential, asked)) is (asked.where not in EMPTY)
