@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: stack stack-build demo test check bench wheel docs dashboards prices clean help
+.PHONY: picture stack stack-build demo test check bench wheel docs dashboards prices clean help
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -49,9 +49,12 @@ docs: $(STAMP)  ## generate docs/telemetry.md, docs/errors.md and docs/doctor.md
 dashboards: $(STAMP)  ## generate dashboards/json and collector/rules.yaml
 	$(BIN)/python tools/make_dashboards.py
 
+picture: $(STAMP) stack-build  ## draw the dashboards with real data into docs/img (needs Node.js and Chromium)
+	$(BIN)/python tools/draw/picture.py
+
 prices: $(STAMP)  ## refresh the price snapshot from genai-prices
 	$(BIN)/python -m pip install --quiet --upgrade genai-prices
 	$(BIN)/python tools/make_prices.py
 
 clean:  ## remove what the above made
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build tools/draw/dist tools/draw/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

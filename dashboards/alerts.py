@@ -15,7 +15,8 @@ from typing import Any, Final
 from beastmode_otel import semconv
 from dashboards.measures import ANSWERED_OR_FAILED, ENDED, FAILED
 from dashboards.prometheus_names import OVERFLOW, SERVICE, base, count, label
-from dashboards.promql import grown, rate, selector
+from dashboards.promql import selector, steady_rate
+from dashboards.windows import grown
 
 OBJECTIVE: Final = 0.99
 LONGEST: Final = 900  # seconds; total timeout is 120 by default, an idle stream ends after 600
@@ -62,8 +63,7 @@ def ratio(window: str) -> str:
 
 def _recorded(window: str) -> Rule:
     failed, whole = (
-        rate(ENDED, where=where, window=window, free=True).replace("sum ", f"sum by ({SERVICE}) ", 1)
-        for where in (FAILED, ANSWERED_OR_FAILED)
+        steady_rate(ENDED, f"sum by ({SERVICE})", where=where, window=window) for where in (FAILED, ANSWERED_OR_FAILED)
     )
     return Rule(name=ratio(window), expr=f"({failed} or 0 * {whole}) / ({whole} > 0)")
 

@@ -17,7 +17,6 @@ UID: Final = "beastmode-cache"
 TIER: Final = semconv.CACHE_TIER
 LOOKUPS: Final = semconv.CACHE_LOOKUP_DURATION
 WRITES: Final = semconv.CACHE_WRITE_DURATION
-PER_MINUTE: Final = "suffix: /min"
 
 
 def of_tiers(metric: semconv.Metric) -> str:
@@ -112,9 +111,9 @@ def latency_saved() -> Any:
 def lookups() -> Any:
     by = (TIER, semconv.LOOKUP_RESULT)
     return chart(
-        "Lookups by tier and result",
-        "Questions to each tier per minute. Skipped: the tier rests. Timeout: the request went on without it.",
-        PER_MINUTE,
+        "Lookups per minute, by tier and result",
+        "Skipped: the tier rests. Timeout: the request went on without it.",
+        "short",
         line(per_minute(LOOKUPS, *by), each(*by)),
         empty=texts.NO_CACHE_LONG,
         colours=tinted(semconv.LOOKUP_RESULT),
@@ -136,9 +135,9 @@ def lookup_latency() -> Any:
 def writes() -> Any:
     by = (TIER, semconv.WRITE_RESULT)
     return chart(
-        "Writes by result",
-        "Writes and deletes in the slower tiers per minute. Queued: made good when the tier is back.",
-        PER_MINUTE,
+        "Writes per minute, by tier and result",
+        "Writes and deletes in the slower tiers. Queued: made good when the tier is back.",
+        "short",
         line(per_minute(WRITES, *by), each(*by)),
         empty=texts.NO_SLOW_TIER,
         colours=tinted(semconv.WRITE_RESULT),
@@ -181,9 +180,9 @@ def size() -> Any:
 
 def promotions() -> Any:
     return chart(
-        "Promotions",
-        "Answers copied up into a faster tier, per minute.",
-        PER_MINUTE,
+        "Promotions per minute",
+        "Answers copied up into a faster tier.",
+        "short",
         line(per_minute(semconv.CACHE_PROMOTIONS, TIER), each(TIER)),
         empty="Nothing was copied up: no hit in a slower tier in this time range.",
         colours=colours(TIER),
@@ -194,9 +193,9 @@ def promotions() -> Any:
 def evictions() -> Any:
     by = (TIER, semconv.EVICTION_REASON)
     return chart(
-        "Evictions",
-        "Answers that left, per minute, by why. Many by size: the tier is too small.",
-        PER_MINUTE,
+        "Evictions per minute",
+        "Answers that left, by why. Many by size: the tier is too small.",
+        "short",
         line(per_minute(semconv.CACHE_EVICTIONS, *by), each(*by)),
         empty="Nothing left the cache in this time range.",
         stacked=True,
@@ -205,9 +204,9 @@ def evictions() -> Any:
 
 def invalidations() -> Any:
     return chart(
-        "Invalidations",
-        "Answers removed by invalidate(), per minute, by what they were chosen.",
-        PER_MINUTE,
+        "Invalidations per minute",
+        "Answers removed by invalidate(), by what they were chosen.",
+        "short",
         line(per_minute(semconv.CACHE_INVALIDATIONS, semconv.INVALIDATION), each(semconv.INVALIDATION)),
         empty="Nobody called invalidate() in this time range, or it found nothing.",
         stacked=True,
@@ -228,9 +227,8 @@ def collapsed() -> Any:
 def savings() -> Any:
     pace = rate(semconv.COST_TOTAL, semconv.COST_REASON, where=measures.SAVED)
     return chart(
-        "Savings",
-        "Dollars per hour that did not have to be spent, at the present pace: by hits and shared calls, and by cheaper "
-        "routes.",
+        "Savings per hour",
+        "Money that did not have to be spent, at the present pace: by hits and shared calls, and by cheaper routes.",
         "currencyUSD",
         line(f"3600 * {pace}", each(semconv.COST_REASON)),
         empty="Nothing was saved in this time range, or the prices are not known.",
@@ -241,9 +239,9 @@ def savings() -> Any:
 
 def tokens_saved() -> Any:
     return chart(
-        "Tokens saved",
-        "Tokens per second that hits and shared calls did not use. Input includes cached input, output reasoning.",
-        "suffix: tok/s",
+        "Tokens saved per second",
+        "Tokens that hits and shared calls did not use. Input includes cached input, output reasoning.",
+        "short",
         line(rate(semconv.TOKENS_SAVED, semconv.TOKEN_TYPE), each(semconv.TOKEN_TYPE)),
         empty="No hit and no shared call in this time range.",
         colours=colours(semconv.TOKEN_TYPE),
@@ -253,11 +251,11 @@ def tokens_saved() -> Any:
 def cache() -> dict[str, Any]:
     bands = [
         Band(height=4, panels=((4, hit_rate()), (6, answers()), (6, saved()), (8, tiers()))),
-        Band(height=8, panels=((8, statuses()), (8, hits_over_time()), (8, latency_saved()))),
-        Band(height=8, panels=((8, savings()), (8, tokens_saved()), (8, collapsed()))),
-        Band(title="Tiers", height=8, panels=((8, lookups()), (8, lookup_latency()), (8, promotions()))),
-        Band(height=8, panels=((8, writes()), (8, write_latency()), (8, evictions()))),
-        Band(height=8, panels=((8, entries()), (8, size()), (8, invalidations()))),
+        Band(height=9, panels=((8, statuses()), (8, hits_over_time()), (8, latency_saved()))),
+        Band(height=9, panels=((8, savings()), (8, tokens_saved()), (8, collapsed()))),
+        Band(title="Tiers", height=9, panels=((8, lookups()), (8, lookup_latency()), (8, promotions()))),
+        Band(height=9, panels=((8, writes()), (8, write_latency()), (8, evictions()))),
+        Band(height=9, panels=((8, entries()), (8, size()), (8, invalidations()))),
     ]
     return board(
         uid=UID,

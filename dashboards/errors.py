@@ -71,10 +71,9 @@ def left() -> Any:
 def lost() -> Any:
     return figure(
         "Telemetry lost",
-        "Records that were lost before they reached the SDK, by why. Red: what you see is not all there is.",
+        "Spans, values and records that were lost on the way. Red: what you see is not all there is.",
         "locale",
         value(measures.lost_telemetry(), "Lost"),
-        value(many(semconv.TELEMETRY_DROPPED, semconv.SIGNAL, semconv.REASON), each(semconv.SIGNAL, semconv.REASON)),
         empty=texts.NO_TELEMETRY,
         steps=((None, GREEN), (1, RED)),
         decimals=0,
@@ -94,10 +93,10 @@ def rate_by_model() -> Any:
 
 def by_category() -> Any:
     return chart(
-        "Failed requests by category",
-        "Per minute. Dots lead to a trace.",
-        "suffix: /min",
-        line(per_minute(semconv.ERRORS, CATEGORY), each(CATEGORY), exemplars=True),
+        "Failed requests per minute, by category",
+        "By why they failed.",
+        "short",
+        line(per_minute(semconv.ERRORS, CATEGORY), each(CATEGORY)),
         empty=texts.NO_ERRORS,
         stacked=True,
     )
@@ -105,9 +104,9 @@ def by_category() -> Any:
 
 def by_deployment() -> Any:
     return chart(
-        "Failed attempts by deployment",
-        "Per minute, those included that a retry or a fallback made good.",
-        "suffix: /min",
+        "Failed attempts per minute, by deployment",
+        "Those included that a retry or a fallback made good.",
+        "short",
         line(per_minute(TRIED, semconv.DEPLOYMENT, where=FAILED), each(semconv.DEPLOYMENT)),
         empty=texts.NO_ERRORS,
         stacked=True,
@@ -207,7 +206,7 @@ def log() -> Any:
 def errors() -> dict[str, Any]:
     bands = [
         Band(height=4, panels=((5, rate_now()), (7, failed()), (6, left()), (6, lost()))),
-        Band(height=8, panels=((8, by_category()), (8, rate_by_model()), (8, by_deployment()))),
+        Band(height=9, panels=((8, by_category()), (8, rate_by_model()), (8, by_deployment()))),
         Band(height=9, panels=((24, what_to_do()),)),
         Band(height=9, panels=((24, latest()),)),
         Band(title="Where", height=9, panels=((8, by_model_table()), (8, attempts_table()), (8, responses()))),

@@ -10,14 +10,13 @@ from dashboards.colours import NEUTRAL, RED, YELLOW, colours
 from dashboards.common import chart, timeline, warmth
 from dashboards.frame import DEPLOYMENT_OPENS, Band, board
 from dashboards.measures import ANSWERED_OR_FAILED, ENDED, FAILED, OK
-from dashboards.promql import RANGE, heat, many, now, per_minute, quantile, rate, share
+from dashboards.promql import heat, many, now, per_minute, quantile, quantile_of_all, rate, share
 from dashboards.queries import Query, each, line
 from dashboards.tables import Column, Rows, grid
 
 UID: Final = "beastmode-models"
 MODEL, DEPLOYMENT = semconv.MODEL, semconv.DEPLOYMENT
 TRIED: Final = semconv.ATTEMPT_DURATION
-TOKENS: Final = "suffix: tok/s"
 _STEPS: Final = ((None, NEUTRAL), (0.05, YELLOW), (0.5, RED))
 
 
@@ -34,7 +33,7 @@ def latency_by_model() -> Any:
 def latency_heat() -> Any:
     return warmth(
         "Latency of all answers",
-        "How many answers took how long: hits are the band at the bottom, providers the ones above.",
+        "How many answers per minute took how long: hits are the band at the bottom, providers the ones above.",
         "s",
         Query(expr=heat(ENDED, OK), legend="{{le}}", heatmap=True),
         empty=texts.NO_REQUESTS_LONG,
@@ -53,9 +52,9 @@ def first_token() -> Any:
 
 def speed() -> Any:
     return chart(
-        "Output speed",
+        "Output speed in tokens per second",
         "Output tokens for each second in which a caller waited for a provider, retries included; hits are left out.",
-        TOKENS,
+        "short",
         line(measures.output_speed(MODEL), each(MODEL)),
         empty=texts.NO_TOKENS,
     )
@@ -63,9 +62,9 @@ def speed() -> Any:
 
 def tokens_by_type() -> Any:
     return chart(
-        "Tokens by type",
-        "Tokens per second. Input includes cached input, output includes reasoning: do not add those up.",
-        TOKENS,
+        "Tokens per second, by type",
+        "Input includes cached input, output includes reasoning: do not add those up.",
+        "short",
         line(rate(semconv.TOKEN_COUNT, semconv.TOKEN_TYPE), each(semconv.TOKEN_TYPE)),
         empty=texts.NO_TOKENS,
         colours=colours(semconv.TOKEN_TYPE),
@@ -75,9 +74,9 @@ def tokens_by_type() -> Any:
 def tokens_by_model() -> Any:
     whole = {semconv.TOKEN_TYPE: ("input", "output")}
     return chart(
-        "Tokens by model",
-        "Input and output tokens per second.",
-        TOKENS,
+        "Tokens per second, by model",
+        "Input and output tokens.",
+        "short",
         line(rate(semconv.TOKEN_COUNT, MODEL, where=whole), each(MODEL)),
         empty=texts.NO_TOKENS,
         stacked=True,
@@ -87,8 +86,8 @@ def tokens_by_model() -> Any:
 def cost_by_model() -> Any:
     spent = rate(semconv.COST_TOTAL, MODEL, where=measures.SPENT)
     return chart(
-        "Cost by model",
-        "Dollars per hour, at the present pace. Calls whose price is not known are not in it.",
+        "Cost per hour, by model",
+        "At the present pace. Calls whose price is not known are not in it.",
         "currencyUSD",
         line(f"3600 * {spent}", each(MODEL)),
         empty=texts.NO_PRICE_LONG,
@@ -126,7 +125,7 @@ def deployments_table() -> Any:
         Rows(labels=(DEPLOYMENT,), widths={"Deployment": 160}),
         Column(title="Attempts", expr=many(TRIED, DEPLOYMENT), unit="locale", decimals=0),
         Column(title="Failed", expr=failed, unit="percentunit", decimals=1, steps=_STEPS),
-        Column(title="P95", expr=quantile(0.95, TRIED, DEPLOYMENT, where=OK, window=RANGE), unit="s"),
+        Column(title="P95", expr=quantile_of_all(0.95, TRIED, DEPLOYMENT, where=OK), unit="s"),
         Column(title="Retries", expr=many(semconv.RETRIES, DEPLOYMENT), unit="locale", decimals=0),
         Column(title="Breaker", expr=now(semconv.DEPLOYMENT_STATE, DEPLOYMENT, how="max"), states=True),
         empty=texts.NO_ATTEMPTS,
@@ -177,9 +176,9 @@ def first_token_by_deployment() -> Any:
 
 def retries() -> Any:
     return chart(
-        "Retries",
-        "Attempts at the same deployment once more, per minute, by what made them necessary.",
-        "suffix: /min",
+        "Retries per minute",
+        "Attempts at the same deployment once more, by what made them necessary.",
+        "short",
         line(per_minute(semconv.RETRIES, DEPLOYMENT, semconv.ERROR_TYPE), each(DEPLOYMENT, semconv.ERROR_TYPE)),
         empty="No retries in this time range.",
         stacked=True,
@@ -189,9 +188,9 @@ def retries() -> Any:
 def fallbacks() -> Any:
     by = (semconv.FALLBACK_FROM, semconv.FALLBACK_TO)
     return chart(
-        "Fallbacks",
-        "Requests that went on to another deployment, per minute.",
-        "suffix: /min",
+        "Fallbacks per minute",
+        "Requests that went on to another deployment.",
+        "short",
         line(per_minute(semconv.FALLBACKS, *by), each(*by, between=" → ")),
         empty="No fallbacks in this time range: every first choice answered, or there is no second.",
         stacked=True,
@@ -213,12 +212,12 @@ def rate_limits() -> Any:
 
 def models() -> dict[str, Any]:
     bands = [
-        Band(title="Models", height=8, panels=((8, latency_by_model()), (8, first_token()), (8, speed()))),
-        Band(height=8, panels=((8, tokens_by_type()), (8, tokens_by_model()), (8, cost_by_model()))),
-        Band(height=8, panels=((10, latency_heat()), (14, tokens_table()))),
-        Band(title="Deployments", height=8, panels=((10, breakers()), (14, deployments_table()))),
-        Band(height=8, panels=((8, attempts()), (8, latency_by_deployment()), (8, first_token_by_deployment()))),
-        Band(height=8, panels=((8, retries()), (8, fallbacks()), (8, rate_limits()))),
+        Band(title="Models", height=9, panels=((8, latency_by_model()), (8, first_token()), (8, speed()))),
+        Band(height=9, panels=((8, tokens_by_type()), (8, tokens_by_model()), (8, cost_by_model()))),
+        Band(height=9, panels=((10, latency_heat()), (14, tokens_table()))),
+        Band(title="Deployments", height=9, panels=((10, breakers()), (14, deployments_table()))),
+        Band(height=9, panels=((8, attempts()), (8, latency_by_deployment()), (8, first_token_by_deployment()))),
+        Band(height=9, panels=((8, retries()), (8, fallbacks()), (8, rate_limits()))),
     ]
     return board(
         uid=UID,

@@ -12,7 +12,7 @@ from dashboards.frame import DEPLOYMENT_OPENS, Band, board
 from dashboards.logql import told
 from dashboards.measures import ENDED, OK
 from dashboards.overview_tables import labels_table, models_table
-from dashboards.promql import RANGE, many, now, or_zero, per_minute, quantile, zero
+from dashboards.promql import many, now, or_zero, per_minute, quantile, quantile_of_all, zero
 from dashboards.queries import each, line, records, value
 
 UID: Final = "beastmode-overview"
@@ -47,7 +47,7 @@ def latency() -> Any:
         "Latency",
         "How long callers waited for a whole answer, hits included.",
         "s",
-        *(value(quantile(q, ENDED, where=OK, window=RANGE), name) for name, q in _QUANTILES),
+        *(value(quantile_of_all(q, ENDED, where=OK), name) for name, q in _QUANTILES),
         empty=texts.NO_REQUESTS,
     )
 
@@ -102,7 +102,7 @@ def hit_rate() -> Any:
 def coverage() -> Any:
     panel = figure(
         "Coverage",
-        "LLM calls that went through beastmode_otel of all it saw; and records of its telemetry that were lost. Red: "
+        "LLM calls that went through beastmode_otel of all it saw; and what was lost of its telemetry. Red: "
         "what you see is not all there is.",
         "percentunit",
         value(measures.managed(), "Calls managed"),
@@ -225,8 +225,8 @@ def overview() -> dict[str, Any]:
         Band(height=4, panels=((4, active()), (4, oldest()), (8, hit_rate()), (8, coverage()))),
         Band(height=8, panels=((8, outcomes()), (8, latency_over_time()), (8, hits_over_time()))),
         Band(height=8, panels=((10, health()), (14, recent_errors()))),
-        Band(title="Models", height=8, panels=((10, by_model()), (14, models_table()))),
-        Band(title="Load and teams", height=8, panels=((6, started()), (6, active_over_time()), (12, labels_table()))),
+        Band(title="Models", height=9, panels=((10, by_model()), (14, models_table()))),
+        Band(title="Load and teams", height=9, panels=((6, started()), (6, active_over_time()), (12, labels_table()))),
         Band(title="Totals", height=5, panels=tuple((8, days(*window)) for window in _WINDOWS)),
     ]
     return board(

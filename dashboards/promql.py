@@ -13,11 +13,9 @@ from typing import Final
 from beastmode_otel.semconv import CACHE_TIER, DEPLOYMENT, MODEL, REQUEST_DURATION, REQUESTS_ACTIVE, Attribute, Metric
 from dashboards.prometheus_names import LE, SERVICE, base, bucket, count, label
 from dashboards.prometheus_names import total as sum_of
+from dashboards.windows import RANGE, RATE, grown, grown_long, grown_long_native, grown_native, paced
 
 VARIABLES: Final = {MODEL: "model", DEPLOYMENT: "deployment", CACHE_TIER: "tier"}
-RANGE: Final = "$__range"
-RATE: Final = "$__rate_interval"
-MEMORY: Final = "1h"  # a series that was silent for so long counts as new
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,40 +60,6 @@ def _by(labels: tuple[Attribute, ...], *more: str) -> str:
     return f"sum by ({', '.join(names)})" if names else "sum"
 
 
-def known_before(series: str, window: str) -> str:
-    """Those series that were there before the window."""
-    return f"present_over_time({series}[{MEMORY}] offset {window})"
-
-
-def grown(series: str, window: str) -> str:
-    """How much a counter grew within the window, its birth included.
-
-    `increase()` alone never sees the first count of a new series, nor anything before the second sample: the one error
-    of the day would not be there. The SDK gives each process a `service.instance.id`, so a series that is new within
-    the window began at 0, and its highest value is what it grew by.
-    """
-    old = known_before(series, window)
-    return f"(max_over_time({series}[{window}]) unless {old}) or increase({series}[{window}])"
-
-
-def grown_native(series: str, window: str) -> str:
-    """The same of the number of values in an exponential histogram."""
-    new = f"histogram_count(last_over_time({series}[{window}])) unless {known_before(series, window)}"
-    return f"({new}) or histogram_count(increase({series}[{window}]))"
-
-
-def grown_long(series: str, window: str, step: str) -> str:
-    """`grown` over days, from one sample per step: all would be millions. What runs now is there at once."""
-    old, points = known_before(series, window), f"{series}[{window}:{step}]"
-    return f"({series} unless {old}) or (max_over_time({points}) unless {old}) or increase({points})"
-
-
-def grown_long_native(series: str, window: str, step: str) -> str:
-    old, points = known_before(series, window), f"{series}[{window}:{step}]"
-    ended = f"histogram_count(last_over_time({points})) unless {old}"
-    return f"(histogram_count({series}) unless {old}) or ({ended}) or histogram_count(increase({points}))"
-
-
 def many(metric: Metric, *by: Attribute, where: Where = NONE, window: str = RANGE, free: bool = False) -> str:
     """How many there were within the window: requests, tokens, dollars. Histograms: how many values."""
     if metric.kind != "histogram":
@@ -114,19 +78,29 @@ def many_long(metric: Metric, *by: Attribute, where: Where = NONE, window: str, 
     return f"{_by(by)} ({classic} or {native})"
 
 
-def rate(metric: Metric, *by: Attribute, where: Where = NONE, window: str = RATE, free: bool = False) -> str:
+def rate(metric: Metric, *by: Attribute, where: Where = NONE) -> str:
     """Per second, for charts."""
     if metric.kind != "histogram":
-        return f"{_by(by)} (rate({selector(base(metric), metric, where, free=free)}[{window}]))"
-    classic = f"rate({selector(count(metric), metric, where, free=free)}[{window}])"
-    native = f"histogram_count(rate({selector(base(metric), metric, where, free=free)}[{window}]))"
-    return f"{_by(by)} ({classic} or {native})"
+        return paced(_by(by), selector(base(metric), metric, where), _pulse())
+    native = f" or histogram_count(rate({selector(base(metric), metric, where)}[{RATE}]))"
+    return paced(_by(by), selector(count(metric), metric, where), _pulse(), native)
 
 
-def seconds(metric: Metric, *by: Attribute, where: Where = NONE, window: str = RATE) -> str:
+def seconds(metric: Metric, *by: Attribute, where: Where = NONE) -> str:
     """Per second, the sum of what a histogram recorded."""
-    classic = f"rate({selector(sum_of(metric), metric, where)}[{window}])"
-    return f"{_by(by)} ({classic} or histogram_sum(rate({selector(base(metric), metric, where)}[{window}])))"
+    native = f" or histogram_sum(rate({selector(base(metric), metric, where)}[{RATE}]))"
+    return paced(_by(by), selector(sum_of(metric), metric, where), _pulse(), native)
+
+
+def _pulse() -> str:
+    return selector(base(REQUESTS_ACTIVE), REQUESTS_ACTIVE)
+
+
+def steady_rate(metric: Metric, aggregate: str, *, where: Where, window: str) -> str:
+    """Per second over a window that is long enough for every export interval; of a histogram's count, for alerts."""
+    classic = f"rate({selector(count(metric), metric, where, free=True)}[{window}])"
+    native = f"histogram_count(rate({selector(base(metric), metric, where, free=True)}[{window}]))"
+    return f"{aggregate} ({classic} or {native})"
 
 
 def per_minute(metric: Metric, *by: Attribute, where: Where = NONE) -> str:
@@ -134,19 +108,24 @@ def per_minute(metric: Metric, *by: Attribute, where: Where = NONE) -> str:
     return f"60 * {rate(metric, *by, where=where)}"
 
 
-def quantile(q: float, metric: Metric, *by: Attribute, where: Where = NONE, window: str = RATE) -> str:
-    """Of explicit and of exponential histograms alike. With window RANGE a first value is seen at once."""
-    buckets = selector(bucket(metric), metric, where)
-    grows = f"rate({buckets}[{window}])" if window == RATE else grown(buckets, window)
-    native = f"rate({selector(base(metric), metric, where)}[{window}])"
-    found = f"histogram_quantile({q}, {_by(by, LE)} ({grows})) or histogram_quantile({q}, {_by(by)} ({native}))"
-    return found if window == RATE else f"({found}) >= 0"  # of nothing it would be NaN; a chart has a gap there
+def quantile(q: float, metric: Metric, *by: Attribute, where: Where = NONE) -> str:
+    """For charts, of explicit and of exponential histograms alike."""
+    classic = paced(_by(by, LE), selector(bucket(metric), metric, where), _pulse())
+    native = f"{_by(by)} (rate({selector(base(metric), metric, where)}[{RATE}]))"
+    return f"histogram_quantile({q}, {classic}) or histogram_quantile({q}, {native})"
+
+
+def quantile_of_all(q: float, metric: Metric, *by: Attribute, where: Where = NONE) -> str:
+    """Over the whole time range; a first value is seen at once. Nothing where there was none, instead of NaN."""
+    classic = f"{_by(by, LE)} ({grown(selector(bucket(metric), metric, where), RANGE)})"
+    native = f"{_by(by)} (rate({selector(base(metric), metric, where)}[{RANGE}]))"
+    return f"(histogram_quantile({q}, {classic}) or histogram_quantile({q}, {native})) >= 0"
 
 
 def heat(metric: Metric, where: Where = NONE) -> str:
-    """Its buckets over time, for a heatmap."""
-    classic = f"sum by ({LE}) (increase({selector(bucket(metric), metric, where)}[{RATE}]))"
-    return f"{classic} or sum (increase({selector(base(metric), metric, where)}[{RATE}]))"
+    """Its buckets over time, per minute, for a heatmap."""
+    classic = paced(_by((), LE), selector(bucket(metric), metric, where), _pulse())
+    return f"60 * {classic} or sum (60 * rate({selector(base(metric), metric, where)}[{RATE}]))"
 
 
 def now(metric: Metric, *by: Attribute, how: str = "sum", where: Where = NONE, ago: str = "") -> str:

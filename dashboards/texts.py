@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 NO_REQUESTS: Final = "no requests yet"
-NO_REQUESTS_LONG: Final = (
-    "No requests in this time range. When there were some: set the scrape interval of the data source to the export "
-    "interval (docs/dashboards.md)."
-)
+NO_REQUESTS_LONG: Final = "No requests in this time range. A first line takes two exports, of 60 s each by default."
 NO_ERRORS: Final = "No errors in this time range."
 NO_ATTEMPTS: Final = "No calls to a provider in this time range: no traffic, or everything was a hit."
 NO_CACHE: Final = "cache not asked"

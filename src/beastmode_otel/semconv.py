@@ -456,6 +456,8 @@ GENAI_REQUEST: Final = {
     "presence_penalty": "gen_ai.request.presence_penalty",
     "choice_count": "gen_ai.request.choice.count",
     "output_type": "gen_ai.output.type",
+    "encoding_formats": "gen_ai.request.encoding_formats",
+    "dimensions": "gen_ai.embeddings.dimension.count",
 }
 GENAI_SET_LIMIT: Final = 1500
 

@@ -102,6 +102,8 @@ def _environment(simulator: Simulator, sink: OtlpSink, home: Path, more: Mapping
         "OTEL_TRACES_EXPORTER": "otlp",
         "OTEL_METRICS_EXPORTER": "otlp",
         "OTEL_LOGS_EXPORTER": "otlp",
+        # Neighbours that the test environment has too; tests/others turns them on.
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "openai,anthropic,httpx,httpx2",
         "SIMULATOR": f"http://{simulator.host}:{simulator.port}",
         "APP_KEY": KEY,
         "APP_PROMPT": PROMPT,

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from stack.loaded import loaded
 from support.stack import Stack, log_sizes, logs_since, running_stack
+
+__all__ = ["loaded"]  # a fixture
 
 _SIZES = pytest.StashKey[dict[str, int]]()
 

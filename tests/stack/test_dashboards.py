@@ -30,18 +30,18 @@ CHOICES: Final = [(uid, name) for uid, board in boards().items() for name in var
 
 @dataclass(frozen=True)
 class Loaded:
-    """A load that is over. calls, unseen: see load.drive. began, ended: epoch seconds."""
+    """A load that is over. calls, unseen: see load.drive. began, ended: epoch seconds, just outside of it."""
 
     stack: Stack
     service: str
     calls: int
     unseen: int
-    began: float
-    ended: float
+    began: int
+    ended: int
 
     @property
     def seconds(self) -> int:
-        return math.ceil(self.ended - self.began)
+        return self.ended - self.began
 
     def put_in(self, expr: str) -> str:
         return put_in(expr, seconds=self.seconds, service=self.service)
@@ -62,7 +62,7 @@ def load(stack: Stack, service: str, seconds: float, **environ: str) -> Loaded:
     errors_counted = f'sum({base(semconv.ERRORS)}{{service_name="{service}"}})'
     wanted = number(stack.prometheus, errors_counted)
     assert eventually(lambda: logged(stack, failed), lambda found: found == wanted) == wanted
-    return Loaded(stack, service, told["calls"], told["unseen"], began, time.time())
+    return Loaded(stack, service, told["calls"], told["unseen"], math.floor(began), math.ceil(time.time()))
 
 
 def logged(stack: Stack, query: str) -> float | None:
@@ -94,8 +94,8 @@ def result(loaded: Loaded, asked: Asked) -> Any:
     root = "/api/v1" if prometheus else "/loki/api/v1"
     query, scale = loaded.put_in(asked.expr), 1 if prometheus else 10**9
     if asked.instant:
-        return get(address, f"{root}/query", query=query, time=str(int(loaded.ended) * scale))["result"]
-    start, end = str(int(loaded.began) * scale), str(int(loaded.ended) * scale)
+        return get(address, f"{root}/query", query=query, time=str(loaded.ended * scale))["result"]
+    start, end = str(loaded.began * scale), str(loaded.ended * scale)
     return get(address, f"{root}/query_range", query=query, start=start, end=end, step="1")["result"]
 
 

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stack.loaded import Loaded, loaded
+from stack.loaded import Loaded
 from support.drawing import Drawn, Pencil, absent, pixels
 from support.panels import boards, panels
-
-__all__ = ["loaded"]  # the fixture
 
 WHY = absent()
 pytestmark = pytest.mark.skipif(WHY is not None, reason=str(WHY))

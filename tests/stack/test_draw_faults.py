@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from stack.loaded import Loaded, loaded
+from stack.loaded import Loaded
 from support.drawing import Drawn, Pencil, absent, command
 from support.panels import Json, boards, panels
-
-__all__ = ["loaded"]  # the fixture
 
 WHY = absent()
 pytestmark = pytest.mark.skipif(WHY is not None, reason=str(WHY))
@@ -96,7 +94,7 @@ FAULTS: dict[str, tuple[Callable[[], Json], Plant, str]] = {
     "unit": (stat, put("fieldConfig", "defaults", "unit", value="secs"), 'unknown unit "secs"'),
     "color": (stat, put("fieldConfig", "defaults", "thresholds", value=RED), 'unknown color "gren"'),
     "reducer": (stat, put("options", "reduceOptions", "calcs", value=["lst"]), 'unknown reducer "lst"'),
-    "legend": (series, put("options", "legend", "calcs", value=["avg"]), 'unknown reducer "avg" in the legend'),
+    "legend": (series, put("options", "legend", "calcs", value=["maen"]), 'unknown reducer "maen" in the legend'),
     "field option": (series, put("fieldConfig", "defaults", "custom", "lineWidht", value=2), "custom.lineWidht"),
     "no such field": (table, override("byName", "Modle", "unit", "s"), 'override matches no field: byName "Modle"'),
     "property": (table, override("byName", "Model", "units", "s"), 'unknown override property "units"'),
@@ -116,10 +114,10 @@ CONTROLS = {"a stat": stat, "a time series": series, "a table": table, "a table 
 
 
 def grid(cells: dict[str, Json]) -> list[Json]:
-    """Panels of half the page's width, with these titles."""
+    """One below the other, with these titles."""
     placed = []
     for i, (title, panel) in enumerate(cells.items()):
-        where = {"x": 12 * (i % 2), "y": 9 * (i // 2), "w": 12, "h": 9}
+        where = {"x": 0, "y": 9 * i, "w": 24, "h": 9}
         placed.append({**panel, "id": i + 1, "title": title, "gridPos": where})
     return placed
 
@@ -172,10 +170,10 @@ def test_an_empty_panel_may_be_allowed_when_it_says_why(pencil: Pencil) -> None:
 
 
 def test_panels_that_overlap_are_found(pencil: Pencil) -> None:
-    cells = grid({"left": stat(), "right": stat()})
-    cells[1]["gridPos"]["x"] = 11
+    cells = grid({"upper": stat(), "lower": stat()})
+    cells[1]["gridPos"]["y"] = 8
     drawn = pencil.draw([{**BOARDS["beastmode-overview"], "uid": "overlap", "panels": cells}])
-    assert drawn.findings == ['beastmode / Overview / None: panels "left" and "right" overlap']
+    assert drawn.findings == ['beastmode / Overview / None: panels "upper" and "lower" overlap']
 
 
 @pytest.mark.parametrize("given", [[], ["--dashboard=x.json"], ["--dashboards=x.json"], ["--dashboard=x", "--from=a"]])

@@ -10,15 +10,17 @@ from typing import Any, Final
 from beastmode_otel import semconv
 from beastmode_otel.semconv import Attribute
 from dashboards.prometheus_names import LE, SERVICE, every, label
+from dashboards.windows import LATELY, RATE, SELDOM
 from support.panels import Json, asks_for, names_in, of_panel, panels, variables
 
 KINDS: Final = {"stat", "timeseries", "bargauge", "table", "state-timeline", "heatmap", "logs", "text"}
-UNITS: Final = {  # of Grafana's list, and two suffixes of ours
-    "short", "none", "s", "bytes", "percentunit", "currencyUSD", "reqpm", "locale", "suffix: /min", "suffix: tok/s",
+UNITS: Final = {  # of Grafana's list
+    "short", "none", "s", "bytes", "percentunit", "currencyUSD", "reqpm", "locale",
 }  # fmt: skip
 SOURCES: Final = {"prometheus": "${datasource}", "loki": "${loki}"}
 NAMES: Final = {name for metric in semconv.METRICS for name in every(metric)}
 LABELS: Final = {label(one) for one in vars(semconv).values() if isinstance(one, Attribute)} | {SERVICE, LE}
+WINDOWS: Final = {RATE, SELDOM, LATELY, f"{SELDOM}:30s"}  # what fits the resolution, and `promql.paced`
 _LONG: Final = 24  # a number's text must fit into its panel
 _DEFAULT: Final = [{"color": "green", "value": None}, {"color": "red", "value": 80}]
 
@@ -80,7 +82,7 @@ def of_queries(panel: Json) -> Iterator[str]:
         yield from (f"{asked}: nothing emits {name}" for name in sorted(names_in(asked.expr) - NAMES))
         yield from (f"{asked}: no label {name}" for name in sorted(labels_in(asked.expr) - LABELS))
         if not asked.instant:
-            yield from (f"{asked}: window {one}" for one in windows_in(asked.expr) if one != "$__rate_interval")
+            yield from (f"{asked}: window {one}" for one in windows_in(asked.expr) if one not in WINDOWS)
             yield from (f"{asked}: raw counter {one}" for one in raw_counters_in(asked.expr))
 
 

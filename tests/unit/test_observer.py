@@ -41,6 +41,7 @@ TELLINGS: dict[str, Callable[[Observer], object]] = {
     "watch_tier": lambda observer: observer.watch_tier("l1", None, lambda: (0, 0)),
     "before_collect": lambda observer: observer.before_collect(print),
     "dropped": lambda observer: observer.dropped("log", "full"),
+    "unmanaged": lambda observer: observer.unmanaged(),
 }
 SCOPE_STEPS = ("active", "enter", "exit", "attempt", "lookup", "access", "token", "finish")
 

@@ -94,6 +94,12 @@ SPECIFIED_SPANS = {
         "beastmode.deployment beastmode.model beastmode.outcome http.response.status_code error.type "
         "beastmode.error.code exception.type beastmode.cost.usd beastmode.usage.estimated",
     ),
+    "attempt {deployment}": (
+        "CLIENT",
+        "server.address server.port beastmode.attempt beastmode.attempt.sent beastmode.deployment beastmode.model "
+        "beastmode.outcome http.response.status_code error.type beastmode.error.code exception.type "
+        "beastmode.cost.usd beastmode.usage.estimated",
+    ),
     "cache.lookup": (
         "INTERNAL",
         "beastmode.cache.key beastmode.cache.tier beastmode.cache.result beastmode.cache.match",

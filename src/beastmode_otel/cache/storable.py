@@ -33,6 +33,7 @@ _ENDS: Final = frozenset({"stop", "end_turn", "stop_sequence", "tool_calls", "to
 _OTHER_ENDS: Final[Mapping[str, StorableReason]] = {
     "length": "truncated",
     "max_tokens": "truncated",
+    "model_length": "truncated",
     "model_context_window_exceeded": "truncated",
     "content_filter": "filtered",
     "refusal": "refused",
@@ -42,9 +43,10 @@ _SWITCHES: Final = ("store", "background")  # false means no
 # id which expires; data_sources is Azure's, search_parameters xAI's, plugins OpenRouter's way to search.
 _STATEFUL: Final = (
     *("previous_response_id", "conversation", "container", "mcp_servers", "audio"),
-    *("web_search_options", "search_parameters", "plugins", "data_sources"),
+    *("web_search_options", "search_parameters", "plugins", "data_sources", "agent_id"),
 )
-_TELLING: Final = frozenset({*_SWITCHES, *_STATEFUL, "tools"})
+_TELLING: Final = frozenset({*_SWITCHES, *_STATEFUL, "tools", "prompt", "input"})
+_STORES_BY_ITSELF: Final = frozenset({"openai.responses"})  # the provider keeps the answer unless `store` is false
 _CLIENT_TOOLS: Final = (None, "function", "custom")  # every other kind runs at the provider, or on a computer's state
 
 
@@ -70,7 +72,7 @@ def may_lookup(body: Mapping[str, Any], *, api: str, headers: Mapping[str, str] 
     """
     if api not in FORMATS or api == UNKNOWN.api:
         return Verdict(reason="unknown_api")
-    if _is_stateful(body):
+    if _is_stateful(body) or (api in _STORES_BY_ITSELF and body.get("store") is not False):
         return Verdict(reason="stateful")
     return Verdict(reason="no_store") if headers and _says_no_store(headers) else OK
 
@@ -132,7 +134,15 @@ def _is_stateful(body: Mapping[str, Any]) -> bool:
         return False
     if any(body.get(name) not in (None, False) for name in _SWITCHES):
         return True
-    return any(body.get(name) is not None for name in _STATEFUL) or _has_server_tool(body.get("tools"))
+    if any(body.get(name) is not None for name in _STATEFUL) or _has_server_tool(body.get("tools")):
+        return True
+    # A template that is kept at the provider, and items of earlier answers by their id.
+    return isinstance(body.get("prompt"), Mapping) or _refers_back(body.get("input"))
+
+
+def _refers_back(given: Any) -> bool:
+    items = given if isinstance(given, list | tuple) else ()
+    return any(isinstance(item, Mapping) and item.get("type") == "item_reference" for item in items)
 
 
 def _has_server_tool(tools: Any) -> bool:

@@ -354,10 +354,35 @@ PROCESS: Final = (
         "Set up the SDK in each worker, after the fork: see docs/servers.md.",
     ),
     _kind(
+        "native_doubled",
+        "warning",
+        "an SDK traces itself, too",
+        "Our span of a call was inside one that the SDK made: two GenAI spans for each call. anthropic does so by "
+        "itself once there is a tracer provider; mistralai when MISTRAL_SDK_TELEMETRY or its `telemetry` argument "
+        "asks for it, and its span holds prompts and answers.",
+        "Set ANTHROPIC_OPEN_TELEMETRY=false before the client is made; unset MISTRAL_SDK_TELEMETRY: docs/others.md.",
+    ),
+    _kind(
+        "instrumentation_doubled",
+        "warning",
+        "another instrumentation makes spans for the same calls",
+        "OpenLLMetry or OpenInference is on beside our hook or transport. They know nothing of util-genai's context, "
+        "by which instrumentations agree on one span: spans, and with OpenLLMetry the gen_ai.* metrics, come twice.",
+        "Keep one: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS takes entry points (openai, anthropic, …, or beastmode).",
+    ),
+    _kind(
+        "genai_shared",
+        "info",
+        "another instrumentation makes the GenAI spans, ours are below",
+        "One on opentelemetry-util-genai (opentelemetry-instrumentation-genai-…) was seen round our calls. It makes "
+        "the GenAI span and metrics; each attempt is our span `attempt …` below, and what we know is told to it.",
+        "Nothing to do; to have ours only, see docs/others.md.",
+    ),
+    _kind(
         "library_unseen",
         "info",
         "a library is loaded whose LLM calls cannot be seen",
-        "It does not use httpx: botocore (Bedrock), aiohttp, gRPC (Vertex AI), websockets (realtime).",
+        "It does not use httpx: botocore (Bedrock), aiohttp, gRPC (Vertex AI), websockets (realtime), requests.",
         "Route these calls through ModelRouter, or add that library's own OpenTelemetry instrumentation.",
     ),
     _kind(

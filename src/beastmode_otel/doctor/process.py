@@ -11,6 +11,7 @@ from opentelemetry import _logs, metrics, trace
 from beastmode_otel import semconv
 from beastmode_otel.doctor.finding import Finding, Severity
 from beastmode_otel.doctor.kinds import found
+from beastmode_otel.doctor.neighbours import neighbour_findings
 from beastmode_otel.doctor.settings import is_off
 from beastmode_otel.telemetry.forks import FORKS
 from beastmode_otel.telemetry.instruments import Instruments, all_instruments
@@ -19,9 +20,10 @@ from beastmode_otel.telemetry.setup import LIVE, Telemetry, configured, is_on
 # A module, the ones that must be loaded beside it, and whose calls it makes. The OTLP exporter loads grpc itself.
 _UNSEEN: Final = (
     ("botocore", (), "Bedrock"),
-    ("aiohttp", (), "clients on aiohttp, such as litellm's"),
+    ("aiohttp", (), "clients that call models with aiohttp itself; where it only carries httpx's calls, they are seen"),
     ("grpc", ("google.ai", "google.cloud.aiplatform", "vertexai"), "Vertex AI and Gemini over gRPC"),
     ("websockets", (), "realtime APIs"),
+    ("requests", ("dashscope", "qianfan", "watsonx_ai"), "SDKs on requests, such as DashScope's"),
 )
 _INTERVALS: Final = dict(zip(LIVE, ("metrics", "traces", "logs"), strict=True))
 
@@ -30,7 +32,8 @@ def process_findings(environ: Mapping[str, str]) -> list[Finding]:
     """Opens nothing, sends nothing: safe at exit and in a signal handler's wake."""
     telemetry = configured()
     off = [] if is_off(environ) else [*_sdk(telemetry), *_live(telemetry, environ)]
-    return [*off, *_exports(telemetry), *_counted(all_instruments()), *_forks(telemetry), *_unseen(sys.modules)]
+    counted = [*_exports(telemetry), *_counted(all_instruments()), *_forks(telemetry)]
+    return [*off, *counted, *neighbour_findings(), *_unseen(sys.modules)]
 
 
 def _sdk(telemetry: Telemetry | None) -> list[Finding]:

@@ -13,6 +13,7 @@ from beastmode_otel.instrumentation.desk import Desk
 from beastmode_otel.instrumentation.notes import note
 from beastmode_otel.observer import AttemptFacts, AttemptOutcome, OutcomeKind, Saving
 from beastmode_otel.router import failures
+from beastmode_otel.router.http import Trail
 from beastmode_otel.router.spent import cost_of, tokens_of
 from beastmode_otel.wire import BodyReader, ContentDecoder, LLMCall, Reply, Usage, read_limits
 
@@ -43,6 +44,7 @@ class WireCall:
         self._body: BodyReader | None = None
         self._failure: tuple[ContentDecoder, bytearray] | None = None
         self._heard = self._looks_sent = self._decodes = self.done = False
+        self.trail = Trail()
         self._error: BeastModeError | None = None
         self.reply: Reply | None = None
         self.usage: Usage | None = None
@@ -250,14 +252,16 @@ class WireCall:
             return
         self.done, self._error = True, error
         self._desk.streams.remove(self)
-        if self.reply is None and self._body is not None:
-            self._spend(self._body, whole=False)
-        self._ending.finish(kind, error)
+        try:
+            if self.reply is None and self._body is not None:
+                self._spend(self._body, whole=False)
+        finally:
+            self._ending.finish(kind, error)
 
     def finish(self, kind: OutcomeKind) -> None:
         """Its request ends: the attempt does, too."""
         self.done, error = True, self._error
-        sent = self._status is not None or self._looks_sent
+        sent = self.trail.sent if self.trail.heard else self._status is not None or self._looks_sent
         name = error.category.name if error else None
         lasted = time.monotonic() - self._began
         record = AttemptRecord(

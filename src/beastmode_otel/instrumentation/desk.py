@@ -15,6 +15,7 @@ from beastmode_otel.config import Config, door_settings
 from beastmode_otel.engine import OpenStreams
 from beastmode_otel.engine.caching import Caching
 from beastmode_otel.errors import ConfigError, Redactor
+from beastmode_otel.instrumentation import collecting
 from beastmode_otel.observer import Observer
 from beastmode_otel.prices import PriceBook, price_from_config
 from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, ThreadLane
@@ -103,6 +104,7 @@ def build_desk(
     paths: Mapping[str, str] | None = None,
 ) -> Desk:
     """A desk. cache: None for BEASTMODE_CACHE (default off), a mode, or a `[cache]` mapping. Raises ConfigError."""
+    collecting.watch()
     settings = door_settings(cache, excluded_urls)
     config = settings.config
     redact = config.redactor()

@@ -13,6 +13,7 @@ from beastmode_otel.engine.caching import Caching
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.instrumentation.call import WireCall
 from beastmode_otel.instrumentation.desk import Desk
+from beastmode_otel.instrumentation.follow import follow
 from beastmode_otel.instrumentation.tee import tees
 from beastmode_otel.observer import RequestFacts
 from beastmode_otel.wire import LLMCall
@@ -28,7 +29,8 @@ class Before(Protocol):
 class Trip:
     """The app's own HTTP call. go: makes it, up to the response's head. read: reads its body; None: the app does.
 
-    library: httpx or httpx2. caching: None where nothing is cached.
+    library: httpx or httpx2. caching: None where nothing is cached. plain: who asks and who answers stands in the
+    request; otherwise nothing is cached either. encoding: the client's `default_encoding`.
     """
 
     desk: Desk
@@ -39,6 +41,8 @@ class Trip:
     go: Callable[[], Awaitable[Any]]
     read: Callable[[Any], Awaitable[Any]] | None
     caching: Caching | None = None
+    plain: bool = True
+    encoding: Any = "utf-8"
 
 
 def begin(trip: Trip) -> Ending | None:
@@ -52,6 +56,7 @@ def begin(trip: Trip) -> Ending | None:
         return Ending(desk.observer.request(facts), request_id=os.urandom(16).hex())
     except Exception as exc:  # noqa: BLE001
         desk.fault("begin", exc)
+        desk.observer.unmanaged()
         return None
 
 
@@ -63,23 +68,21 @@ async def observe(trip: Trip, ending: Ending | None, before: Before | None = Non
     try:
         with call.scope.active():
             response = await trip.go()
-            _tell(trip, call.head, response)
+            _tell(trip, call, call.head, response)
             _hook(trip, trip.desk.hooks.response, response)
             if trip.read is not None:
                 await trip.read(response)
     except BaseException as exc:
-        _tell(trip, call.raised, exc)
+        _tell(trip, call, call.raised, exc)
         raise
-    if trip.read is not None:
-        _tell(trip, call.whole, response.content)
-    else:
-        _tell(trip, _tee, trip, call, response)
+    _tell(trip, call, _body, trip, call, response)
     return response
 
 
 def _watched(trip: Trip, ending: Ending, before: Before | None) -> WireCall | None:
     try:
         call = WireCall(trip.desk, trip.seen, trip.request, ending)
+        follow(trip.request, call.trail, is_async=trip.is_async)
         if before is not None:
             before(call)
     except Exception as exc:  # noqa: BLE001
@@ -98,20 +101,26 @@ async def _plain(trip: Trip) -> Any:
     return response
 
 
-def _tee(trip: Trip, call: WireCall, response: Any) -> None:
-    if response.is_closed:  # its body is in memory already
+def _body(trip: Trip, call: WireCall, response: Any) -> None:
+    if trip.read is None and not response.is_closed:
+        response.stream = tees(trip.library)[trip.is_async](response.stream, call, trip.desk)
+    elif hasattr(response, "_content"):
         call.whole(response.content)
-        return
-    response.stream = tees(trip.library)[trip.is_async](response.stream, call, trip.desk)
+    else:
+        call.unread()
 
 
 def _hook(trip: Trip, hook: Any, about: Any) -> None:
     if hook is not None:
-        _tell(trip, hook, trace.get_current_span(), about)
+        try:
+            hook(trace.get_current_span(), about)
+        except Exception as exc:  # noqa: BLE001  (the team's own, and no reason to fail a call)
+            trip.desk.fault("hook", exc)
 
 
-def _tell(trip: Trip, what: Callable[..., None], *about: Any) -> None:
+def _tell(trip: Trip, call: WireCall, what: Callable[..., None], *about: Any) -> None:
     try:
         what(*about)
     except Exception as exc:  # noqa: BLE001  (an app's call goes on whatever we make of it)
-        trip.desk.fault(getattr(what, "__name__", "hook"), exc)
+        trip.desk.fault(what.__name__, exc)
+        call.lost()

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import wrapt
 
 from beastmode_otel.instrumentation.desk import Desk
 from beastmode_otel.instrumentation.passing import pass_async, pass_blocking
 
-_MARK: Final = "__beastmode_original__"
 LIBRARIES: Final = ("httpx", "httpx2")
+_LAYERS: Final = 32
+
+
+class _Patch(NamedTuple):
+    original: Any
+    ours: Any
+
+
 _desk: Desk | None = None
 _waiting: set[str] = set()
+# By class, so that one class under two names (httpx2.alias_httpx()) is patched once.
+_patches: dict[type, _Patch] = {}
 
 
 def install(desk: Desk) -> None:
@@ -24,19 +34,23 @@ def install(desk: Desk) -> None:
     _desk = desk
     for name in LIBRARIES:
         if name in sys.modules:
-            _patch(sys.modules[name])
+            _patch(importlib.import_module(name))  # waits for another thread that is importing it
         elif name not in _waiting:
             _waiting.add(name)
             wrapt.register_post_import_hook(_loaded, name)
 
 
 def remove() -> Desk | None:
-    """Restore the originals; the desk that was at work. A patch that somebody has wrapped since stays, and is inert."""
+    """Restore the originals; the desk that was at work.
+
+    A patch that somebody has wrapped since stays under theirs, and is inert: to take it out would take theirs out.
+    """
     global _desk
     desk, _desk = _desk, None
-    for name in LIBRARIES:
-        if name in sys.modules:
-            _restore(sys.modules[name])
+    for client, patch in list(_patches.items()):
+        if client.__dict__.get("send") is patch.ours:
+            client.send = patch.original  # type: ignore[attr-defined]
+            del _patches[client]
     return desk
 
 
@@ -52,23 +66,34 @@ def _loaded(library: Any) -> None:
 def _patch(library: Any) -> None:
     for client, make in ((library.Client, _blocking), (library.AsyncClient, _asynchronous)):
         original = client.__dict__["send"]
-        if not hasattr(original, _MARK):  # the same class under two names: httpx2.alias_httpx()
-            patched = functools.wraps(original)(make(original, library))
-            setattr(patched, _MARK, original)
-            client.send = patched
+        known = _patches.get(client)
+        if known is None or not _stands_on(original, known.ours):
+            ours = functools.wraps(original)(make(original, library))
+            _patches[client] = _Patch(original, ours)
+            client.send = ours
 
 
-def _restore(library: Any) -> None:
-    for client in (library.Client, library.AsyncClient):
-        original = getattr(client.__dict__["send"], _MARK, None)
-        if original is not None:
-            client.send = original
+def _stands_on(send: Any, ours: Any) -> bool:
+    """Whether `send` is our patch, or a wrapper over it that says so."""
+    for _ in range(_LAYERS):
+        if send is ours:
+            return True
+        send = getattr(send, "__wrapped__", None)
+    return False
+
+
+def _is_llm(desk: Desk, request: Any) -> bool:
+    """The fast part, for every request of the program. Never raises: what is no request is for the library to say."""
+    try:
+        return request.method == "POST" and desk.recogniser.find("POST", request.url.raw_path) is not None
+    except Exception:  # noqa: BLE001
+        return False
 
 
 def _blocking(original: Callable[..., Any], library: Any) -> Callable[..., Any]:
     def send(self: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
         desk = _desk
-        if desk is None or desk.recogniser.find(request.method, request.url.raw_path) is None:
+        if desk is None or not _is_llm(desk, request):
             return original(self, request, stream=stream, **options)
         return pass_blocking(desk, library, self, original, request, stream, options)
 
@@ -78,7 +103,7 @@ def _blocking(original: Callable[..., Any], library: Any) -> Callable[..., Any]:
 def _asynchronous(original: Callable[..., Any], library: Any) -> Callable[..., Any]:
     async def send(self: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
         desk = _desk
-        if desk is None or desk.recogniser.find(request.method, request.url.raw_path) is None:
+        if desk is None or not _is_llm(desk, request):
             return await original(self, request, stream=stream, **options)
         return await pass_async(desk, library, self, original, request, stream, options)
 

@@ -3,44 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from beastmode_otel.cache.canonical import NotCanonical
-from beastmode_otel.cache.key import Parts, Target, credential_tenant
+from beastmode_otel.cache.key import Parts, Target
 from beastmode_otel.cache.storable import NOT_CANONICAL, may_lookup
 from beastmode_otel.engine.wish import Wish
 from beastmode_otel.instrumentation.call import host_of
 from beastmode_otel.instrumentation.control import Use
 from beastmode_otel.instrumentation.desk import Desk
+from beastmode_otel.instrumentation.tenancy import has_other_login, tenant_of
 from beastmode_otel.wire import LLMCall
 
-_CREDENTIALS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
-_PERSONAL: Final = ("cookie", "proxy-authorization")
 
+def wish_of_call(desk: Desk, seen: LLMCall, request: Any, use: Use, *, plain: bool = True) -> Wish:
+    """The wish of one call. Without a body that we can read, or with a login that we cannot, the cache is passed by.
 
-def wish_of_call(desk: Desk, seen: LLMCall, request: Any, use: Use) -> Wish:
-    """The wish of one call. Without a body that we can read, or with a login that we cannot, the cache is passed by."""
+    plain: who asks and who answers stands in the request.
+    """
     if use == "off":
         return Wish(use="off", key=None, reason="off")
     headers = {name.lower(): value for name, value in request.headers.items()}
     asked = may_lookup(seen.body or {}, api=seen.api, headers=headers)
     reason = None if asked.ok else asked.reason
-    if seen.body is None or any(name in headers for name in _PERSONAL):
+    if seen.body is None or not plain or has_other_login(headers):
         reason = reason or "unreadable"
     if reason is not None:
         return Wish(use=use, key=None, reason=reason)
     target = Target(seen.provider, _address(request.url), seen.model or "")
+    asked_of = target._replace(base_url=target.base_url + _variant(seen, request))
     try:
-        key = desk.keys.derive(_parts(desk, seen, target, headers))
+        key = desk.keys.derive(_parts(desk, seen, asked_of, headers, request.url))
     except NotCanonical:
         return Wish(use=use, key=None, reason=NOT_CANONICAL.reason)
     cache = desk.config.cache
     return Wish(use=use, key=key, ttl=max(cache.l1.ttl, cache.l3.ttl), targets=(target,), asked=asked)
 
 
-def _parts(desk: Desk, seen: LLMCall, target: Target, headers: Mapping[str, str]) -> Parts:
+def _variant(seen: LLMCall, request: Any) -> str:
+    """Streams that carry no usage are kept apart: what they leave behind has none, and others read `usage` unasked."""
+    bare = seen.stream and not (seen.ask.include_usage or gets_usage_unasked(seen, request))
+    return "#without-usage" if bare else ""
+
+
+def gets_usage_unasked(seen: LLMCall, request: Any) -> bool:
+    """Mistral's streams end with usage that nobody can ask for; its SDK expects it of other hosts too."""
+    return seen.provider == "mistral_ai" or request.headers.get("user-agent", "").startswith("mistral-client-")
+
+
+def _parts(desk: Desk, seen: LLMCall, target: Target, headers: Mapping[str, str], url: Any) -> Parts:
+    secret = desk.config.cache.secret
     return Parts(
-        tenant=_tenant(desk, headers),
+        tenant=tenant_of(
+            headers,
+            host=host_of(url),
+            nobody=desk.config.namespace,
+            secret=secret.reveal().encode() if secret else None,
+        ),
         namespace=desk.config.namespace,
         api=seen.api,
         targets=(target,),
@@ -50,17 +69,6 @@ def _parts(desk: Desk, seen: LLMCall, target: Target, headers: Mapping[str, str]
     )
 
 
-def _tenant(desk: Desk, headers: Mapping[str, str]) -> str:
-    """Whoever holds the key; who sends none shares with all who send none."""
-    credentials = [headers[name] for name in _CREDENTIALS if headers.get(name)]
-    # Of one account several organisations and projects may be billed, which see different models.
-    account = [headers.get(name, "") for name in ("openai-organization", "openai-project")]
-    if not credentials:
-        return desk.config.namespace
-    secret = desk.config.cache.secret
-    return credential_tenant("\n".join([*credentials, *account]), secret.reveal().encode() if secret else None)
-
-
 def _address(url: Any) -> str:
-    query = f"?{url.query.decode('ascii', 'replace')}" if url.query else ""  # only its digest is kept
-    return f"{url.scheme}://{host_of(url)}{url.path}{query}"
+    """All of the URL as on the wire; only its digest is kept. The end is marked: a slash there means something."""
+    return f"{url.scheme}://{host_of(url)}{url.raw_path.decode('ascii', 'backslashreplace')}#"

@@ -27,6 +27,9 @@ class Guarded:
         scope = self.call(self._inner.request, facts)
         return NULL_SCOPE if scope is None else _GuardedScope(self, scope)
 
+    def unmanaged(self) -> None:
+        self.call(self._inner.unmanaged)
+
     def retried(self, deployment: str, category: Category) -> None:
         self.call(self._inner.retried, deployment, category)
 

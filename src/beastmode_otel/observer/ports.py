@@ -73,6 +73,9 @@ class Observer(Protocol):
     def request(self, facts: RequestFacts) -> RequestScope:
         """A request begins."""
 
+    def unmanaged(self) -> None:
+        """An LLM call was seen that no door looks after."""
+
     def retried(self, deployment: str, category: Category) -> None:
         """The same deployment is tried again because of `category`."""
 

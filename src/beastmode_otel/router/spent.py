@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from beastmode_otel.prices import PriceBook
@@ -13,16 +14,17 @@ def tokens_of(reply: Reply, body: Mapping[str, Any], *, whole: bool) -> Usage:
     """The provider's own count where there is one; what it leaves out is estimated from the texts, and marked so.
 
     whole: the answer was read to its end. A stream that ended early is billed for what was generated, but most
-    providers report usage only at the end.
+    providers report usage only at the end; what Anthropic says at the start counts one token or two of the answer.
     """
     said = reply.usage
-    if said is not None and said.input_tokens is not None and (whole or said.output_tokens):
+    if whole and said is not None and said.input_tokens is not None:
         return said
-    return Usage(
-        input_tokens=said.input_tokens if said and said.input_tokens is not None else estimate(prompt_text(body)),
-        output_tokens=estimate(reply.text),
-        estimated=True,
-    )
+    seen = estimate(reply.text)
+    if said is None or said.input_tokens is None:
+        return Usage(input_tokens=estimate(prompt_text(body)), output_tokens=seen, estimated=True)
+    if said.output_tokens and said.output_tokens >= seen:
+        return said
+    return replace(said, output_tokens=seen, estimated=True)
 
 
 def cost_of(prices: PriceBook, reply: Reply, ask: Ask, provider: str, usage: Usage) -> float | None:

@@ -41,6 +41,9 @@ class OtelObserver:
                 found[label] = value
         return found
 
+    def unmanaged(self) -> None:
+        self._channel.instruments.calls.add(1, "none")
+
     def retried(self, deployment: str, category: Category) -> None:
         own = self._channel.instruments
         own.add(semconv.RETRIES, 1, own.labels.deployment(deployment), category.name)

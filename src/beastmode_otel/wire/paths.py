@@ -39,7 +39,7 @@ class Paths:
             place = self._any if last in (b"*", b"v*") else self._by_last.setdefault(last, [])
             place.append(([*before, last], endpoint))
         for rules in (*self._by_last.values(), self._any):
-            rules.sort(key=lambda rule: -len(rule[0]))  # the longest pattern says most; of equal ones the first counts
+            rules.sort(key=lambda rule: -len(rule[0]))  # the longest pattern says most
 
     def find(self, method: str, target: bytes) -> Endpoint | None:
         """The endpoint of a request, None when it is no LLM call. target: the path as on the wire, with its query."""

@@ -167,3 +167,21 @@ def test_the_caller_may_forbid_it() -> None:
 
 def test_reasons_are_closed() -> None:
     assert len(get_args(StorableReason)) == len(set(get_args(StorableReason))) == 15
+
+
+@pytest.mark.parametrize(
+    ("api", "body", "reason"),
+    [
+        ("openai.responses", {"model": "m", "input": "hi"}, "stateful"),
+        ("openai.responses", {"model": "m", "input": "hi", "store": True}, "stateful"),
+        ("openai.responses", {"model": "m", "input": "hi", "store": False}, "ok"),
+        ("openai.responses", {"input": [{"type": "item_reference", "id": "i"}], "store": False}, "stateful"),
+        ("openai.responses", {"prompt": {"id": "pmpt_1"}, "store": False}, "stateful"),
+        ("openai.completions", {"model": "m", "prompt": "hi"}, "ok"),
+        ("openai.embeddings", {"model": "m", "input": ["a", "b"]}, "ok"),
+        ("openai.chat", {"agent_id": "a", "messages": []}, "stateful"),
+    ],
+)
+def test_what_is_kept_at_the_provider(api: str, body: dict[str, Any], reason: str) -> None:
+    """OpenAI's responses are kept there unless `store` is false."""
+    assert may_lookup(body, api=api).reason == reason

@@ -210,3 +210,11 @@ def test_usage_can_be_left_out_everywhere(sim, one):
             body = ask(one, sim, path, "dark", stream=stream).body
             assert b"_tokens" not in body.replace(b"max_output_tokens", b"")
             assert b"eval_count" not in body
+
+
+def test_mistral_streams_a_tool_call_whole(sim, one):
+    """Its SDK refuses a delta of a call without the function's name."""
+    sim.define("tools", Behaviour(dialect="mistral", tool_calls=True))
+    events = ask(one, sim, "/v1/chat/completions", "tools", **STREAM).events
+    [call] = [call for event in events for call in event["choices"][0]["delta"].get("tool_calls", [])]
+    assert call["function"] == {"name": "get_weather", "arguments": '{"city":"Paris"}'}

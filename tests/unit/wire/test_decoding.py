@@ -80,6 +80,15 @@ def test_what_was_encoded_is_decoded_however_it_is_split(
     assert decoder.known
 
 
+@pytest.mark.parametrize("size", [1, 10**9])
+def test_nothing_stays_inside_however_much_one_byte_decodes_to(
+    coding: tuple[str, Callable[[bytes], bytes]], size: int
+) -> None:
+    name, encode = coding
+    run = TEXT[:100] + b"a" * 500_000
+    assert decoded(ContentDecoder(name), encode(run), size) == run
+
+
 def test_a_flush_is_all_that_is_needed(coding: tuple[str, Callable[[bytes], bytes]]) -> None:
     """So a stream is read in step with its events."""
     from beastmode_otel.simulator.compress import encoder

@@ -208,6 +208,12 @@ def test_more_paths_can_be_named_and_outrank_the_built_in_ones() -> None:
     assert recognise(method="POST", host="a", target=b"/people/bob", by=anything) is None
 
 
+def test_of_two_patterns_the_longer_says_more() -> None:
+    by = Recogniser({"/ask": "openai.chat", "/llm/ask": "unknown", "/a/*": "ollama.chat", "/*/b": "ollama.generate"})
+    calls = [recognise(method="POST", host="a", target=path, by=by) for path in (b"/x/ask", b"/x/llm/ask", b"/y/b")]
+    assert [call.api for call in calls if call] == ["openai.chat", "unknown", "ollama.generate"]
+
+
 @pytest.mark.parametrize("pattern", ["", "/", "llm", "/a b", "/a?x=1", "http://a/b", "/a//b"])
 def test_what_is_no_path_is_refused(pattern: str) -> None:
     with pytest.raises(ConfigError, match="is no path"):

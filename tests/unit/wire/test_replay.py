@@ -593,3 +593,10 @@ def test_an_error_line_is_a_text_which_ollamas_client_raises() -> None:
         stream_bytes([Chunk(error=ProviderError(message="no")), Chunk(data={"a": object()}), Chunk()], "ndjson")
     )
     assert [type(json.loads(line)["error"]) for line in lines] == [str, str]
+
+
+def test_a_part_that_is_strange_where_it_stands_comes_whole() -> None:
+    part = {"type": "output_text", "text": "no answer", "annotations": []}
+    body = {**m.RESPONSE, "output": [{"id": "rs_1", "type": "reasoning", "summary": [], "content": [part]}]}
+    chunks = assert_same("openai.responses", body)
+    assert not any(chunk.text for chunk in chunks)

@@ -27,16 +27,20 @@ const declared = {
 
 const milliseconds = (text) => String(Math.round(Number(text) < 1e11 ? Number(text) * 1000 : Number(text)));
 
+const isNumber = (text) => text === undefined || Number(text) > 0;
+
 function complaint(values) {
   if (!values.dashboard.length) return '--dashboard is needed';
   if (!values.prometheus) return '--prometheus is needed';
-  if (values.out.length && values.out.length !== values.dashboard.length) return 'as many --out as --dashboard, or none';
-  for (const name of ['from', 'to', 'width', 'height', 'scale', 'timeout'])
-    if ((values[name] ?? (name === 'height' ? 1 : NaN)) && !(Number(values[name] ?? 1) > 0)) return `--${name} is a number`;
   if (!values.from || !values.to) return '--from and --to are needed';
+  if (values.out.length && values.out.length !== values.dashboard.length) return 'as many --out as --dashboard, or none';
   if (values.set.some((pair) => !pair.includes('='))) return '--set is NAME=VALUE';
-  return ['dark', 'light'].includes(values.theme) ? null : '--theme is dark or light';
+  if (!['dark', 'light'].includes(values.theme)) return '--theme is dark or light';
+  const wrong = ['from', 'to', 'width', 'height', 'scale', 'timeout'].find((name) => !isNumber(values[name]));
+  return wrong ? `--${wrong} is a number above 0` : null;
 }
+
+const pairs = (list) => Object.fromEntries(list.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
 
 export function readOptions(argv) {
   const { values } = parseArgs({ args: argv, options: declared });
@@ -44,7 +48,14 @@ export function readOptions(argv) {
   const wrong = complaint(values);
   if (wrong) throw new Error(wrong);
   return {
-    ...values, chosen: Object.fromEntries(values.set.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])), allowEmpty: values['allow-empty'], from: milliseconds(values.from), to: milliseconds(values.to), width: Number(values.width),
-    height: values.height ? Number(values.height) : undefined, scale: Number(values.scale), timeout: Number(values.timeout) * 1000,
+    ...values,
+    chosen: pairs(values.set),
+    allowEmpty: values['allow-empty'],
+    from: milliseconds(values.from),
+    to: milliseconds(values.to),
+    width: Number(values.width),
+    height: values.height ? Number(values.height) : undefined,
+    scale: Number(values.scale),
+    timeout: Number(values.timeout) * 1000,
   };
 }

@@ -1,5 +1,5 @@
 // Grafana's time series component; annotations and exemplars are drawn on its canvas by hooks, for their own drawing is in Grafana's core.
-import { FieldType } from '@grafana/data';
+import { cacheFieldDisplayNames, FieldType } from '@grafana/data';
 import { commonOptionsBuilder, TimeSeries, useTheme2 } from '@grafana/ui';
 import { useMemo } from 'react';
 import { countDrawn } from './canvas';
@@ -65,10 +65,16 @@ function Marks({ builder, annotations, theme }) {
 const finite = (value) => (typeof value !== 'number' || Number.isFinite(value) ? value : null);
 const graphable = (frame) => ({ ...frame, fields: frame.fields.map((field) => (field.type === FieldType.number ? { ...field, values: field.values.map(finite) } : field)) });
 
+// Colours by name are taken from the cached name of a field: without it, who asks first decides the colour.
+function named(frames) {
+  cacheFieldDisplayNames(frames);
+  return frames;
+}
+
 export function TimeSeriesPanel(props) {
   const theme = useTheme2();
   const { annotations } = props.data;
-  const frames = useMemo(() => (props.data.series ?? []).map(graphable), [props.data.series]);
+  const frames = useMemo(() => named((props.data.series ?? []).map(graphable)), [props.data.series]);
   const options = useMemo(() => ({ ...props.options, annotations }), [props.options, annotations]); // annotations that come later draw the chart anew
   if (isEmpty(props.data)) return <Empty {...props} />;
   return (
