@@ -92,7 +92,7 @@ COST_KIND: Final = _closed("beastmode.cost.kind", "Money that left, or that did 
 COST_SOURCE: Final = _closed("beastmode.cost.source", "Who priced it", "provider", "local")
 COST_REASON: Final = _closed("beastmode.cost.reason", "Why it was saved", "cache", "routing")
 SIGNAL: Final = _closed("beastmode.signal", "Which signal", "trace", "metric", "log", "all")
-REASON: Final = _closed("beastmode.reason", "Why", "observer_fault")
+REASON: Final = _closed("beastmode.reason", "Why", "observer_fault", "export_failed")
 BYPASS_REASON: Final = Attribute(
     key="beastmode.cache.reason", about="Why the cache was not asked, or the answer not stored; absent when it was"
 )
@@ -388,7 +388,7 @@ TELEMETRY_DROPPED: Final = Metric(
     name="beastmode.telemetry.dropped",
     kind="counter",
     unit="{item}",
-    about="Telemetry that was lost before it reached the SDK.",
+    about="Telemetry that was lost: by a fault on its way to the SDK, or because its export was given up.",
     attributes=(SIGNAL, REASON),
 )
 

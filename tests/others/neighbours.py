@@ -54,7 +54,7 @@ def httpx_both() -> tuple[Any, Any]:
 def act(simulator: Any, sdk: str | Sdk, world: str, action: str, *, behaviour: str = "", retries: int = 0) -> Any:
     """One thing done with one call through a real SDK; its result, or the exception that it raised."""
     kind = SDKS[sdk] if isinstance(sdk, str) else sdk
-    url = simulator.url(behaviour or (f"dialect={kind.dialect}" if kind.dialect else "default"), kind.v1)
+    url = simulator.url(behaviour or f"dialect={kind.dialect or 'openai'}", kind.v1)
     return DRIVERS[world](kind, simulator, url, retries, 30.0).act(action)
 
 

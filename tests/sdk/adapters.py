@@ -20,8 +20,7 @@ MESSAGES = [{"role": "user", "content": PROMPT}]
 @dataclass(frozen=True, kw_only=True)
 class Sdk:
     """blocking, asynchronous: a client for (address, retries, timeout). whole, stream: make the call with it, given
-    the suffix of its world. dialect: of the simulator's answers. v1: what follows the behaviour's name in the address.
-    closes: its generators close the response when they are finalised, so that it ends before its own finalizer."""
+    the suffix of its world. dialect: of the simulator's answers. v1: what follows the behaviour's name in the address."""
 
     model: str
     blocking: Callable[[str, int, float], Any]
@@ -30,7 +29,6 @@ class Sdk:
     stream: Callable[[Any, str], Any]
     v1: str = ""
     dialect: str | None = None
-    retry_header: bool = True
 
 
 def _plain(kind: Any) -> Callable[[str, int, float], Any]:
@@ -53,6 +51,7 @@ def _chat(model: str, **stream: Any) -> dict[str, Callable[[Any, str], Any]]:
 
 _CLAUDE: dict[str, Any] = {"model": "claude-haiku-4-5", "messages": MESSAGES, "max_tokens": 64}
 _SMALL: dict[str, Any] = {"model": "mistral-small-latest", "messages": MESSAGES, "max_tokens": 64}
+_RESPONSE: dict[str, Any] = {"model": "gpt-4o-mini", "input": PROMPT, "max_output_tokens": 64, "store": False}
 _USAGE = {"stream_options": {"include_usage": True}}
 
 SDKS: dict[str, Sdk] = {
@@ -68,8 +67,8 @@ SDKS: dict[str, Sdk] = {
         blocking=_plain(openai.OpenAI),
         asynchronous=_plain(openai.AsyncOpenAI),
         v1="/v1",
-        whole=lambda c, _: c.responses.create(model="gpt-4o-mini", input=PROMPT, max_output_tokens=64),
-        stream=lambda c, _: c.responses.create(model="gpt-4o-mini", input=PROMPT, max_output_tokens=64, stream=True),
+        whole=lambda c, _: c.responses.create(**_RESPONSE),
+        stream=lambda c, _: c.responses.create(**_RESPONSE, stream=True),
     ),
     "anthropic": Sdk(
         model="claude-haiku-4-5",
@@ -85,7 +84,6 @@ SDKS: dict[str, Sdk] = {
         whole=lambda c, a: getattr(c.chat, f"complete{a}")(**_SMALL),
         stream=lambda c, a: getattr(c.chat, f"stream{a}")(**_SMALL),
         dialect="mistral",
-        retry_header=False,
     ),
     "groq": Sdk(
         model="llama-3.3-70b-versatile",

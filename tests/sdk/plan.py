@@ -43,6 +43,7 @@ class Kind:
     ending: Ending = "ok"
     code: str = "rate_limit_exceeded"  # of the 429, as the provider spells it
     answer: Mapping[str, Any] = field(default_factory=dict)
+    bypass: str | None = None  # why the cache is passed by
 
     def behaviours(self) -> tuple[Behaviour, ...]:
         good = Behaviour(**{**FACTS, **self.answer})
@@ -90,6 +91,7 @@ APPS: dict[str, dict[str, Kind]] = {
         "openai-chat-helper": openai(stream=True),
         "openai-responses": openai(tokens=RESPONSES),
         "openai-responses-stream": openai(stream=True, tokens=RESPONSES),
+        "openai-responses-kept": openai(tokens=RESPONSES, bypass="stateful"),
         "openai-embeddings": embeddings("text-embedding-3-small"),
         "openai-completions": old(),
         "openai-completions-stream": old(stream=True),

@@ -87,7 +87,7 @@ SPECIFIED_SPANS = {
         "gen_ai.operation.name gen_ai.provider.name gen_ai.request.model gen_ai.request.max_tokens "
         "gen_ai.request.temperature gen_ai.request.top_p gen_ai.request.top_k gen_ai.request.seed "
         "gen_ai.request.stop_sequences gen_ai.request.frequency_penalty gen_ai.request.presence_penalty "
-        "gen_ai.request.choice.count gen_ai.output.type gen_ai.response.model gen_ai.response.id "
+        "gen_ai.request.choice.count gen_ai.output.type gen_ai.request.encoding_formats gen_ai.embeddings.dimension.count gen_ai.response.model gen_ai.response.id "
         "gen_ai.response.finish_reasons gen_ai.usage.input_tokens gen_ai.usage.output_tokens "
         "gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_creation.input_tokens "
         "gen_ai.usage.reasoning.output_tokens server.address server.port beastmode.attempt beastmode.attempt.sent "
@@ -143,7 +143,7 @@ SPECIFIED_VALUES = {
     "beastmode.cost.source": "provider local",
     "beastmode.cost.reason": "cache routing",
     "beastmode.signal": "trace metric log all",
-    "beastmode.reason": "observer_fault",
+    "beastmode.reason": "observer_fault export_failed",
 }
 
 

@@ -186,8 +186,9 @@ class WireCall:
 
     def _told_by(self, exc: Exception) -> bool:
         """Whether it is an error response that an event hook of the client made an exception of."""
-        response = getattr(exc, "response", None)
-        if not isinstance(getattr(response, "status_code", None), int) or 200 <= response.status_code < 300:
+        response: Any = getattr(exc, "response", None)
+        status = getattr(response, "status_code", None)
+        if not isinstance(status, int) or 200 <= status < 300:
             return False
         self.head(response)
         self._collect(getattr(response, "_content", b""))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 _DEPTH: Final = 5
 _OWN: Final = frozenset({"HTTPTransport", "AsyncHTTPTransport", "AiohttpTransport"})
-_OF: Final = ("httpx.", "httpx2.", "httpx_aiohttp.")
+_OF: Final = frozenset({"httpx", "httpx2", "httpx_aiohttp"})
 _HARMLESS: Final = ("openai.lib.azure",)  # only takes keys away, when it is redirected
 
 
@@ -44,7 +44,7 @@ def default_encoding(client: Any) -> Any:
 
 def _is_own(transport: Any) -> bool:
     kind = type(transport)
-    if kind.__name__ not in _OWN or not kind.__module__.startswith(_OF):
+    if kind.__name__ not in _OWN or kind.__module__.partition(".")[0] not in _OF:
         return False
     return getattr(getattr(transport, "_pool", None), "_uds", None) is None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -12,10 +11,10 @@ from typing import Any, Final, Literal
 from beastmode_otel.assembly import Providers, build_caches, observer_of
 from beastmode_otel.cache.remembered import Keys
 from beastmode_otel.config import Config, door_settings
-from beastmode_otel.engine import OpenStreams
 from beastmode_otel.engine.caching import Caching
 from beastmode_otel.errors import ConfigError, Redactor
 from beastmode_otel.instrumentation import collecting
+from beastmode_otel.instrumentation.opened import OpenCalls
 from beastmode_otel.observer import Observer
 from beastmode_otel.prices import PriceBook, price_from_config
 from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, ThreadLane
@@ -47,11 +46,12 @@ class Desk:
     excluded: re.Pattern[str] | None
     lane: ThreadLane
     recogniser: Recogniser = field(default_factory=Recogniser)
-    streams: OpenStreams[Any] = field(default_factory=lambda: OpenStreams(time.monotonic))
+    streams: OpenCalls = field(default_factory=OpenCalls)
     blocking: Caching | None = None
     asyncio: Caching | None = None
     keys: Keys = field(default_factory=Keys)
     told: set[str] = field(default_factory=set)
+    closed: bool = False
 
     def recognise(self, request: Any) -> LLMCall | None:
         """The LLM call that an httpx or httpx2 request is; None for all others. Never raises."""
@@ -77,7 +77,10 @@ class Desk:
             _log.warning("an LLM call could not be observed (%s)", kind, exc_info=exc)
 
     def close(self) -> None:
-        """End the streams that are still open, write what is owed to the tiers. Blocks."""
+        """End the streams that are still open, write what is owed to the tiers. Blocks. Idempotent."""
+        if self.closed:
+            return
+        self.closed = True
         self.streams.finish_all()
         self.lane.close()
         tiered = {id(part.tiered): part.tiered for part in (self.blocking, self.asyncio) if part is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -47,11 +48,13 @@ def instrument(
             paths=paths,
         )
         hook.install(desk)
+        atexit.register(uninstrument)  # streams that are still open end, too
 
 
 def uninstrument() -> None:
     """Restore httpx and httpx2 as they were. Streams that are open end as cancelled. Idempotent."""
     with _lock:
         desk = hook.remove()
+        atexit.unregister(uninstrument)
     if desk is not None:
         desk.close()

@@ -20,16 +20,16 @@ _COMMON: Final = OUTPUT_HEADERS | {
 }
 _COMMON_BEGINNINGS: Final = ("x-stainless-", "x-b3-", "x-datadog-")
 # Cookies by which a CDN or a load balancer recognises a connection; providers set them with every answer.
-_COMMON_COOKIE: Final = re.compile(r"__cf_bm|_cfuvid|__cflb|__cfruid|cf_clearance|AWSALB\w*|ARRAffinity\w*", re.IGNORECASE)
+_COMMON_COOKIE: Final = re.compile(
+    r"__cf_bm|_cfuvid|__cflb|__cfruid|cf_clearance|AWSALB\w*|ARRAffinity\w*", re.IGNORECASE
+)
 _LOGIN: Final = "proxy-authorization"
 
 
 def has_other_login(headers: Mapping[str, str]) -> bool:
     """Whether somebody is logged in by more than a key: by cookies, or at a proxy. Names in lower case."""
-    return _LOGIN in headers or any(
-        not _COMMON_COOKIE.fullmatch(cookie.partition("=")[0].strip()) for cookie in headers.get("cookie", "").split(";")
-        if cookie.strip()
-    )  # fmt: skip
+    names = [cookie.partition("=")[0].strip() for cookie in headers.get("cookie", "").split(";")]
+    return _LOGIN in headers or any(name and not _COMMON_COOKIE.fullmatch(name) for name in names)
 
 
 def tenant_of(headers: Mapping[str, str], *, host: str, nobody: str, secret: bytes | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import sys
 from typing import Any
@@ -10,8 +11,9 @@ from beastmode_otel.errors import ConfigError
 from beastmode_otel.instrumentation.cached import travel
 from beastmode_otel.instrumentation.desk import Desk, build_desk
 from beastmode_otel.instrumentation.exchange import Trip
+from beastmode_otel.instrumentation.passing import managed, run_blocking
 from beastmode_otel.router.upstream.library import library as installed
-from beastmode_otel.runtime import run_sync, running_loop
+from beastmode_otel.runtime import running_loop
 from beastmode_otel.telemetry import is_ours
 
 
@@ -19,6 +21,7 @@ def transport(inner: Any, *, cache: Any = None) -> Any:
     """A transport of `inner`'s library that sees, and with `cache` also answers, the LLM calls that pass it.
 
     inner: an httpx or httpx2 transport. cache: None for BEASTMODE_CACHE (default off), a mode, or a `[cache]` mapping.
+    Whom an answer belongs to is read from the request's headers: with `cache`, `inner` must not add a login of its own.
     Raises ConfigError.
     """
     library = _library_of(inner, "BaseTransport", "handle_request")
@@ -32,28 +35,39 @@ def async_transport(inner: Any, *, cache: Any = None) -> Any:
 
 
 def http_client(*, cache: Any = None, **options: Any) -> Any:
-    """A client for `OpenAI(http_client=...)` and the like: httpx2's when there is one. options: those of `Client`."""
+    """A client for `OpenAI(http_client=...)` and the like: httpx2's when there is one.
+
+    options: those of `Client`; all mean what they always mean (`proxy`, `mounts`, `transport`), and the environment's
+    proxies are used. Timeouts, limits and redirects are as SDKs have them. cache: as in `transport`.
+    Raises ConfigError.
+    """
     library = installed()
-    inner = options.pop("transport", None) or library.HTTPTransport(**_transport_options(options))
-    return library.Client(transport=transport(inner, cache=cache), **_for_sdk(library, options))
+    return _with_doors(library, library.Client(**_for_sdk(library, options)), 0, cache)
 
 
 def async_http_client(*, cache: Any = None, **options: Any) -> Any:
     """`http_client` for asynchronous SDK clients."""
     library = installed()
-    inner = options.pop("transport", None) or library.AsyncHTTPTransport(**_transport_options(options))
-    return library.AsyncClient(transport=async_transport(inner, cache=cache), **_for_sdk(library, options))
+    return _with_doors(library, library.AsyncClient(**_for_sdk(library, options)), 1, cache)
 
 
-def _transport_options(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of a client that are its transport's in truth."""
-    own = ("verify", "cert", "trust_env", "http1", "http2", "limits", "proxy")
-    return {name: options.pop(name) for name in own if name in options}
+def _with_doors(library: Any, client: Any, world: int, cache: Any) -> Any:
+    """A door before each transport of a client. One given as `transport=` would make it ignore the environment."""
+    desk = build_desk("transport", cache=cache)
+    door = functools.partial(_doors(library)[world], desk=desk, library=library)
+    client._transport = door(client._transport)
+    client._mounts = {pattern: None if inner is None else door(inner) for pattern, inner in client._mounts.items()}
+    return client
 
 
 def _for_sdk(library: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """SDKs follow redirects, and wait for answers longer than the library does by itself."""
-    return {"follow_redirects": True, "timeout": library.Timeout(600.0, connect=5.0), **options}
+    """SDKs follow redirects, open more connections and wait longer for answers than the library does by itself."""
+    return {
+        "follow_redirects": True,
+        "timeout": library.Timeout(600.0, connect=5.0),
+        "limits": library.Limits(max_connections=1000, max_keepalive_connections=100),
+        **options,
+    }
 
 
 def _library_of(inner: Any, base: str, method: str) -> Any:
@@ -74,7 +88,7 @@ class _Door:
         self._inner, self._desk, self._library = inner, desk, library
 
     def handle_request(self, request: Any) -> Any:
-        seen = None if is_ours() else self._desk.recognise(request)
+        seen = None if is_ours() else managed(self._desk, request)
         if seen is None:
             return self._inner.handle_request(request)
 
@@ -85,7 +99,7 @@ class _Door:
             desk=self._desk, seen=seen, request=request, library=self._library, is_async=False, go=go, read=None,
             caching=self._desk.blocking,
         )  # fmt: skip
-        return run_sync(travel(trip))
+        return run_blocking(trip)
 
     def close(self) -> None:
         self._inner.close()
@@ -99,7 +113,7 @@ class _AsyncDoor:
         self._inner, self._desk, self._library = inner, desk, library
 
     async def handle_async_request(self, request: Any) -> Any:
-        seen = None if is_ours() else self._desk.recognise(request)
+        seen = None if is_ours() else managed(self._desk, request)
         if seen is None:
             return await self._inner.handle_async_request(request)
 
@@ -114,7 +128,10 @@ class _AsyncDoor:
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-        self._desk.close()
+        if self._desk.blocking is None or running_loop() is None:
+            self._desk.close()
+        else:  # what is owed to the tiers is waited for
+            await asyncio.to_thread(self._desk.close)
 
 
 @functools.cache

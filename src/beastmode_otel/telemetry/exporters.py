@@ -26,6 +26,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from beastmode_otel.errors import ConfigError
+from beastmode_otel.telemetry.instruments import count_lost
 
 R = TypeVar("R", SpanExportResult, MetricExportResult, LogRecordExportResult)
 _PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
@@ -79,11 +80,13 @@ def _port(endpoint: str) -> int | None:
 class Results:
     """What came of the exports of one signal. Only the last one says whether everything is there: failed batches of
     metrics are made good by the next one, failed spans and logs are lost. last_ok: None before the first export.
-    overflowed: metrics that had more label sets than the SDK keeps apart."""
+    overflowed: metrics that had more label sets than the SDK keeps apart. lost: spans or log records that were given up,
+    which the SDK's own metrics count as exported when the backend answered 503 to the end."""
 
     signal: str = ""
     done: int = 0
     failed: int = 0
+    lost: int = 0
     last_ok: bool | None = None
     overflowed: set[str] = field(default_factory=set)
 
@@ -92,6 +95,13 @@ class Results:
         self.done += self.last_ok
         self.failed += not self.last_ok
         return result
+
+    def note_batch(self, result: R, items: int) -> R:
+        """`note` for what no later export makes good."""
+        if result.name != "SUCCESS":
+            self.lost += items
+            count_lost(self.signal.removesuffix("s"), items)
+        return self.note(result)
 
 
 def overflowed(data: MetricsData) -> set[str]:
@@ -125,7 +135,7 @@ class ForkSafeSpanExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         result: SpanExportResult = self._inner.get().export(spans)
-        return self._inner.results.note(result)
+        return self._inner.results.note_batch(result, len(spans))
 
     def shutdown(self) -> None:
         self._inner.get().shutdown()
@@ -140,7 +150,7 @@ class ForkSafeLogExporter(LogRecordExporter):
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
         result: LogRecordExportResult = self._inner.get().export(batch)
-        return self._inner.results.note(result)
+        return self._inner.results.note_batch(result, len(batch))
 
     def shutdown(self) -> None:
         self._inner.get().shutdown()

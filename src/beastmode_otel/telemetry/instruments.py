@@ -122,6 +122,12 @@ def all_instruments() -> list[Instruments]:
     return [*_global, *_by_provider.values()]
 
 
+def count_lost(signal: str, items: int) -> None:
+    """Spans or log records that an exporter of ours has given up, told with the metrics of the global provider."""
+    for own in _global:
+        own.add(semconv.TELEMETRY_DROPPED, items, signal, "export_failed")
+
+
 _by_provider: weakref.WeakKeyDictionary[Any, Instruments] = weakref.WeakKeyDictionary()
 _global: list[Instruments] = []
 

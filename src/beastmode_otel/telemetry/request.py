@@ -87,7 +87,7 @@ class RequestSpan:
         own = self._channel.instruments
         own.active.leave(self._ticket)
         try:
-            self._open(self._at_end(outcome))
+            fault = self._described(outcome)
             own.request_duration.record(time.monotonic() - self._started, self._metric_labels(outcome), self._context)
             self._tell_cache(outcome)
             self._tally_labels(outcome)
@@ -96,8 +96,19 @@ class RequestSpan:
                 inference.publish_request(above, outcome)
             if outcome.error is not None:
                 self._tell_failure(outcome, outcome.error)
+            if fault is not None:
+                raise fault
         finally:
             self._end_span(outcome)
+
+    def _described(self, outcome: RequestOutcome) -> Exception | None:
+        """The span gets its last attributes. What goes wrong there (a span processor that raises) is raised when the
+        metrics are told: they are the count of requests, and need no span."""
+        try:
+            self._open(self._at_end(outcome))
+        except Exception as exc:  # noqa: BLE001
+            return exc
+        return None
 
     def _metric_labels(self, outcome: RequestOutcome) -> dict[str, Any]:
         cache = outcome.cache

@@ -9,6 +9,7 @@ CHAT = {
     "max_tokens": 64,
 }
 WITH_USAGE = {"stream": True, "stream_options": {"include_usage": True}}
+ASK = {"model": "gpt-4o-mini", "input": PROMPT}
 OLD = {"model": "gpt-3.5-turbo-instruct", "prompt": PROMPT}
 WEATHER = {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
 TOOLS = [{"type": "function", "function": WEATHER}]
@@ -19,8 +20,9 @@ CALLS = {
     "openai-chat-stream": lambda c, _: c.chat.completions.create(**CHAT, **WITH_USAGE),
     "openai-chat-stream-bare": lambda c, _: c.chat.completions.create(**CHAT, stream=True),
     "openai-chat-helper": lambda c, _: c.chat.completions.stream(**CHAT, stream_options={"include_usage": True}),
-    "openai-responses": lambda c, _: c.responses.create(model="gpt-4o-mini", input=PROMPT),
-    "openai-responses-stream": lambda c, _: c.responses.create(model="gpt-4o-mini", input=PROMPT, stream=True),
+    "openai-responses": lambda c, _: c.responses.create(**ASK, store=False),
+    "openai-responses-stream": lambda c, _: c.responses.create(**ASK, store=False, stream=True),
+    "openai-responses-kept": lambda c, _: c.responses.create(**ASK),
     "openai-embeddings": lambda c, _: c.embeddings.create(model="text-embedding-3-small", input=[PROMPT]),
     "openai-completions": lambda c, _: c.completions.create(**OLD),
     "openai-completions-stream": lambda c, _: c.completions.create(**OLD, **WITH_USAGE),
@@ -39,4 +41,6 @@ def client(kind, plain, azure):
 
 
 if __name__ == "__main__":
-    main(CALLS, lambda kind: client(kind, OpenAI, AzureOpenAI), lambda kind: client(kind, AsyncOpenAI, AsyncAzureOpenAI))
+    main(
+        CALLS, lambda kind: client(kind, OpenAI, AzureOpenAI), lambda kind: client(kind, AsyncOpenAI, AsyncAzureOpenAI)
+    )

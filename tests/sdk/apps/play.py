@@ -60,7 +60,11 @@ def _final(stream):
 
 
 def _said(kind, result):
-    whole = [event.model_dump(mode="json") for event in result] if isinstance(result, list) else result.model_dump(mode="json")
+    whole = (
+        [event.model_dump(mode="json") for event in result]
+        if isinstance(result, list)
+        else result.model_dump(mode="json")
+    )
     print(json.dumps({"kind": kind, "said": whole}), flush=True)
 
 

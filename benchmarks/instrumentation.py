@@ -1,0 +1,240 @@
+"""What instrumenting an app that uses OpenAI's SDK costs, beside others who do it: CPU time, all sides in one run.
+
+    python benchmarks/instrumentation.py [--rounds N] [--only calls|streams|others]
+
+The floor is the SDK without instrumentation. Each side has an OpenTelemetry SDK as in production (batch processors, a
+periodic metric reader) whose exporters throw everything away, and keeps content capture off. Per chunk is the
+difference between a stream of 101 events and one of 11, divided by 90: what begins and ends a call is not in it.
+The peers need `pip install openai httpx2 opentelemetry-instrumentation-genai-openai opentelemetry-instrumentation-openai`
+(the last is OpenLLMetry's); those that are absent are named and left out. Compare ratios, not numbers, between machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import gc
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from harness import Side, Work, compete, start_server, table
+from router import HEADERS, KEY, REQUEST, events, whole
+
+SHORT = 10
+FLOOR, OURS, GENAI, OPENLLMETRY = "openai SDK alone", "beastmode_otel", "genai-openai", "OpenLLMetry"
+Instrument = Callable[[Mapping[str, Any]], Any]
+
+
+# The ways to instrument.
+
+
+def nothing(providers: Mapping[str, Any]) -> None: ...
+
+
+def ours(providers: Mapping[str, Any]) -> None:
+    import beastmode_otel
+
+    beastmode_otel.instrument(**providers)
+
+
+def genai_openai(providers: Mapping[str, Any]) -> None:
+    try:
+        from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
+    except ImportError:
+        raise ImportError("pip install opentelemetry-instrumentation-genai-openai") from None
+    OpenAIInstrumentor().instrument(**providers)
+
+
+def openllmetry(providers: Mapping[str, Any]) -> None:
+    os.environ["TRACELOOP_TRACE_CONTENT"] = "false"  # as it is with the others by themselves
+    try:
+        from opentelemetry.instrumentation.openai import OpenAIInstrumentor
+    except ImportError:
+        raise ImportError("pip install opentelemetry-instrumentation-openai") from None
+    OpenAIInstrumentor().instrument(**providers)
+
+
+WAYS: dict[str, Instrument] = {FLOOR: nothing, OURS: ours, GENAI: genai_openai, OPENLLMETRY: openllmetry}
+
+
+class Discard:
+    """A span, metric or log exporter that counts what comes and throws it away."""
+
+    _preferred_temporality = _preferred_aggregation = None  # asked of metric exporters
+
+    def __init__(self, success: Any) -> None:
+        self.seen, self._success = 0, success
+
+    def export(self, batch: Any, **_: Any) -> Any:
+        self.seen += len(batch) if isinstance(batch, Sequence) else 1
+        return self._success
+
+    def shutdown(self, *_: Any, **__: Any) -> None: ...
+
+    def force_flush(self, *_: Any, **__: Any) -> bool:
+        return True
+
+
+def production() -> tuple[dict[str, Any], Discard]:
+    """Providers as in production, and what their spans end in."""
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExportResult
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import MetricExportResult, PeriodicExportingMetricReader
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
+
+    spans, tracers, loggers = Discard(SpanExportResult.SUCCESS), TracerProvider(), LoggerProvider()
+    tracers.add_span_processor(BatchSpanProcessor(spans))
+    loggers.add_log_record_processor(BatchLogRecordProcessor(Discard(LogRecordExportResult.SUCCESS)))
+    reader = PeriodicExportingMetricReader(Discard(MetricExportResult.SUCCESS))
+    meters = MeterProvider([reader])
+    return {"tracer_provider": tracers, "meter_provider": meters, "logger_provider": loggers}, spans
+
+
+def _settling(way: str, providers: Mapping[str, Any], spans: Discard) -> Callable[[], None]:
+    def settle() -> None:
+        providers["tracer_provider"].force_flush()
+        if (spans.seen == 0) != (way == FLOOR):
+            raise RuntimeError(f"{way}: {spans.seen} spans")
+
+    return settle
+
+
+# The app.
+
+
+def app(url: str, *, way: str, stream: bool = False, is_async: bool = False) -> Work:
+    try:
+        import openai
+    except ImportError:
+        raise ImportError("pip install openai") from None
+    providers, spans = production()
+    WAYS[way](providers)
+    make = openai.AsyncOpenAI if is_async else openai.OpenAI
+    create = make(base_url=f"{url}/v1", api_key=KEY, max_retries=0).chat.completions.create
+    more: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+    ask = functools.partial(create, **REQUEST, **more)
+    once = (_async_once if is_async else _once)(ask, stream)
+    return Work(once=once, settle=_settling(way, providers, spans))
+
+
+def _once(ask: Any, stream: bool) -> Any:
+    def once() -> None:
+        if stream:
+            assert sum(1 for _ in ask()) >= SHORT
+        else:
+            assert ask().usage.total_tokens
+
+    return once
+
+
+def _async_once(ask: Any, stream: bool) -> Any:
+    async def once() -> None:
+        if stream:
+            assert sum([1 async for _ in await ask()]) >= SHORT
+        else:
+            assert (await ask()).usage.total_tokens
+
+    return once
+
+
+def _sides(**options: Any) -> list[Side]:
+    return [Side(name=way, make=functools.partial(app, way=way, **options)) for way in WAYS]
+
+
+def _overheads(title: str, seconds: Mapping[str, list[float]], goal: float) -> None:
+    """Ours over each peer's: what is above the floor, round by round."""
+    if FLOOR not in seconds or OURS not in seconds:
+        return
+    above = {
+        name: [value - floor for value, floor in zip(values, seconds[FLOOR], strict=True)]
+        for name, values in seconds.items()
+    }
+    for name in (GENAI, OPENLLMETRY):
+        if name in above:
+            rounds = statistics.median(mine / its for mine, its in zip(above[OURS], above[name], strict=True))
+            middles = statistics.median(above[OURS]) / statistics.median(above[name])
+            aim = f" (goal {goal})" if name == GENAI else ""
+            print(f"  {title}: ours / {name}: {rounds:.2f} by rounds, {middles:.2f} of medians{aim}", flush=True)
+
+
+def calls(rounds: int, *, is_async: bool) -> None:
+    url = start_server(whole(), headers=HEADERS)
+    world = "asyncio" if is_async else "sync"
+    seconds = compete(_sides(is_async=is_async), url, rounds=rounds, count=100)
+    table(f"One call, {world}: CPU ({rounds} rounds of 100)", seconds)
+    _overheads(f"overhead per call, {world}", seconds, 0.35)
+
+
+def streams(rounds: int, *, is_async: bool) -> None:
+    shown = events()
+    short = [*shown[:7], *shown[-4:]]
+    world, several = "asyncio" if is_async else "sync", 8
+    seconds = {}
+    for name, of in (("long", shown), ("short", short)):
+        url = start_server(whole(), of, headers=HEADERS)
+        seconds[name] = compete(_sides(stream=True, is_async=is_async), url, rounds=rounds, count=several, warm_up=3)
+    table(f"A stream of {len(shown)} events, {world}: CPU ({rounds} rounds of {several})", seconds["long"])
+    _overheads(f"overhead per stream, {world}", seconds["long"], 0.15)
+    apart = len(shown) - len(short)
+    per_chunk = {
+        name: [(long - brief) / apart for long, brief in zip(values, seconds["short"][name], strict=True)]
+        for name, values in seconds["long"].items()
+    }
+    table(f"One chunk of a stream, {world}: CPU", per_chunk)
+    _overheads(f"overhead per chunk, {world}", per_chunk, 0.15)
+
+
+# What is no LLM call: the same client and request, through the patch and past it, by turns in one process.
+
+
+def others(rounds: int) -> None:
+    try:
+        import httpx2
+    except ImportError:
+        print("  what is no LLM call: left out: pip install httpx2")
+        return
+    plain = httpx2.Client.send
+    ours(production()[0])
+    print(f"\nA request that is no LLM call, at a transport that answers at once: CPU ({rounds} rounds of 1,000)")
+    client = httpx2.Client(transport=httpx2.MockTransport(lambda request: httpx2.Response(200, content=b"ok")))
+    for method, path in (("GET", "/v1/users/17"), ("POST", "/api/v2/orders/17/items?expand=lines")):
+        request = client.build_request(method, f"http://127.0.0.1{path}")
+        ways = (functools.partial(plain, client, request), functools.partial(client.send, request))
+        more = [_cpu(ways[1]) - _cpu(ways[0]) for _ in range(rounds)]
+        least = min(_cpu(ways[1]) for _ in range(5)) - min(_cpu(ways[0]) for _ in range(5))
+        print(f"  {method} {path}: {1e6 * statistics.median(more):+.2f} µs (of minimums {1e6 * least:+.2f}; goal 3)")
+
+
+def _cpu(ask: Callable[[], Any]) -> float:
+    gc.collect()
+    gc.disable()
+    start = time.process_time()
+    for _ in range(1000):
+        ask()
+    done = time.process_time() - start
+    gc.enable()
+    return done / 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15, help="rounds per side")
+    parser.add_argument("--only", choices=("calls", "streams", "others"), help="one part")
+    options = parser.parse_args()
+    wanted = {options.only} if options.only else {"calls", "streams", "others"}
+    for is_async in (False, True):
+        if "calls" in wanted:
+            calls(options.rounds, is_async=is_async)
+        if "streams" in wanted:
+            streams(options.rounds, is_async=is_async)
+    if "others" in wanted:
+        others(options.rounds)
+
+
+if __name__ == "__main__":
+    main()
