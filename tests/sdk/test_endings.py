@@ -16,7 +16,6 @@ from sdk.adapters import SDKS
 from sdk.drivers import DRIVERS
 from sdk.matrix import CELLS, DIALECTS, Cell, Try
 from sdk.plan import SECRETS
-from sdk.zero_code import EXPORTED
 from support.law import assert_law
 from support.recorder import Recorder
 
@@ -57,7 +56,7 @@ def test_ending(ending: str, name: str, world: str, simulator: Simulator, record
     check_metrics(cell, measured, expected.metrics(cell, sdk, dialect, deployment, outcomes))
     check_logs(cell, recorder.logs(), [expected.category(attempt, dialect) for attempt in cell.tries])
     assert_law(recorder, simulator, calls=len(cell.tries))
-    check_secrets(recorder, cell)
+    check_secrets(recorder)
 
 
 def _in_dialect(step: Any, dialect: str | None) -> dict[str, Any]:
@@ -144,9 +143,8 @@ def check_logs(cell: Cell, logs: list[Any], categories: list[str | None]) -> Non
         assert log.trace_id != 0
 
 
-def check_secrets(recorder: Recorder, cell: Cell) -> None:
+def check_secrets(recorder: Recorder) -> None:
     text = recorder.exported_text()
-    EXPORTED.append(text.encode())
     assert not any(secret in text for secret in SECRETS)
 
 

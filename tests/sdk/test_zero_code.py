@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from beastmode_otel.simulator import Simulator
+from sdk import page
 from sdk.digest import digest
 from sdk.plan import ANSWER, APPS, Kind
 from sdk.zero_code import Run, Span, run
@@ -31,6 +32,7 @@ def test_seen_without_a_changed_line(app: str, world: str, simulator: Simulator,
         check_call(kind, next(line for line in seen.lines if line["kind"] == name), spans, simulator.port)
     assert next(spans, None) is None
     check_counts(seen, list(kinds.values()), simulator)
+    page.saw(dict.fromkeys(kinds, "seen"), world)
 
 
 def check_call(kind: Kind, line: dict[str, Any], spans: Any, port: int) -> None:

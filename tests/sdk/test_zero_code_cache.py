@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from beastmode_otel.simulator import Simulator
+from sdk import page
 from sdk.digest import digest
 from sdk.plan import APPS, Kind
 from sdk.zero_code import Run, Span, run
@@ -36,6 +37,7 @@ def test_the_second_call_never_reaches_the_provider(app: str, world: str, simula
         assert simulator.received_by(name) == sent(kind, times=3)
     assert later.total("beastmode.request.duration", beastmode__cache__tier="l3") == stored(kinds)
     assert later.total("beastmode.attempt.duration") == len(kinds) - stored(kinds)
+    page.saw({name: "bypassed" if kind.bypass else "cached" for name, kind in kinds.items()}, world)
 
 
 def stored(kinds: dict[str, Kind]) -> int:
@@ -89,7 +91,7 @@ def check_seen(kind: Kind, requests: list[Span]) -> None:
         return
     if kind.bypass:
         assert [span.attributes["beastmode.cache.status"] for span in requests] == ["bypass", "bypass"]
-        assert {span.attributes["beastmode.cache.bypass_reason"] for span in requests} == {kind.bypass}
+        assert {span.attributes["beastmode.cache.reason"] for span in requests} == {kind.bypass}
         return
     hit = requests[-1].attributes
     assert [span.attributes["beastmode.cache.status"] for span in requests[:-1]] == ["miss"] * (len(requests) - 1)

@@ -51,5 +51,5 @@ def _text(body: bytes) -> bytes:
     try:
         body.decode()
     except UnicodeDecodeError:
-        return whole_bytes(json.loads(body.decode("utf-8", "surrogatepass")))
+        return whole_bytes(json.loads(body.decode("utf-8", "surrogatepass"))) or body
     return body

@@ -80,8 +80,8 @@ def _port(endpoint: str) -> int | None:
 class Results:
     """What came of the exports of one signal. Only the last one says whether everything is there: failed batches of
     metrics are made good by the next one, failed spans and logs are lost. last_ok: None before the first export.
-    overflowed: metrics that had more label sets than the SDK keeps apart. lost: spans or log records that were given up,
-    which the SDK's own metrics count as exported when the backend answered 503 to the end."""
+    overflowed: metrics that had more label sets than the SDK keeps apart. lost: spans or log records given up, which
+    the SDK's own metrics count as exported when the backend answered 503 to the end."""
 
     signal: str = ""
     done: int = 0
