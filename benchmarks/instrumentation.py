@@ -5,8 +5,9 @@
 The floor is the SDK without instrumentation. Each side has an OpenTelemetry SDK as in production (batch processors, a
 periodic metric reader) whose exporters throw everything away, and keeps content capture off. Per chunk is the
 difference between a stream of 101 events and one of 11, divided by 90: what begins and ends a call is not in it.
-The peers need `pip install openai httpx2 opentelemetry-instrumentation-genai-openai opentelemetry-instrumentation-openai`
-(the last is OpenLLMetry's); those that are absent are named and left out. Compare ratios, not numbers, between machines.
+The peers need `pip install openai httpx2 opentelemetry-instrumentation-genai-openai` and OpenLLMetry's
+`opentelemetry-instrumentation-openai`; those that are absent are named and left out. Compare ratios, not numbers,
+between machines.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import ModuleType
@@ -44,15 +45,19 @@ class Blocking:
 
     def some(self, response: Any, count: int) -> list[bytes]:
         """The first pieces, with nothing closed; the iterator is kept on the response."""
-        response.kept = response.iter_raw()
+        response.kept = getattr(response, "kept", None) or response.iter_raw()
         return [next(response.kept) for _ in range(count)]
+
+    def some_more(self, response: Any) -> bytes:
+        return self.some(response, 1)[0]
 
     def close_response(self, response: Any) -> None:
         response.close()
 
     def break_off(self, url: str) -> None:
-        for _ in self.open(url).iter_lines():
-            break
+        with self.client.stream("POST", url, json=STREAMED) as response:
+            for _ in response.iter_lines():
+                break
 
     def abandon(self, url: str) -> None:
         """Only the garbage collector finds it, in a circle."""
@@ -79,32 +84,36 @@ class Tasks:
         self.runner = asyncio.Runner()
         self.client = library.AsyncClient(**options) if client is None else client
 
+    def _run(self, work: Any) -> Any:
+        return self.runner.run(work, context=contextvars.copy_context())  # as one that is awaited here would run
+
     def post(self, url: str, body: Any = QUESTION, **options: Any) -> Any:
-        return self.runner.run(self.client.post(url, json=body, **options))
+        return self._run(self.client.post(url, json=body, **options))
 
     def open(self, url: str, body: Any = STREAMED, **options: Any) -> Any:
-        return self.runner.run(
-            self.client.send(self.client.build_request("POST", url, json=body, **options), stream=True)
-        )
+        return self._run(self.client.send(self.client.build_request("POST", url, json=body, **options), stream=True))
 
     def pieces(self, response: Any, how: str = "bytes") -> list[Any]:
         async def read() -> list[Any]:
             return [await response.aread()] if how == "read" else [piece async for piece in self.iterate(response, how)]
 
-        return self.runner.run(read())
+        return self._run(read())
 
     def iterate(self, response: Any, how: str = "bytes") -> AsyncIterator[Any]:
         return getattr(response, f"aiter_{how}")()
 
     def some(self, response: Any, count: int) -> list[bytes]:
         async def read() -> list[bytes]:
-            response.kept = response.aiter_raw()
+            response.kept = getattr(response, "kept", None) or response.aiter_raw()
             return [await anext(response.kept) for _ in range(count)]
 
-        return self.runner.run(read())
+        return self._run(read())
+
+    def some_more(self, response: Any) -> bytes:
+        return self.some(response, 1)[0]
 
     def close_response(self, response: Any) -> None:
-        self.runner.run(response.aclose())
+        self._run(response.aclose())
 
     def break_off(self, url: str) -> None:
         async def read() -> None:
@@ -112,7 +121,7 @@ class Tasks:
                 async for _ in response.aiter_lines():
                     break
 
-        self.runner.run(read())
+        self._run(read())
 
     def abandon(self, url: str) -> None:
         response = self.open(url)
@@ -127,10 +136,10 @@ class Tasks:
             found = work()
             return await found if asyncio.iscoroutine(found) else found
 
-        return self.runner.run(on_loop())
+        return self._run(on_loop())
 
     def close(self) -> None:
-        self.runner.run(self.client.aclose())
+        self._run(self.client.aclose())
         self.runner.close()
 
 

@@ -141,7 +141,7 @@ def test_real_proxy_and_mounts(kind: tuple[str, str], simulator: Simulator, hook
         seen.append(asked.partition(b"\r\n")[0])
         with socket.create_connection(("127.0.0.1", simulator.port)) as onward:
             path = seen[-1].split(b" ")[1].split(b"/", 3)[3]
-            head, _, rest = asked.partition(b"\r\n")
+            rest = asked.partition(b"\r\n")[2]
             onward.sendall(b"POST /%b HTTP/1.1\r\nconnection: close\r\n%b" % (path, rest))
             while data := onward.recv(65536):
                 client.sendall(data)

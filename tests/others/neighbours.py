@@ -76,12 +76,12 @@ def is_below(span: ReadableSpan, above: ReadableSpan) -> bool:
 
 
 def recorded(recorder: Recorder) -> Counter[tuple[str, str]]:
-    """How many points' worth each scope recorded of each gen_ai.* metric, by (scope, metric)."""
+    """How often each scope recorded each histogram of the convention, by (scope, metric)."""
     data = recorder._reader.get_metrics_data()
     found: Counter[tuple[str, str]] = Counter()
     for resource in data.resource_metrics if data else ():
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
-                if metric.name.startswith("gen_ai."):
+                if metric.name.startswith("gen_ai.") and hasattr(metric.data.data_points[0], "count"):
                     found[scope.scope.name, metric.name] += sum(point.count for point in metric.data.data_points)
     return found

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
-from opentelemetry.instrumentation.httpx import SyncOpenTelemetryTransport
+from opentelemetry import trace
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor, SyncOpenTelemetryTransport
 
 import beastmode_otel
 from beastmode_otel.simulator import Behaviour, Simulator
@@ -78,7 +79,8 @@ def test_all_three_make_one_line_down(world: str, simulator: Simulator, recorder
 def test_their_transport_round_ours_is_seen_once(
     simulator: Simulator, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the hook on, a call through their transport over ours belongs to the hook; the transport lets it pass."""
+    """A call through their transport over ours belongs to ours, hook or no hook: then theirs is above."""
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", recorder.tracer_provider)
     door = beastmode_otel.transport(httpx.HTTPTransport())
     theirs = SyncOpenTelemetryTransport(door, tracer_provider=recorder.tracer_provider)
     with ours(recorder), httpx.Client(transport=theirs) as client:
@@ -86,5 +88,22 @@ def test_their_transport_round_ours_is_seen_once(
         client.post(f"{simulator.url()}/chat/completions", json=body)
     (mine,) = by(recorder, OURS)
     (post,) = by(recorder, *HTTPX)
+    assert is_below(mine, post)
+    assert recorder.total("beastmode.llm.calls") == 0  # the hook's, which stood aside
+
+
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+def test_a_client_that_they_instrument_by_itself(first: str, simulator: Simulator, recorder: Recorder) -> None:
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "x"}]}
+    with ExitStack() as stack, httpx.Client() as client:
+        if first == "ours":
+            stack.enter_context(ours(recorder))
+        HTTPXClientInstrumentor.instrument_client(client, tracer_provider=recorder.tracer_provider)
+        if first == "theirs":
+            stack.enter_context(ours(recorder))
+        client.post(f"{simulator.url()}/chat/completions", json=body)
+        HTTPXClientInstrumentor.uninstrument_client(client)
+        client.post(f"{simulator.url()}/chat/completions", json=body)
+    mine, post, alone = recorder.spans()
     assert is_below(post, mine)
-    assert recorder.total("beastmode.llm.calls") == 1
+    assert [mine.name, post.name, alone.name] == ["chat gpt-4o-mini", "POST", "chat gpt-4o-mini"]

@@ -20,7 +20,7 @@ MESSAGES = [{"role": "user", "content": PROMPT}]
 @dataclass(frozen=True, kw_only=True)
 class Sdk:
     """blocking, asynchronous: a client for (address, retries, timeout). whole, stream: make the call with it, given
-    the suffix of its world. dialect: of the simulator's answers. v1: what follows the behaviour's name in the address."""
+    the suffix of its world. dialect: of the simulator's answers. v1: what follows a behaviour's name in the URL."""
 
     model: str
     blocking: Callable[[str, int, float], Any]

@@ -124,15 +124,15 @@ CELLS: dict[str, Cell] = {
     ),
     "read timeout mid-stream": broken(
         "read_timeout", failed("read_timeout", 200, exception="ReadTimeout", **GENERATED),
-        action="read", steps=(reading(**STUCK_STREAM),), timeout=0.5, note=True,
+        action="read", steps=(reading(**STUCK_STREAM),), timeout=1.0, note=True,
     ),
     # The way to the provider.
     "read timeout": broken(
-        "read_timeout", failed("read_timeout", exception="ReadTimeout"), steps=(STUCK,), timeout=0.5, note=True
+        "read_timeout", failed("read_timeout", exception="ReadTimeout"), steps=(STUCK,), timeout=1.0, note=True
     ),
     "read timeout of a stream's head": broken(
         "read_timeout", failed("read_timeout", exception="ReadTimeout"),
-        action="read", steps=(STUCK,), timeout=0.5, note=True,
+        action="read", steps=(STUCK,), timeout=1.0, note=True,
     ),
     "connect timeout": broken(
         "connect_timeout", failed("connect_timeout", sent=False, exception="ConnectTimeout"),

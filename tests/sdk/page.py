@@ -60,7 +60,7 @@ ROWS = (
             "openai-chat", "openai-chat-tool", "openai-chat-stream", "openai-chat-stream-bare", "openai-chat-helper",
             "openai-retry", "openai-retry-stream",
         ),
-        caveat="a stream without `stream_options={\"include_usage\": True}` tells no tokens: they are estimated, and marked",
+        caveat="a stream without `stream_options={\"include_usage\": True}` tells no tokens: ours are marked guesses",
     ),
     Row(
         package="openai",
@@ -98,7 +98,7 @@ ROWS = (
             "anthropic-messages", "anthropic-messages-tool", "anthropic-messages-stream", "anthropic-messages-helper",
             "anthropic-retry", "anthropic-retry-stream",
         ),
-        caveat="traces itself too, from its first client on: set `ANTHROPIC_OPEN_TELEMETRY=false`, or see two spans for a call",
+        caveat="traces itself too: set `ANTHROPIC_OPEN_TELEMETRY=false`, or see two spans for a call",
     ),
     Row(
         package="mistralai",

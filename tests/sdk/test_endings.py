@@ -1,4 +1,4 @@
-"""Each way a call can end, through each real SDK, in both worlds: exact spans, metrics and logs, and the law at rest."""
+"""Each way a call can end, through each real SDK, in both worlds: exact spans, metrics, logs, and the law at rest."""
 
 from __future__ import annotations
 

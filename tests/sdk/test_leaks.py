@@ -1,4 +1,4 @@
-"""Runs last: prompts, answers and keys are nowhere in what all tests of this folder exported, unless they were asked for."""
+"""Runs last: prompts, answers and keys are nowhere in what this folder's tests exported, unless they were asked for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sdk.zero_code import CAPTURE, EXPORTED, run
 
 
 def test_nothing_private_was_exported(simulator: Simulator, tmp_path: Path) -> None:
-    """Spans, metrics, log records and stderr of every run: apps under the agent, endings, retries, errors, the cache."""
+    """Spans, metrics, log records and stderr: of apps under the agent, endings, retries, errors, the cache."""
     if not EXPORTED:  # run by itself
         run("openai", "sync", simulator, tmp_path)
     assert any(b"beastmode.outcome" in text for text in EXPORTED)

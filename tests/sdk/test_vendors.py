@@ -1,4 +1,4 @@
-"""The SDKs at the addresses that they have by default: whose API it is, and what it cost. Only the sockets lead elsewhere."""
+"""The SDKs at their own default addresses: whose API it is, and what it cost. Only the sockets lead elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real SDKs in apps that know nothing of us, under `opentelemetry-instrument`: one request is one span, and all is right."""
+"""Real SDKs in apps that know nothing of us, under `opentelemetry-instrument`: one request, one span, and all right."""
 
 from __future__ import annotations
 

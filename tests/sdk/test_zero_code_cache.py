@@ -45,7 +45,7 @@ def stored(kinds: dict[str, Kind]) -> int:
 
 
 def sent(kind: Kind, *, times: int) -> int:
-    """What the provider gets: one request, a retry where it wants one; what is not cached is asked for anew each time."""
+    """What the provider gets: one request, a retry where it wants one; what is not cached comes each time."""
     if kind.bypass:
         return times
     return {"ok": 1, "retried": 2, "refused": times}[kind.ending]

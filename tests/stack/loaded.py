@@ -20,12 +20,11 @@ EDGE: Final = 4.0  # at either end rates rise and fall: they look at windows of 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A load that is over. calls, unseen: see load.drive. began, ended: epoch seconds."""
+    """A load that is over. calls: see load.drive. began, ended: epoch seconds."""
 
     stack: Stack
     service: str
     calls: int
-    unseen: int
     began: float
     ended: float
 
@@ -48,4 +47,4 @@ def loaded(stack: Stack) -> Loaded:
     started = f'sum(beastmode_requests_started_total{{service_name="{SERVICE}"}})'
     seen = eventually(lambda: number(stack.prometheus, started), lambda found: found == told["calls"])
     assert seen == told["calls"]
-    return Loaded(stack, SERVICE, told["calls"], told["unseen"], began, ended)
+    return Loaded(stack, SERVICE, told["calls"], began, ended)

@@ -30,12 +30,11 @@ CHOICES: Final = [(uid, name) for uid, board in boards().items() for name in var
 
 @dataclass(frozen=True)
 class Loaded:
-    """A load that is over. calls, unseen: see load.drive. began, ended: epoch seconds, just outside of it."""
+    """A load that is over. calls: see load.drive. began, ended: epoch seconds, just outside of it."""
 
     stack: Stack
     service: str
     calls: int
-    unseen: int
     began: int
     ended: int
 
@@ -62,7 +61,7 @@ def load(stack: Stack, service: str, seconds: float, **environ: str) -> Loaded:
     errors_counted = f'sum({base(semconv.ERRORS)}{{service_name="{service}"}})'
     wanted = number(stack.prometheus, errors_counted)
     assert eventually(lambda: logged(stack, failed), lambda found: found == wanted) == wanted
-    return Loaded(stack, service, told["calls"], told["unseen"], math.floor(began), math.ceil(time.time()))
+    return Loaded(stack, service, told["calls"], math.floor(began), math.ceil(time.time()))
 
 
 def logged(stack: Stack, query: str) -> float | None:
@@ -151,13 +150,13 @@ def either(request: pytest.FixtureRequest) -> Loaded:
 
 
 def test_the_requests_are_those_that_the_callers_made(either: Loaded) -> None:
-    assert at_its_end(either, many(measures.ENDED)) == either.calls - either.unseen
+    assert at_its_end(either, many(measures.ENDED)) == either.calls
 
 
 def test_the_totals_of_days_are_the_same(either: Loaded) -> None:
     for window, step in (("24h", "5m"), ("7d", "30m"), ("30d", "2h")):
         expr = many_long(measures.ENDED, window=window, step=step)
-        assert at_its_end(either, expr) == either.calls - either.unseen
+        assert at_its_end(either, expr) == either.calls
 
 
 def test_the_parts_of_the_hit_rate_add_up(loaded: Loaded) -> None:

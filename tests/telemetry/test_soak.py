@@ -229,5 +229,5 @@ def test_soak(simulator: Simulator, lean: Lean) -> None:
     assert seen["cancelled"] > 500
     assert growth < 16_000, f"{growth} KiB"
     gc.collect()
-    assert threading.active_count() == threads_before
+    assert threading.active_count() <= threads_before
     assert open_sockets() <= sockets_before + simulator.connections

@@ -23,7 +23,7 @@ _UNSEEN: Final = (
     ("aiohttp", (), "clients that call models with aiohttp itself; where it only carries httpx's calls, they are seen"),
     ("grpc", ("google.ai", "google.cloud.aiplatform", "vertexai"), "Vertex AI and Gemini over gRPC"),
     ("websockets", (), "realtime APIs"),
-    ("requests", ("dashscope", "qianfan", "watsonx_ai"), "SDKs on requests, such as DashScope's"),
+    ("requests", ("dashscope",), "DashScope"),
 )
 _INTERVALS: Final = dict(zip(LIVE, ("metrics", "traces", "logs"), strict=True))
 

@@ -15,7 +15,7 @@ from beastmode_otel.observer import AttemptFacts, AttemptOutcome, OutcomeKind, S
 from beastmode_otel.router import failures
 from beastmode_otel.router.http import Trail
 from beastmode_otel.router.spent import cost_of, tokens_of
-from beastmode_otel.wire import BodyReader, ContentDecoder, LLMCall, Reply, Usage, read_limits
+from beastmode_otel.wire import BodyReader, Chunk, ContentDecoder, LLMCall, Reply, Usage, read_limits
 
 _MAX_FAILURE: Final = 64 * 1024  # bytes of an error response that are read
 _TRIES: Final = "beastmode.tries"  # kept with the request: mistral's SDK says nothing of its retries
@@ -43,7 +43,7 @@ class WireCall:
         self.headers: Mapping[str, str] = {}
         self._body: BodyReader | None = None
         self._failure: tuple[ContentDecoder, bytearray] | None = None
-        self._heard = self._looks_sent = self._decodes = self.done = False
+        self._heard = self._skims = self._looks_sent = self._decodes = self.done = False
         self.trail = Trail()
         self._error: BeastModeError | None = None
         self.reply: Reply | None = None
@@ -113,10 +113,9 @@ class WireCall:
             self._collect(data)
             return
         self._desk.streams.touch(self)
-        for chunk in body.feed(data):
-            self._heard = True
-            if chunk.content:
-                self.scope.token()
+        if self._skims and body.goes_on(data):
+            return
+        self._tell(body.feed(data))
         if body.streams and (body.finished or body.error is not None):
             self._settle(body)
 
@@ -127,11 +126,14 @@ class WireCall:
         if self._body is None:
             self._refused()
             return
-        for chunk in self._body.end():
+        self._tell(self._body.end())
+        self._settle(self._body)
+
+    def _tell(self, chunks: list[Chunk]) -> None:
+        for chunk in chunks:
             self._heard = True
             if chunk.content:
-                self.scope.token()
-        self._settle(self._body)
+                self._skims = not self.scope.token()
 
     def unread(self) -> None:
         """Somebody before us has read the body and kept nothing of it."""

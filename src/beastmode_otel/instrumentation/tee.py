@@ -31,9 +31,13 @@ class _Tee:
     def _told(self, what: Any, *about: Any) -> None:
         try:
             what(*about)
-        except Exception as exc:  # noqa: BLE001  (the bytes are the app's, whatever we make of them)
-            self._desk.fault("body", exc)
-            self._call.lost()
+        except Exception as exc:  # noqa: BLE001
+            self._failed(exc)
+
+    def _failed(self, exc: Exception) -> None:
+        """The bytes are the app's, whatever we make of them."""
+        self._desk.fault("body", exc)
+        self._call.lost()
 
     def __del__(self) -> None:
         call = self.__dict__.get("_call")
@@ -56,7 +60,10 @@ class _SyncTee(_Tee):
         except BaseException as exc:
             self._told(self._call.raised, exc)
             raise
-        self._told(self._call.feed, data)
+        try:
+            self._call.feed(data)
+        except Exception as exc:  # noqa: BLE001
+            self._failed(exc)
         return data
 
     def close(self) -> None:
@@ -82,7 +89,10 @@ class _AsyncTee(_Tee):
         except BaseException as exc:
             self._told(self._call.raised, exc)
             raise
-        self._told(self._call.feed, data)
+        try:
+            self._call.feed(data)
+        except Exception as exc:  # noqa: BLE001
+            self._failed(exc)
         return data
 
     async def aclose(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import sys
-from typing import Any
+from typing import Any, Final
 
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.instrumentation.cached import travel
@@ -16,48 +16,58 @@ from beastmode_otel.router.upstream.library import library as installed
 from beastmode_otel.runtime import running_loop
 from beastmode_otel.telemetry import is_ours
 
+_PROVIDERS: Final = ("tracer_provider", "meter_provider", "logger_provider")
 
-def transport(inner: Any, *, cache: Any = None) -> Any:
+
+def transport(inner: Any, *, cache: Any = None, **providers: Any) -> Any:
     """A transport of `inner`'s library that sees, and with `cache` also answers, the LLM calls that pass it.
 
     inner: an httpx or httpx2 transport. cache: None for BEASTMODE_CACHE (default off), a mode, or a `[cache]` mapping.
     Whom an answer belongs to is read from the request's headers: with `cache`, `inner` must not add a login of its own.
+    providers: `tracer_provider`, `meter_provider`, `logger_provider`; the global ones where they are not given.
     Raises ConfigError.
     """
     library = _library_of(inner, "BaseTransport", "handle_request")
-    return _doors(library)[0](inner, build_desk("transport", cache=cache), library)
+    return _doors(library)[0](inner, _desk(cache, providers), library)
 
 
-def async_transport(inner: Any, *, cache: Any = None) -> Any:
+def async_transport(inner: Any, *, cache: Any = None, **providers: Any) -> Any:
     """`transport` for asynchronous clients."""
     library = _library_of(inner, "AsyncBaseTransport", "handle_async_request")
-    return _doors(library)[1](inner, build_desk("transport", cache=cache), library)
+    return _doors(library)[1](inner, _desk(cache, providers), library)
 
 
 def http_client(*, cache: Any = None, **options: Any) -> Any:
     """A client for `OpenAI(http_client=...)` and the like: httpx2's when there is one.
 
     options: those of `Client`; all mean what they always mean (`proxy`, `mounts`, `transport`), and the environment's
-    proxies are used. Timeouts, limits and redirects are as SDKs have them. cache: as in `transport`.
+    proxies are used. Timeouts, limits and redirects are as SDKs have them. cache, providers: as in `transport`.
     Raises ConfigError.
     """
-    library = installed()
-    return _with_doors(library, library.Client(**_for_sdk(library, options)), 0, cache)
+    return _client(installed(), "Client", cache, options)
 
 
 def async_http_client(*, cache: Any = None, **options: Any) -> Any:
     """`http_client` for asynchronous SDK clients."""
-    library = installed()
-    return _with_doors(library, library.AsyncClient(**_for_sdk(library, options)), 1, cache)
+    return _client(installed(), "AsyncClient", cache, options)
 
 
-def _with_doors(library: Any, client: Any, world: int, cache: Any) -> Any:
-    """A door before each transport of a client. One given as `transport=` would make it ignore the environment."""
-    desk = build_desk("transport", cache=cache)
-    door = functools.partial(_doors(library)[world], desk=desk, library=library)
+def _client(library: Any, kind: str, cache: Any, options: dict[str, Any]) -> Any:
+    """A client with a door before each of its transports. `transport=` would make it ignore the environment."""
+    desk = _desk(cache, {name: options.pop(name) for name in _PROVIDERS if name in options})
+    client = getattr(library, kind)(**_for_sdk(library, options))
+    door = functools.partial(_doors(library)[kind == "AsyncClient"], desk=desk, library=library)
     client._transport = door(client._transport)
     client._mounts = {pattern: None if inner is None else door(inner) for pattern, inner in client._mounts.items()}
     return client
+
+
+def _desk(cache: Any, providers: dict[str, Any]) -> Desk:
+    unknown = providers.keys() - set(_PROVIDERS)
+    if unknown:
+        raise TypeError(f"unexpected argument {unknown.pop()!r}")
+    tracer, meter, logger = map(providers.get, _PROVIDERS)
+    return build_desk("transport", cache=cache, providers=(tracer, meter, logger))
 
 
 def _for_sdk(library: Any, options: dict[str, Any]) -> dict[str, Any]:

@@ -128,8 +128,8 @@ class _GuardedScope:
         scope = self._guard.call(opener, *args)
         return NULL_SCOPE if scope is None else _GuardedScope(self._guard, scope)
 
-    def token(self) -> None:
-        self._guard.call(self._scope.token)
+    def token(self) -> bool:
+        return self._guard.call(self._scope.token) is True
 
     def finish(self, outcome: Any, *more: Any) -> None:
         self._guard.call(self._scope.finish, outcome, *more)

@@ -23,7 +23,8 @@ class NullScope:
     def active(self) -> AbstractContextManager[Any]:
         return nullcontext()
 
-    def token(self) -> None: ...
+    def token(self) -> bool:
+        return False
 
     def attempt(self, facts: AttemptFacts) -> AttemptScope:
         return self

@@ -24,8 +24,11 @@ class AttemptScope(Protocol):
     def active(self) -> AbstractContextManager[Any]:
         """Make it current, and our own HTTP invisible to our own hook. Never across a return to the user."""
 
-    def token(self) -> None:
-        """A chunk with generated content has arrived; the first one is the time to first token."""
+    def token(self) -> bool:
+        """A chunk with generated content has arrived; the first one is the time to first token.
+
+        Whether the next ones are wanted, too.
+        """
 
     def finish(self, outcome: AttemptOutcome) -> None:
         """End it: the span and every metric. Idempotent, the first outcome counts."""

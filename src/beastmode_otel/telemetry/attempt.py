@@ -55,7 +55,7 @@ class AttemptSpan:
     def active(self) -> AbstractContextManager[None]:
         return attached(self._context)
 
-    def token(self) -> None:
+    def token(self) -> bool:
         if self._first_token is None:
             self._last_token = time.monotonic()
             self._first_token = self._last_token - self._started
@@ -65,6 +65,7 @@ class AttemptSpan:
             labels = genai.metric_labels(self._facts, own.labels.genai_sets)
             own.genai_per_chunk.record(now - self._last_token, labels, self._context)
             self._last_token = now
+        return self._channel.per_chunk and self._outer is None
 
     def finish(self, outcome: AttemptOutcome) -> None:
         if self._done:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from beastmode_otel.wire.facts import Chunk
+from beastmode_otel.wire.repeats import Growth
 from beastmode_otel.wire.values import decode, index, items, mapping, text, text_or_none
 
 _GROWS: Final = {
@@ -49,6 +50,12 @@ class MessageAssembler:
         blocks = [block.done() for _, block in sorted(self._blocks.items())]
         return {**self._message, "content": [*items(self._message.get("content")), *blocks]}
 
+    def growth(self, data: Mapping[str, Any]) -> Growth | None:
+        block = self._blocks.get(_place(data))
+        if block is None or data.get("type") != "content_block_delta":
+            return None
+        return block.growth(mapping(data.get("delta")))
+
     def _start(self, data: Mapping[str, Any], event: str) -> Chunk:
         start = mapping(data.get("content_block"))
         self._blocks[_place(data)] = Block(start)
@@ -91,6 +98,11 @@ class Block:
         if member and said:
             self._parts.setdefault(member, []).append(said)
         return said
+
+    def growth(self, delta: Mapping[str, Any]) -> Growth | None:
+        member = _GROWS.get(text(delta.get("type")))
+        said = text(delta.get(member)) if member else ""
+        return Growth(said, self._parts[member]) if member in self._parts and said else None
 
     def done(self) -> dict[str, Any]:
         grown = {name: "".join(parts) for name, parts in self._parts.items()}

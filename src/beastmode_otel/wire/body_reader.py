@@ -8,7 +8,7 @@ from typing import Final
 from beastmode_otel.wire.decoding import MAX_DECODED, ContentDecoder
 from beastmode_otel.wire.errors import ProviderError
 from beastmode_otel.wire.facts import Chunk, Reply
-from beastmode_otel.wire.formats import Format
+from beastmode_otel.wire.formats import Format, StreamReader
 
 MAX_WHOLE: Final = 8 * 1024 * 1024
 _STREAMS: Final = ("text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json")
@@ -19,9 +19,12 @@ class BodyReader:
 
     headers: of the response, names in lower case; they tell the coding, and a stream from a whole answer (a provider
     may answer a request for a stream with the whole). stream: the request asked for one, which counts where the
-    content type does not tell. max_whole, max_decoded: bytes of a whole answer, of a stream after decoding.
+    content type does not tell. max_whole: bytes of a whole answer, characters of a stream's text. max_decoded: bytes of
+    what was compressed.
 
     - `feed` gives the chunks of a stream that the bytes complete, `end` those still pending; a whole answer gives none.
+    - `goes_on`: reads `data` if it only goes on with a stream's text, as nearly all of it does, at a tenth of the cost
+      of `feed` and without chunks. False: nothing was read, `feed` it.
     - `known`: False once the content cannot be told any more: its coding is not installed, broken or larger than the
       bound. Then nothing that comes later is read, and `finished` says nothing.
     - `finished`: a stream's terminal event was seen, or the whole answer has come and is one. After `end`, not
@@ -42,6 +45,7 @@ class BodyReader:
         self._decoder = ContentDecoder(headers.get("content-encoding", ""), max_decoded=max_decoded)
         self._reader = form.reader() if is_stream(form, headers, stream=stream) else None
         self._whole = bytearray()
+        self._said = 0
         self._ended = False
         self._reply: Reply | None = None
 
@@ -67,10 +71,19 @@ class BodyReader:
         chunks: list[Chunk] = []
         for piece in self._decoder.feed(data):
             if self._reader is not None:
-                chunks += self._reader.feed(piece)
+                chunks += self._read(self._reader, piece)
             else:
                 self._hold(piece)
         return chunks
+
+    def goes_on(self, data: bytes) -> bool:
+        if self._reader is None or not self._decoder.plain:
+            return False
+        added = self._reader.goes_on(data)
+        if added is None:
+            return False
+        self._count(self._reader, added)
+        return True
 
     def end(self) -> list[Chunk]:
         """The bytes are over."""
@@ -86,6 +99,18 @@ class BodyReader:
         if self._reply is None:
             self._reply = self._form.read_response(bytes(self._whole))
         return self._reply
+
+    def _read(self, reader: StreamReader, piece: bytes) -> list[Chunk]:
+        chunks = reader.feed(piece)
+        self._count(reader, sum(len(chunk.text) for chunk in chunks))
+        return chunks
+
+    def _count(self, reader: StreamReader, added: int) -> None:
+        """A stream says no more than a whole answer may, and then we keep nothing of it."""
+        self._said += added
+        if self._said > self._max_whole and not reader.finished:
+            self._reader = self._form.reader()
+            self._decoder.known = False
 
     def _hold(self, piece: bytes) -> None:
         if len(self._whole) + len(piece) > self._max_whole:

@@ -33,6 +33,11 @@ class ContentDecoder:
         self._inflaters = inflaters or []
         self._left = max_decoded
 
+    @property
+    def plain(self) -> bool:
+        """Whether nothing is to be undone."""
+        return self.known and not self._inflaters
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The decoded pieces; none of them is empty. Read them all before the next call."""
         if not self.known:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from beastmode_otel.wire.repeats import Growth
 from beastmode_otel.wire.values import index, mapping, text_or_none
 
 _FIXED: Final = frozenset({"role", "type", "id", "name", "format", "status"})
@@ -38,6 +39,28 @@ class Draft:
                 self._add_list(name, value)
             elif value is not None or name not in self._members:
                 self._members[name] = value
+
+    def growth(self, delta: Mapping[str, Any]) -> list[Growth] | None:
+        """The texts that `delta` would add, after one like it was added; None when it would do more."""
+        found: list[Growth] = []
+        for name, value in delta.items():
+            inner = self._growth(name, value)
+            if inner is None:
+                return None
+            found += inner
+        return found
+
+    def _growth(self, name: str, value: Any) -> list[Growth] | None:
+        member = self._members.get(name)
+        if isinstance(value, str):
+            if type(member) is Text:
+                return [Growth(value, member.parts)] if value else []
+            return [] if name in _FIXED else None
+        if isinstance(value, Mapping):
+            return member.growth(value) if type(member) is Draft else None
+        if isinstance(value, list):
+            return member.growth(value) if type(member) is DraftList and name not in _CONTENT else None
+        return []
 
     def done(self) -> dict[str, Any]:
         """The object as it stands; a new one at every call."""
@@ -101,6 +124,18 @@ class DraftList:
                 self._others.append(value)
             else:
                 self._at(place, value).add(value)
+
+    def growth(self, values: list[Any]) -> list[Growth] | None:
+        """As `Draft.growth`: of items with an index, which go on with the last of theirs."""
+        found: list[Growth] = []
+        for value in values:
+            place = index(mapping(value).get("index"))
+            drafts = None if place is None else self._indexed.get(place)
+            inner = None if not drafts or _begins_another(value, drafts[-1]) else drafts[-1].growth(value)
+            if inner is None:
+                return None
+            found += inner
+        return found
 
     def _at(self, place: int, value: Mapping[str, Any]) -> Draft:
         drafts = self._indexed.setdefault(place, [])

@@ -26,6 +26,8 @@ class StreamReader(Protocol):
     - `feed` gives one chunk for each event that the bytes complete, `end` (the bytes are over) those still pending.
     - `finished`: the terminal event was seen, or, after `end`, the answer is complete without one. A stream that ended
       and is not finished was cut. `error`: the first error event; look at it before `finished`.
+    - `goes_on`: for those who need no chunks. Reads `data` if all that it says is more text, as the event before did,
+      and gives the number of characters; None, and nothing was read: `feed` it.
     - `reply` may be called at any time, also on a stream that was cut. Its body has the shape of the response without
       a stream, and shares values with the chunks: neither may be changed.
     - It reads event streams only: a plain JSON answer to a streaming request (see its content type) goes to
@@ -37,6 +39,7 @@ class StreamReader(Protocol):
     @property
     def error(self) -> ProviderError | None: ...
     def feed(self, data: bytes) -> list[Chunk]: ...
+    def goes_on(self, data: bytes) -> int | None: ...
     def end(self) -> list[Chunk]: ...
     def reply(self) -> Reply: ...
 

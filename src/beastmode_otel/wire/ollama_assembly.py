@@ -43,6 +43,9 @@ class OllamaAssembler:
             terminal=data.get("done") is True,
         )
 
+    def growth(self, data: Mapping[str, Any]) -> None:
+        return None  # its events are dated, and so never alike
+
     def body(self) -> dict[str, Any] | None:
         if not self._top:
             return None

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from beastmode_otel.wire.draft import Draft
 from beastmode_otel.wire.errors import ProviderError, error_in
 from beastmode_otel.wire.facts import Chunk
+from beastmode_otel.wire.repeats import Growth
 from beastmode_otel.wire.values import content_text, index, items, mapping, text, text_or_none
 
 # choices and object are rebuilt; obfuscation is padding that exists in streams only.
@@ -21,6 +22,7 @@ class Growing(Protocol):
 
     def add(self, choice: Mapping[str, Any]) -> None: ...
     def done(self, place: int) -> dict[str, Any]: ...
+    def growth(self, choice: Mapping[str, Any]) -> list[Growth] | None: ...
     @staticmethod
     def added(choice: Mapping[str, Any]) -> str: ...
     @staticmethod
@@ -64,6 +66,13 @@ class ChoicesAssembler:
         choices = [choice.done(place) for place, choice in sorted(self._choices.items())]
         return {**_with_usage(top), "object": self._kind, "choices": choices}
 
+    def growth(self, data: Mapping[str, Any]) -> Growth | None:
+        choices = items(data.get("choices"))
+        choice = mapping(choices[0]) if len(choices) == 1 else {}
+        growing = self._choices.get(index(choice.get("index")) or 0)
+        found = growing.growth(choice) if growing is not None and choice else None
+        return found[0] if found is not None and len(found) == 1 else None
+
 
 class ChatChoice:
     """One choice of a chat completion."""
@@ -81,6 +90,9 @@ class ChatChoice:
         for name, value in choice.items():
             if name != "delta" and (value is not None or name not in self.fields):
                 self.fields[name] = value
+
+    def growth(self, choice: Mapping[str, Any]) -> list[Growth] | None:
+        return None if mapping(choice.get("logprobs")) else self._message.growth(mapping(choice.get("delta")))
 
     def done(self, place: int) -> dict[str, Any]:
         message = {"role": "assistant", "content": None, **self._message.done()}
@@ -112,6 +124,10 @@ class TextChoice:
         self._text.append(self.added(choice))
         self._logprobs.add(mapping(choice.get("logprobs")))
         self.fields.update((k, v) for k, v in choice.items() if v is not None or k not in self.fields)
+
+    def growth(self, choice: Mapping[str, Any]) -> list[Growth] | None:
+        said = self.added(choice)
+        return [Growth(said, self._text)] if said and not mapping(choice.get("logprobs")) else None
 
     def done(self, place: int) -> dict[str, Any]:
         logprobs = {"logprobs": self._logprobs.done()} if mapping(self.fields.get("logprobs")) else {}

@@ -8,10 +8,13 @@ from typing import Any, Final, Protocol
 
 from beastmode_otel.wire.errors import ProviderError, error_in
 from beastmode_otel.wire.facts import Chunk, Reply
+from beastmode_otel.wire.repeats import Growth, Repeat, repeat_of
 from beastmode_otel.wire.sse import Event, SSEDecoder
 from beastmode_otel.wire.values import decode
 
 DONE: Final = "[DONE]"
+_MAX_PIECE: Final = 64 * 1024
+_LESSONS: Final = 8  # in a row that taught nothing
 _TOO_LARGE: Final = ProviderError(type="invalid_response", message="An event of the stream is larger than the bound.")
 _NOT_JSON: Final = ProviderError(type="invalid_response", message="An event of the stream is no JSON.")
 
@@ -22,12 +25,15 @@ class Assembler(Protocol):
     - `add` takes an event that is a JSON object and no error, and says what it means. It never changes or raises.
     - `complete`: the answer says that it has ended, even when the terminal event is still missing.
     - `body` is everything so far in the shape of the response without a stream; None before the first event.
+    - `growth`: what adding this event would add, when that is text and it does nothing else; None otherwise. Asked of
+      events like the one that was added last.
     """
 
     @property
     def complete(self) -> bool: ...
     def add(self, data: Mapping[str, Any], event: str) -> Chunk: ...
     def body(self) -> dict[str, Any] | None: ...
+    def growth(self, data: Mapping[str, Any]) -> Growth | None: ...
 
 
 class Decoder(Protocol):
@@ -50,6 +56,9 @@ class EventReader:
         self._decoder = decoder or SSEDecoder()
         self._finished = False
         self._error: ProviderError | None = None
+        self._last: tuple[bytes, Mapping[str, Any]] | None = None  # the last event, if it came alone and whole
+        self._repeat: Repeat | None = None
+        self._lessons = 0
 
     @property
     def finished(self) -> bool:
@@ -60,7 +69,33 @@ class EventReader:
         return self._error
 
     def feed(self, data: bytes) -> list[Chunk]:
-        return [self._chunk(event) for event in self._decoder.feed(data)]
+        begins = self._is_idle()
+        self._last = self._repeat = None
+        chunks = [self._chunk(event) for event in self._decoder.feed(data)]
+        if begins and len(chunks) == 1 and type(chunks[0].data) is dict and self._is_idle():
+            self._last = (data, chunks[0].data)
+        return chunks
+
+    def goes_on(self, data: bytes) -> int | None:
+        if self._repeat is None:
+            self._repeat = self._learn()
+        if self._repeat is None:
+            return None
+        added = self._repeat.read(data) if len(data) <= _MAX_PIECE else None
+        if added is not None:
+            self._lessons = 0
+        return added
+
+    def _is_idle(self) -> bool:
+        return isinstance(self._decoder, SSEDecoder) and self._decoder.idle
+
+    def _learn(self) -> Repeat | None:
+        """From the last event, how to read the next. Not for ever, from a stream whose events all differ."""
+        last, self._last = self._last, None
+        if last is None or self._error is not None or self._finished or self._lessons == _LESSONS:
+            return None
+        self._lessons += 1
+        return repeat_of(*last, self._assembler.growth, _json_of)
 
     def end(self) -> list[Chunk]:
         # What does not decode here is not malformed but cut, and the missing terminal event tells that.
@@ -93,6 +128,11 @@ class EventReader:
         if not isinstance(value, Mapping):
             return Chunk(data=value, event=event.event)
         return self._assembler.add(value, event.event)
+
+
+def _json_of(event: bytes) -> Any:
+    events = SSEDecoder().feed(event)
+    return decode(events[0].data) if len(events) == 1 else None
 
 
 def _is_whole(event: Event) -> bool:

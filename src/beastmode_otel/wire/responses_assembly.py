@@ -95,6 +95,9 @@ class ResponseAssembler:
             self._item(data, "message").part("content", _at(data, "content_index")).note(data.get("annotation"))
         return Chunk(data=data, event=event, content=step in ("delta", "partial_image"))
 
+    def growth(self, data: Mapping[str, Any]) -> None:
+        return None  # its events are numbered, and so never alike
+
     def body(self) -> dict[str, Any] | None:
         if not self._seen:
             return None

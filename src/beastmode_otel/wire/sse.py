@@ -41,6 +41,11 @@ class SSEDecoder:
         self._id = ""
         self._dropping = False
 
+    @property
+    def idle(self) -> bool:
+        """Whether what comes next begins an event: nothing of one is pending."""
+        return not (self._tail_size or self._data or self._name or self._dropping or self._skip_lf or self._first_line)
+
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes."""
         if self._skip_lf and data:

@@ -54,6 +54,9 @@ class UnknownReader:
             self._choose(data)
         return self._read(data)
 
+    def goes_on(self, data: bytes) -> None:
+        return None  # nobody knows what events mean here
+
     def end(self) -> list[Chunk]:
         chunks: list[Chunk] = []
         if (head := self._head) is not None:

@@ -1,4 +1,5 @@
-"""What the apps share: make every call so many times, and print one JSON line for each, its kind and what the SDK made of it.
+"""What the apps share: make every call so many times, and print one JSON line for each: its kind, and what the SDK
+made of it.
 
 Usage of an app: APP.py sync|async TIMES KIND...
 """
@@ -12,7 +13,7 @@ ROOT, KEY, PROMPT = os.environ["SIMULATOR"], os.environ["APP_KEY"], os.environ["
 
 
 def main(calls, blocking, asynchronous):
-    """calls: by kind, what makes the call, given a client and the world's suffix. blocking, asynchronous: make clients."""
+    """calls: by kind, what makes the call, given a client and its world's suffix. The others make clients."""
     world, times, kinds = sys.argv[1], int(sys.argv[2]), sys.argv[3:] or list(calls)
     if world == "async":
         asyncio.run(_all_async(kinds, calls, asynchronous, times))
