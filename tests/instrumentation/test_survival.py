@@ -119,7 +119,11 @@ def test_collector_that_is_down(simulator: Simulator) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("[cache", "beastmode.toml"), ("[cache]\nmode = 'fast'\n", "mode"), ("timeouts = { idle = 'soon' }\n", "idle")],
+    [
+        ("[cache", "beastmode.toml"),
+        ("[cache]\nmax_body = 'big'\n", "max_body"),
+        ("timeouts = { idle = 'soon' }\n", "idle"),
+    ],
 )
 def test_broken_configuration(text: str, said: str, simulator: Simulator, tmp_path: Any) -> None:
     """One clear line of what is wrong; the app runs, unobserved."""
@@ -252,9 +256,8 @@ def test_trio(library: str, simulator: Simulator, cached: Recorder) -> None:
                 got.append((await client.post(chat(simulator), json=QUESTION)).headers.get("x-beastmode-cache"))
             async with client.stream("POST", chat(simulator), json=STREAMED) as response:
                 got.append(b"".join([piece async for piece in response.aiter_bytes()])[-14:])
-            async with client.stream("POST", chat(simulator), json=STREAMED) as response:
-                async for _ in response.aiter_bytes():
-                    break
+            async with client.stream("POST", chat(simulator), json=STREAMED):
+                pass
             with trio.move_on_after(0.2):
                 await client.post(chat(simulator, "slow"), json=QUESTION)
 

@@ -75,6 +75,8 @@ class _SyncTee(_Tee):
 
 
 class _AsyncTee(_Tee):
+    _closes = True
+
     def __aiter__(self) -> _AsyncTee:
         return self
 
@@ -105,9 +107,9 @@ class _AsyncTee(_Tee):
                 self._told(self._call.closed)
 
     async def _close_chunks(self) -> None:
-        """Left to the event loop, an open generator would hold the connection until the loop finds it."""
+        """As the library does: httpx2 closes the generators that it opens, httpx leaves them to the event loop."""
         chunks = self._chunks
-        if isinstance(chunks, AsyncGenerator) and not getattr(chunks, "ag_running", False):
+        if self._closes and isinstance(chunks, AsyncGenerator) and not getattr(chunks, "ag_running", False):
             await chunks.aclose()
 
 
@@ -115,4 +117,5 @@ class _AsyncTee(_Tee):
 def tees(library: Any) -> tuple[type[_Tee], type[_Tee]]:
     """The blocking and the asynchronous tee for httpx or httpx2, whose clients ask for their own base classes."""
     blocking = type("SyncTee", (_SyncTee, library.SyncByteStream), {})
-    return blocking, type("AsyncTee", (_AsyncTee, library.AsyncByteStream), {})
+    closes = {"_closes": library.__name__ != "httpx"}
+    return blocking, type("AsyncTee", (_AsyncTee, library.AsyncByteStream), closes)
