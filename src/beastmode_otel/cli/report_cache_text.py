@@ -55,11 +55,11 @@ def _answers(cache: CacheFigures, style: Style) -> Iterator[str]:
 
 
 def _tiers(cache: CacheFigures, style: Style) -> Iterator[str]:
-    titles = ("lookups", "hits", "rate", "P50", "P95", "promoted", "evicted", "entries", "size")
+    titles = ("lookups", "hits", "rate", "P50", "P95", "up", "evicted", "entries", "size")
     columns = [Column(title="tier", right=False), *(Column(title=title) for title in titles)]
     yield from table(columns, [_tier(one) for one in cache.tiers], style)
     yield from _note(
-        "promoted: copied up into this tier because a slower one had it. L1 is the sum over the routers; a store that "
+        "up: copied up into this tier because a slower one had it. L1 is the sum over the routers; a store that "
         "they share is counted once.",
         style,
     )
