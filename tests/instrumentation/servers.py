@@ -44,10 +44,20 @@ def read_request(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
+def _unix(path: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    return listener
+
+
 @contextmanager
-def serving(serve: Callable[[socket.socket], object]) -> Iterator[str]:
-    """Each connection is handed to `serve` in a thread of its own, and closed afterwards; gives `http://host:port`."""
-    listener = socket.create_server(("127.0.0.1", 0))
+def serving(serve: Callable[[socket.socket], object], unix: str | None = None) -> Iterator[str]:
+    """Each connection is handed to `serve` in a thread of its own, and closed afterwards; gives `http://host:port`.
+
+    unix: the path of a Unix socket to listen on instead.
+    """
+    listener = socket.create_server(("127.0.0.1", 0)) if unix is None else _unix(unix)
     threads: list[threading.Thread] = []
 
     def one(connection: socket.socket) -> None:
@@ -64,7 +74,7 @@ def serving(serve: Callable[[socket.socket], object]) -> Iterator[str]:
     accepting = threading.Thread(target=accept, daemon=True)
     accepting.start()
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield "http://localhost" if unix else f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()

@@ -11,6 +11,7 @@ import pytest
 from beastmode_otel import cache_control, instrument, uninstrument
 from beastmode_otel.simulator import Behaviour, Simulator
 from instrumentation.apps import COMBINATIONS, LIBRARIES, QUESTION, READS, STREAMED, App, chat, make
+from instrumentation.servers import Gate, serving
 from support.law import assert_law
 from support.recorder import Recorder
 
@@ -229,6 +230,18 @@ def test_login_that_cannot_be_seen(
     app.close()
     assert simulator.received == 2 * len(many) + 4
     assert {span.attributes["beastmode.cache.reason"] for span in cached.spans()} == {"unreadable"}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_unix_socket_is_a_place_of_its_own(library: str, cached: Recorder, tmp_path: Any) -> None:
+    """Two servers behind two sockets have one URL."""
+    gate = Gate([], b"HTTP/1.1 500 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+    with serving(gate.serve, unix=f"{tmp_path}/one.sock") as url:
+        app = make(library, "sync", transport=LIBRARIES[library].HTTPTransport(uds=f"{tmp_path}/one.sock"))
+        assert app.post(f"{url}/v1/chat/completions").status_code == 500
+        app.close()
+    (span,) = cached.spans()
+    assert span.attributes["beastmode.cache.reason"] == "unreadable"
 
 
 def test_cookies_of_a_cdn_do_no_harm(app: App, simulator: Simulator, cached: Recorder) -> None:

@@ -44,7 +44,7 @@ class Flights(Generic[T]):
         in_child(self._start_empty)
 
     def _start_empty(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the collector may end a leader's coroutine while this thread holds it
         self._flights: dict[bytes, Job[T]] = {}
 
     def __len__(self) -> int:

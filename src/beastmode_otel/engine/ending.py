@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from types import TracebackType
 from typing import Self
 
 from beastmode_otel.engine.source import Delivered
 from beastmode_otel.errors import BeastModeError
 from beastmode_otel.observer import CACHE_OFF, CacheFacts, OutcomeKind, RequestOutcome, RequestScope
+
+
+def new_request_id() -> str:
+    """32 hex digits. Not secret, so no system call, which lets go of the interpreter: other threads run first.
+
+    The generator is seeded anew in a forked child.
+    """
+    return f"{random.getrandbits(128):032x}"
 
 
 class Ending:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,7 +12,7 @@ from beastmode_otel.engine import admit
 from beastmode_otel.engine.answer import AccessRule, Answer, Question
 from beastmode_otel.engine.caching import Caching, not_cached
 from beastmode_otel.engine.caching_streams import StreamCaching
-from beastmode_otel.engine.ending import Ending
+from beastmode_otel.engine.ending import Ending, new_request_id
 from beastmode_otel.engine.invalidation import invalidate
 from beastmode_otel.engine.source import Delivered, Source
 from beastmode_otel.engine.stored import StoredAnswer
@@ -107,7 +106,7 @@ class Engine:
         scope = self._observer.request(
             RequestFacts(model=model, door=self._door, stream=question.stream, labels=labels)
         )
-        return Ending(scope, request_id=os.urandom(16).hex())
+        return Ending(scope, request_id=new_request_id())
 
     def _admit(self, question: Question, ending: Ending) -> tuple[Call, Wish | None]:
         timeouts = admit.check(question, self._config)

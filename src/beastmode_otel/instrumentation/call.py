@@ -33,9 +33,10 @@ class WireCall:
     def __init__(self, desk: Desk, seen: LLMCall, request: Any, ending: Ending) -> None:
         self._desk, self.seen, self._ending = desk, seen, ending
         self.model = seen.model or seen.api
-        self.deployment: str | None = host_of(request.url)
+        url = request.url
+        self.deployment: str | None = host_of(url)
         self._place = failures.Place(
-            model_id=self.model, deployment=self.deployment or "", endpoint=endpoint_of(request.url), redact=desk.redact
+            model_id=self.model, deployment=self.deployment, endpoint=endpoint_of(url), redact=desk.redact
         )
         self._began = time.monotonic()
         self.idle = desk.config.timeouts.idle
@@ -86,7 +87,7 @@ class WireCall:
     def head(self, response: Any) -> None:
         """The response's head has come."""
         self._status = status = response.status_code
-        self.headers = headers = {name.lower(): value for name, value in response.headers.items()}
+        self.headers = headers = dict(response.headers.items())  # in lower case, both libraries have them
         self._desk.observer.limits(self.deployment or "", read_limits(headers))
         if 200 <= status < 300:
             self._body = BodyReader(self.seen.format, headers, stream=self.seen.stream)
@@ -96,10 +97,10 @@ class WireCall:
 
     def whole(self, content: bytes) -> None:
         """The client has read and decoded the whole body."""
-        plain = {name: value for name, value in self.headers.items() if name != "content-encoding"}
         if self._failure is not None:
             self._failure = (ContentDecoder(), bytearray())
-        else:
+        elif "content-encoding" in self.headers:
+            plain = {name: value for name, value in self.headers.items() if name != "content-encoding"}
             self._body = BodyReader(self.seen.format, plain, stream=self.seen.stream)
         self.feed(content)
         self.ended()
@@ -260,6 +261,7 @@ class WireCall:
                 self._spend(self._body, whole=False)
         finally:
             self._ending.finish(kind, error)
+            del self._ending, self.kept  # which know it: what has ended is free at once, and needs no collector
 
     def finish(self, kind: OutcomeKind) -> None:
         """Its request ends: the attempt does, too."""

@@ -61,9 +61,8 @@ class Desk:
             endpoint = self.recogniser.find(request.method, target)
             if endpoint is None or (self.excluded is not None and self.excluded.search(str(url))):
                 return None
-            headers = {name.lower(): value for name, value in request.headers.items()}
             return self.recogniser.read(
-                endpoint, host=url.host, target=target, port=url.port, headers=headers, body=_content(request)
+                endpoint, host=url.host, target=target, port=url.port, headers=request.headers, body=_content(request)
             )
         except Exception as exc:  # noqa: BLE001  (an app's call goes on whatever we make of it)
             self.fault("recognise", exc)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,7 +9,7 @@ from typing import Any, Protocol
 from opentelemetry import trace
 
 from beastmode_otel.engine.caching import Caching
-from beastmode_otel.engine.ending import Ending
+from beastmode_otel.engine.ending import Ending, new_request_id
 from beastmode_otel.instrumentation.call import WireCall
 from beastmode_otel.instrumentation.desk import Desk
 from beastmode_otel.instrumentation.follow import follow
@@ -53,7 +52,7 @@ def begin(trip: Trip) -> Ending | None:
         facts = RequestFacts(
             model=seen.model or seen.api, door=desk.door, stream=seen.stream, one_span=True, operation=seen.operation
         )
-        return Ending(desk.observer.request(facts), request_id=os.urandom(16).hex())
+        return Ending(desk.observer.request(facts), request_id=new_request_id() if trip.caching else "")
     except Exception as exc:  # noqa: BLE001
         desk.fault("begin", exc)
         desk.observer.unmanaged()
@@ -89,8 +88,10 @@ def _watched(trip: Trip, ending: Ending, before: Before | None) -> WireCall | No
         trip.desk.fault("call", exc)
         ending.finish("abandoned")
         return None
-    with call.scope.active():
-        _hook(trip, trip.desk.hooks.request, trip.request)
+    hook = trip.desk.hooks.request
+    if hook is not None:
+        with call.scope.active():
+            _hook(trip, hook, trip.request)
     return call
 
 

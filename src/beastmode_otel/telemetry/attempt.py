@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry._logs import LogRecord
@@ -23,22 +25,26 @@ from beastmode_otel.wire import identifier
 class AttemptSpan:
     """observer.AttemptScope, told to OpenTelemetry. model: the bounded model label of its request.
 
-    ends: False for a span that is the request's too, which then ends it. Inside the GenAI span of somebody else it is
+    shared: the attributes of the request when its span is this one, too; the request then sets what is `left` for the
+    end, with its own, and ends it. Inside the GenAI span of somebody else it is
     no second one: it has no `gen_ai.*` attributes and metrics, and tells that span what it knows.
     """
 
     def __init__(
-        self, channel: Channel, facts: AttemptFacts, *, parent: Context, model: str, asked: str, ends: bool = True
-    ) -> None:
+        self, channel: Channel, facts: AttemptFacts, *, parent: Context, model: str, asked: str,
+        shared: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         self._channel, self._facts, self._model = channel, facts, model
         self._started = self._last_token = time.monotonic()
         self._first_token: float | None = None
-        self._done, self._ends = False, ends
+        self._done, self._ends = False, shared is None
+        self.left: genai.Attributes = {}
         self._outer = inference.outer(facts.operation, parent)
         inference.notice_native(parent)
         alone = self._outer is None
         attributes = genai.at_start(facts) if alone else genai.place_of(facts)
         attributes[semconv.MODEL.key] = asked
+        attributes.update(shared or {})
         name = f"{facts.operation} {facts.model}".strip() if alone else f"attempt {facts.deployment}"
         self._span = channel.tracer.start_span(name, parent, SpanKind.CLIENT, attributes)
         context = otel_context.set_value(OURS, True, set_span_in_context(self._span, parent))
@@ -158,7 +164,9 @@ class AttemptSpan:
     def _end_span(self, outcome: AttemptOutcome) -> None:
         span = self._span
         if span.is_recording():
-            span.set_attributes((genai.at_end(outcome) if self._outer is None else {}) | self._own_attributes(outcome))
+            self.left = (genai.at_end(outcome) if self._outer is None else {}) | self._own_attributes(outcome)
+            if self._ends:
+                span.set_attributes(self.left)
             if outcome.kind == "error":
                 span.set_status(Status(StatusCode.ERROR, outcome.category.name if outcome.category else semconv.OTHER))
         if self._ends:

@@ -44,6 +44,7 @@ class RequestSpan:
         self._began = time.time_ns()
         self._parent = otel_context.get_current()
         self._span: Span | None = None
+        self._alone: AttemptSpan | None = None
         self._context = self._parent
 
     def _open(self, attributes: dict[str, Any] | None = None) -> Context:
@@ -69,11 +70,11 @@ class RequestSpan:
 
     def attempt(self, facts: AttemptFacts) -> AttemptScope:
         if self._facts.one_span and self._span is None:
-            alone = AttemptSpan(
-                self._channel, facts, parent=self._parent, model=self._model, asked=self._asked, ends=False
-            )
+            alone = self._alone = AttemptSpan(
+                self._channel, facts, parent=self._parent, model=self._model, asked=self._asked,
+                shared=self._at_start(),
+            )  # fmt: skip
             self._span, self._context = alone.span, alone.context
-            self._span.set_attributes(self._at_start())
             return alone
         return AttemptSpan(self._channel, facts, parent=self._open(), model=self._model, asked=self._asked)
 
@@ -105,7 +106,7 @@ class RequestSpan:
         """The span gets its last attributes. What goes wrong there (a span processor that raises) is raised when the
         metrics are told: they are the count of requests, and need no span."""
         try:
-            self._open(self._at_end(outcome))
+            self._open((self._alone.left if self._alone is not None else {}) | self._at_end(outcome))
         except Exception as exc:  # noqa: BLE001
             return exc
         return None

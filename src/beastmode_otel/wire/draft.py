@@ -59,7 +59,7 @@ class Draft:
         if isinstance(value, Mapping):
             return member.growth(value) if type(member) is Draft else None
         if isinstance(value, list):
-            return member.growth(value) if type(member) is DraftList and name not in _CONTENT else None
+            return member.growth(value) if type(member) is DraftList else None
         return []
 
     def done(self) -> dict[str, Any]:
@@ -130,8 +130,8 @@ class DraftList:
         found: list[Growth] = []
         for value in values:
             place = index(mapping(value).get("index"))
-            drafts = None if place is None else self._indexed.get(place)
-            inner = None if not drafts or _begins_another(value, drafts[-1]) else drafts[-1].growth(value)
+            drafts = [] if place is None else self._indexed.get(place, [])
+            inner = drafts[-1].growth(value) if drafts else None
             if inner is None:
                 return None
             found += inner

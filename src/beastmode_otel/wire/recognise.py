@@ -93,13 +93,15 @@ class Recogniser:
         operation, model = endpoint.operation or form.operation, ask.model or _model_in(path)
         # Without its body nobody knows whether it streams: not even Ollama's default counts.
         stream = endpoint.streams or (ask.stream and said is not None)
+        if (ask.operation, ask.model, ask.stream) != (operation, model, stream):
+            ask = replace(ask, operation=operation, model=model, stream=stream)
         return LLMCall(
             api=endpoint.api,
             provider=provider_of(host, api=endpoint.api, path=path),
             operation=operation,
             model=model,
             stream=stream,
-            ask=replace(ask, operation=operation, model=model, stream=stream),
+            ask=ask,
             body=said,
         )
 
