@@ -1,10 +1,12 @@
 """What instrumenting an app that uses OpenAI's SDK costs, beside others who do it: CPU time, all sides in one run.
 
-    python benchmarks/instrumentation.py [--rounds N] [--only calls|streams|others]
+    python benchmarks/instrumentation.py [--rounds N] [--only calls|streams|others] [--memory]
 
 The floor is the SDK without instrumentation. Each side has an OpenTelemetry SDK as in production (batch processors, a
 periodic metric reader) whose exporters throw everything away, and keeps content capture off. Per chunk is the
 difference between a stream of 101 events and one of 11, divided by 90: what begins and ends a call is not in it.
+Over sockets, waking for each event costs more than all that is compared, and scatters by more; with --memory the
+client's transport answers at once, which leaves the SDK's own work and the instrumentation's.
 The peers need `pip install openai httpx2 opentelemetry-instrumentation-genai-openai` and OpenLLMetry's
 `opentelemetry-instrumentation-openai`; those that are absent are named and left out. Compare ratios, not numbers,
 between machines.
@@ -109,6 +111,7 @@ def _settling(way: str, providers: Mapping[str, Any], spans: Discard) -> Callabl
 
 
 def app(url: str, *, way: str, stream: bool = False, is_async: bool = False) -> Work:
+    """url: of a server, or `memory:N` for a transport that answers at once, streams with N events."""
     try:
         import openai
     except ImportError:
@@ -116,11 +119,54 @@ def app(url: str, *, way: str, stream: bool = False, is_async: bool = False) -> 
     providers, spans = production()
     WAYS[way](providers)
     make = openai.AsyncOpenAI if is_async else openai.OpenAI
-    create = make(base_url=f"{url}/v1", api_key=KEY, max_retries=0).chat.completions.create
+    place: dict[str, Any] = {"base_url": f"{url}/v1"}
+    if url.startswith("memory:"):
+        place = {"base_url": "http://127.0.0.1/v1", "http_client": at_once(int(url[7:]), is_async=is_async)}
+    create = make(**place, api_key=KEY, max_retries=0).chat.completions.create
     more: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
     ask = functools.partial(create, **REQUEST, **more)
     once = (_async_once if is_async else _once)(ask, stream)
     return Work(once=once, settle=_settling(way, providers, spans))
+
+
+def at_once(count: int, *, is_async: bool) -> Any:
+    """A client whose answers are there: an event at a time, as from a socket, `count` of them."""
+    import httpx2
+
+    class Pieces(httpx2.SyncByteStream, httpx2.AsyncByteStream):
+        def __init__(self, pieces: Sequence[bytes]) -> None:
+            self._pieces = pieces
+
+        def __iter__(self) -> Any:
+            yield from self._pieces
+
+        async def __aiter__(self) -> Any:
+            for piece in self._pieces:
+                yield piece
+
+    shown = cut(count)
+
+    def answer(request: Any) -> Any:
+        streams = b'"stream":true' in request.content.replace(b" ", b"")
+        kind = "text/event-stream" if streams else "application/json"
+        pieces = Pieces(shown if streams else [whole()])
+        return httpx2.Response(200, headers=HEADERS | {"content-type": kind}, stream=pieces)
+
+    class Transport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
+        def handle_request(self, request: Any) -> Any:
+            return answer(request)
+
+        async def handle_async_request(self, request: Any) -> Any:
+            return answer(request)
+
+    client = httpx2.AsyncClient if is_async else httpx2.Client
+    return client(transport=Transport())
+
+
+def cut(count: int) -> list[bytes]:
+    """The beginning and the end of a stream: `count` events."""
+    shown = list(events())
+    return [*shown[: count - 4], *shown[-4:]]
 
 
 def _once(ask: Any, stream: bool) -> Any:
@@ -163,21 +209,20 @@ def _overheads(title: str, seconds: Mapping[str, list[float]], goal: float) -> N
             print(f"  {title}: ours / {name}: {rounds:.2f} by rounds, {middles:.2f} of medians{aim}", flush=True)
 
 
-def calls(rounds: int, *, is_async: bool) -> None:
-    url = start_server(whole(), headers=HEADERS)
+def calls(rounds: int, *, is_async: bool, memory: bool) -> None:
+    url = "memory:11" if memory else start_server(whole(), headers=HEADERS)
     world = "asyncio" if is_async else "sync"
     seconds = compete(_sides(is_async=is_async), url, rounds=rounds, count=100)
     table(f"One call, {world}: CPU ({rounds} rounds of 100)", seconds)
     _overheads(f"overhead per call, {world}", seconds, 0.35)
 
 
-def streams(rounds: int, *, is_async: bool) -> None:
-    shown = events()
-    short = [*shown[:7], *shown[-4:]]
+def streams(rounds: int, *, is_async: bool, memory: bool) -> None:
+    shown, short = events(), cut(11)
     world, several = "asyncio" if is_async else "sync", 8
     seconds = {}
     for name, of in (("long", shown), ("short", short)):
-        url = start_server(whole(), of, headers=HEADERS)
+        url = f"memory:{len(of)}" if memory else start_server(whole(), of, headers=HEADERS)
         seconds[name] = compete(_sides(stream=True, is_async=is_async), url, rounds=rounds, count=several, warm_up=3)
     table(f"A stream of {len(shown)} events, {world}: CPU ({rounds} rounds of {several})", seconds["long"])
     _overheads(f"overhead per stream, {world}", seconds["long"], 0.15)
@@ -226,13 +271,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15, help="rounds per side")
     parser.add_argument("--only", choices=("calls", "streams", "others"), help="one part")
+    parser.add_argument("--memory", action="store_true", help="no sockets: a transport that answers at once")
     options = parser.parse_args()
     wanted = {options.only} if options.only else {"calls", "streams", "others"}
     for is_async in (False, True):
         if "calls" in wanted:
-            calls(options.rounds, is_async=is_async)
+            calls(options.rounds, is_async=is_async, memory=options.memory)
         if "streams" in wanted:
-            streams(options.rounds, is_async=is_async)
+            streams(options.rounds, is_async=is_async, memory=options.memory)
     if "others" in wanted:
         others(options.rounds)
 

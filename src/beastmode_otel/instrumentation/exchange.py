@@ -12,7 +12,7 @@ from beastmode_otel.engine.caching import Caching
 from beastmode_otel.engine.ending import Ending, new_request_id
 from beastmode_otel.instrumentation.call import WireCall
 from beastmode_otel.instrumentation.desk import Desk
-from beastmode_otel.instrumentation.follow import follow
+from beastmode_otel.instrumentation.follow import follow, leave
 from beastmode_otel.instrumentation.tee import tees
 from beastmode_otel.observer import RequestFacts
 from beastmode_otel.wire import LLMCall
@@ -74,6 +74,8 @@ async def observe(trip: Trip, ending: Ending | None, before: Before | None = Non
     except BaseException as exc:
         _tell(trip, call, call.raised, exc)
         raise
+    finally:
+        leave(trip.request)
     _tell(trip, call, _body, trip, call, response)
     return response
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 from beastmode_otel.router.http import Trail
 
 _TRACE: Final = "trace"
-_THEIRS: Final = "__beastmode_theirs__"
 
 
 def follow(request: Any, trail: Trail, *, is_async: bool) -> None:
@@ -16,31 +15,54 @@ def follow(request: Any, trail: Trail, *, is_async: bool) -> None:
 
     A cancelled call has no response that would say whether the provider has got it.
     """
-    theirs = request.extensions.get(_TRACE)
-    theirs = getattr(theirs, _THEIRS, theirs)  # ours of the try before, which never came to sending
-
-    def told(event: str, info: Mapping[str, Any]) -> None:
-        trail.note(event, info)
-        if trail.sent and request.extensions.get(_TRACE) is ours:  # the events that follow cost a microsecond each
-            _put_back(request, theirs)
-
-    def blocking(event: str, info: Mapping[str, Any]) -> None:
-        told(event, info)
-        if theirs is not None:
-            theirs(event, info)
-
-    async def asynchronous(event: str, info: Mapping[str, Any]) -> None:
-        told(event, info)
-        if theirs is not None:
-            await theirs(event, info)
-
-    ours: Any = asynchronous if is_async else blocking
-    setattr(ours, _THEIRS, theirs)
-    request.extensions[_TRACE] = ours
+    extensions = request.extensions
+    theirs = extensions.get(_TRACE)
+    if isinstance(theirs, _Follower):  # ours of the try before, which never came to sending
+        theirs = theirs.theirs
+    extensions[_TRACE] = (_Asynchronous if is_async else _Blocking)(extensions, trail, theirs)
 
 
-def _put_back(request: Any, theirs: Any) -> None:
-    if theirs is None:
-        del request.extensions[_TRACE]
-    else:
-        request.extensions[_TRACE] = theirs
+def leave(request: Any) -> None:
+    """There is an answer, or there will be none: what a request knows must not know the request for ever."""
+    ours = request.extensions.get(_TRACE)
+    if isinstance(ours, _Follower):
+        ours.put_back()
+
+
+class _Follower:
+    __slots__ = ("_extensions", "_trail", "theirs")
+
+    def __init__(self, extensions: dict[str, Any], trail: Trail, theirs: Any) -> None:
+        self._extensions, self._trail, self.theirs = extensions, trail, theirs
+
+    def told(self, event: str, info: Mapping[str, Any]) -> None:
+        self._trail.note(event, info)
+        if self._trail.sent:  # the events that follow cost a microsecond each
+            self.put_back()
+
+    def put_back(self) -> None:
+        extensions = self._extensions
+        if extensions.get(_TRACE) is not self:
+            return
+        if self.theirs is None:
+            del extensions[_TRACE]
+        else:
+            extensions[_TRACE] = self.theirs
+
+
+class _Blocking(_Follower):
+    __slots__ = ()
+
+    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        self.told(event, info)
+        if self.theirs is not None:
+            self.theirs(event, info)
+
+
+class _Asynchronous(_Follower):
+    __slots__ = ()
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        self.told(event, info)
+        if self.theirs is not None:
+            await self.theirs(event, info)
