@@ -20,6 +20,7 @@ import opentelemetry.sdk.trace.export, opentelemetry.sdk.metrics.export, opentel
 import opentelemetry.exporter.otlp.proto.http.trace_exporter
 import opentelemetry.exporter.otlp.proto.http.metric_exporter
 import opentelemetry.exporter.otlp.proto.http._log_exporter
+import opentelemetry.instrumentation.auto_instrumentation._load
 import httpx2
 """
 AGENT = """
