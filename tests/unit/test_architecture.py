@@ -14,7 +14,7 @@ import beastmode_otel
 ROOT = Path(beastmode_otel.__file__).parent
 NAME = ROOT.name
 LEVELS = (
-    {"version"},
+    {"version", "record"},
     {"semconv", "errors"},
     {"config"},
     {"observer", "runtime", "wire", "prices"},
@@ -27,7 +27,7 @@ LEVELS = (
     {"cli"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
-ONLY_ERRORS = {"wire", "simulator"}
+MODEST, FOR_THE_MODEST = {"wire", "simulator"}, {"errors", "record"}
 STRANGERS = ({"cache", "router"},)
 # assembly, client: type names of providers.
 OTEL = ("telemetry/", "instrumentation/", "doctor/", "client/", "assembly/", "cli/")
@@ -107,7 +107,7 @@ def arrows(imports: Iterable[Import]) -> list[Import]:
 
 
 def modest(imports: Iterable[Import]) -> list[Import]:
-    return [each for each, source, target in own(imports) if source in ONLY_ERRORS and target != "errors"]
+    return [each for each, source, target in own(imports) if source in MODEST and target not in FOR_THE_MODEST]
 
 
 def strangers(imports: Iterable[Import]) -> list[Import]:

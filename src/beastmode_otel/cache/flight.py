@@ -6,16 +6,16 @@ import copy
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from beastmode_otel.errors import UpstreamError
+from beastmode_otel.record import record
 from beastmode_otel.runtime import Job, Runtime, in_child, lead_here
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Landed(Generic[T]):
     """How a flight ended for one caller: with a value, an error of its own to raise, or too late for it.
 

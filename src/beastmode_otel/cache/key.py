@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +21,7 @@ from beastmode_otel.cache.canonical import canonical, utf8
 from beastmode_otel.cache.encoders import BEST, Encoder
 from beastmode_otel.cache.entry import Key
 from beastmode_otel.cache.last_text import cut_last_text
+from beastmode_otel.record import record
 
 SCHEMA: Final = 1  # part of each digest: a change of the encoding forgets every stored answer, and must raise it
 
@@ -45,7 +46,7 @@ class Target(NamedTuple):
     model: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What a key is made of.
 

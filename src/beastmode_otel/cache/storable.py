@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from beastmode_otel.cache.key import Target
+from beastmode_otel.record import record
 from beastmode_otel.wire import FORMATS, UNKNOWN, Reply
 
 StorableReason = Literal[
@@ -50,7 +50,7 @@ _STORES_BY_ITSELF: Final = frozenset({"openai.responses"})  # the provider keeps
 _CLIENT_TOOLS: Final = (None, "function", "custom")  # every other kind runs at the provider, or on a computer's state
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Whether, and why not."""
 

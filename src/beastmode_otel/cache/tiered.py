@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.memory import Memory
@@ -12,12 +12,13 @@ from beastmode_otel.cache.ports import Filter, TierUnavailable
 from beastmode_otel.cache.shelf import SHORTEST_STAY, Shelf
 from beastmode_otel.cache.voids import Voids
 from beastmode_otel.observer import LookupScope, Observer, TierName
+from beastmode_otel.record import record
 from beastmode_otel.runtime import Job
 
 LOOKUP_SECONDS = 0.3  # what a whole lookup may take of a request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Found:
     """An entry and where it was."""
 

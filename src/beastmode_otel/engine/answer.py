@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from beastmode_otel.config import Timeouts
 from beastmode_otel.errors import AttemptRecord
 from beastmode_otel.observer import CACHE_OFF, CacheFacts
+from beastmode_otel.record import record
 from beastmode_otel.wire import Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Access:
     """What an access rule decides about. user_id and tenant are as the caller gave them."""
 
@@ -26,7 +27,7 @@ class Access:
 AccessRule = Callable[[Access], "bool | str"]  # True allows; False or a reason refuses
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Question:
     """One request as it comes through a door, unchecked. timeout: total seconds, or a mapping of Timeouts fields."""
 
@@ -42,7 +43,7 @@ class Question:
     tags: Any = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A whole answer, of a stream too once it was read to its end.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from beastmode_otel.cache.entry import Entry, Key
@@ -18,13 +18,14 @@ from beastmode_otel.engine.storing import Storing
 from beastmode_otel.engine.wish import Wish, target_of
 from beastmode_otel.errors import AttemptRecord, BeastModeError, Context, RequestError, UpstreamError
 from beastmode_otel.observer import CacheFacts, LookupResult, TierName
+from beastmode_otel.record import record
 from beastmode_otel.router import Call, Delivery, RoutedAnswer
 from beastmode_otel.runtime import Runtime
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """What a flight brought: an entry, from a slower tier, from upstream (delivery), or expired (stale).
 

@@ -16,6 +16,7 @@ from beastmode_otel.engine.source import Source
 from beastmode_otel.engine.stored import ReplayedStream
 from beastmode_otel.engine.wish import Wish, target_of
 from beastmode_otel.errors import BeastModeError
+from beastmode_otel.record import record
 from beastmode_otel.router import Call, RoutedStream
 from beastmode_otel.runtime import Runtime, in_child
 
@@ -28,7 +29,7 @@ class Live:
     entry: Entry | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Opened:
     """What opening a stream brought: a stored answer, or a live stream that its opener has entered."""
 

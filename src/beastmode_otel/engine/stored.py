@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from dataclasses import dataclass
 
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.errors import AttemptRecord
 from beastmode_otel.observer import OutcomeKind, Saving
+from beastmode_otel.record import record
 from beastmode_otel.wire import Chunk, Reply, Usage, format_named
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Who answered."""
 

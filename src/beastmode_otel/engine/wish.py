@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -13,13 +12,14 @@ from beastmode_otel.cache.key import Parts, Target, derive
 from beastmode_otel.cache.storable import NOT_CANONICAL, Verdict, may_lookup
 from beastmode_otel.config import Config, Deployment, Route
 from beastmode_otel.config import Target as RouteTarget
+from beastmode_otel.record import record
 
 CacheUse = Literal["on", "off", "refresh", "only"]
 USES = ("on", "off", "refresh", "only")
 _APIS: Mapping[str, str] = {"openai": "openai.chat", "anthropic": "anthropic.messages", "passthrough": "unknown"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Wish:
     """key: None when the cache has no part in the request, for `reason`.
 
@@ -39,7 +39,7 @@ class Wish:
         return self.key is not None and self.use != "refresh"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Options:
     """What one call says about the cache. ttl: seconds; None for the configured ones."""
 

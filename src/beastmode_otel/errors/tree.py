@@ -12,14 +12,15 @@ when there is one, is `__cause__`. All of them can be pickled (the cause's text 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from beastmode_otel.errors.categories import Category
 from beastmode_otel.errors.categories import category as category_named
+from beastmode_otel.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
     """One try at one deployment, as it ended.
 
@@ -35,7 +36,7 @@ class AttemptRecord:
     duration: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Context:
     """Where an error happened. Every field is None when it does not apply.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from opentelemetry import trace
@@ -15,6 +14,7 @@ from beastmode_otel.instrumentation.desk import Desk
 from beastmode_otel.instrumentation.follow import follow, leave
 from beastmode_otel.instrumentation.tee import tees
 from beastmode_otel.observer import RequestFacts
+from beastmode_otel.record import record
 from beastmode_otel.wire import LLMCall
 
 
@@ -24,7 +24,7 @@ class Before(Protocol):
     def __call__(self, call: WireCall) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Trip:
     """The app's own HTTP call. go: makes it, up to the response's head. read: reads its body; None: the app does.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from beastmode_otel.errors import BeastModeError, Category
+from beastmode_otel.record import record
 
 OutcomeKind = Literal["ok", "error", "cancelled", "abandoned"]
 CacheStatus = Literal["hit", "miss", "stale", "bypass", "off"]
@@ -16,7 +17,7 @@ LookupResult = Literal["hit", "miss", "stale", "timeout", "error", "skipped"]
 WriteResult = Literal["ok", "error", "queued"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RequestFacts:
     """What is known of a request when it begins. labels: the team's own, already cut to the configured allow-list.
 
@@ -32,7 +33,7 @@ class RequestFacts:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AttemptFacts:
     """One try at one deployment. model: the exact name sent to the vendor. number: from 1. ask: wire.Ask."""
 
@@ -48,7 +49,7 @@ class AttemptFacts:
     body: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class CacheFacts:
     """What the cache did for a request.
 
@@ -67,7 +68,7 @@ class CacheFacts:
     l1: tuple[LookupResult, float] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Saving:
     """What a request did not have to pay. cost: USD, None when the price is not known. tokens: wire.Usage not used."""
 
@@ -80,7 +81,7 @@ class Saving:
 CACHE_OFF = CacheFacts()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RequestOutcome:
     """How a request ended. cost: USD, None when not known."""
 
@@ -94,7 +95,7 @@ class RequestOutcome:
     saving: Saving | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class AttemptOutcome:
     """How an attempt ended.
 

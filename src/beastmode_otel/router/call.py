@@ -6,7 +6,6 @@ import functools
 import json
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -14,6 +13,7 @@ from beastmode_otel.config import Config, Deployment, Route, Secret, Timeouts
 from beastmode_otel.errors import Redactor
 from beastmode_otel.observer import Observer
 from beastmode_otel.prices import PriceBook
+from beastmode_otel.record import record
 from beastmode_otel.router.health import Health
 from beastmode_otel.router.http import Http, HttpRequest, Trail
 from beastmode_otel.runtime import Runtime
@@ -23,7 +23,7 @@ ANTHROPIC_VERSION = "2023-06-01"
 _APIS = {"openai": "openai.chat", "anthropic": "anthropic.messages", "passthrough": "unknown"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Services:
     """What every attempt needs. clock: monotonic seconds."""
 
@@ -38,7 +38,7 @@ class Services:
     clock: Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Call:
     """One request for the router. deadline: when its total timeout is over, on the services' clock."""
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 
 from beastmode_otel.errors import Category, Context, UpstreamError, category, safe_cause
 from beastmode_otel.errors.redact import Redactor
+from beastmode_otel.record import record
 from beastmode_otel.router.plan import Verdict
 from beastmode_otel.wire import ProviderError, Reply, categorise, classify, read_error, retry_after, should_retry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where an attempt happens, for its errors."""
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from beastmode_otel.record import record
+
 
 @dataclass(slots=True)
 class Trail:
@@ -25,7 +27,7 @@ class Trail:
             self.sent = not isinstance(info.get("exception"), Exception)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
     """A POST. timeouts: seconds by phase (connect, read, write, pool).
 

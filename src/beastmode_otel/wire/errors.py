@@ -10,9 +10,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
+from beastmode_otel.record import record
 from beastmode_otel.wire.values import decode, items, mapping, text
 
 _MAX_MESSAGE: Final = 500
@@ -32,7 +33,7 @@ _REQUEST_ID_HEADERS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ProviderError:
     """An error in a provider's own words. Every field is None when the provider did not say it.
 

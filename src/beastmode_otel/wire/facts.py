@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from beastmode_otel.record import record
 from beastmode_otel.wire.errors import ProviderError
 from beastmode_otel.wire.usage import Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Ask:
     """What a request asks. None or empty: the request does not say, or says something that is not of the right type.
 
@@ -37,7 +38,7 @@ class Ask:
     dimensions: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What a response says, or what a stream has said so far. Look at `error` first, then at `parsed`.
 
@@ -63,7 +64,7 @@ class Reply:
     error: ProviderError | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Chunk:
     """One step of a stream, as the caller sees it.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from beastmode_otel.errors import ConfigError
+from beastmode_otel.record import record
 from beastmode_otel.wire.evidence import speaks_for
 from beastmode_otel.wire.facts import Ask
 from beastmode_otel.wire.formats import FORMATS, Format, format_named
@@ -22,7 +23,7 @@ _MODEL: Final = re.compile(rb"/(?:(?:deployments|engines)/([^/]+)/|(?:models|tun
 _PATTERN: Final = re.compile(r"(?:/[\w.~%@:+*-]+)+", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class LLMCall:
     """One recognised call.
 

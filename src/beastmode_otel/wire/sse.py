@@ -6,14 +6,15 @@ event larger than the bound is replaced by a flag, so that a broken server canno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from beastmode_otel.record import record
 
 MAX_EVENT: Final = 8 * 1024 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Event:
     """One event. event: its name, "" when it has none. id: the last id seen. dropped: it was too large; no data."""
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from beastmode_otel.record import record
 from beastmode_otel.wire.values import count, mapping
 
 _WIDE: Final = re.compile("[\u2e80-\ud7ff\uf900-\ufaff\U00010000-\U0010ffff]")
 _ANTHROPIC_ONLY: Final = ("cache_read_input_tokens", "cache_creation_input_tokens")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens of one call. None where the provider said nothing that can be a count.
 
