@@ -17,10 +17,11 @@ from __future__ import annotations
 import argparse
 import functools
 import gc
+import json
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from harness import Side, Work, compete, start_server, table
@@ -28,6 +29,7 @@ from router import HEADERS, KEY, REQUEST, events, whole
 
 SHORT = 10
 FLOOR, OURS, GENAI, OPENLLMETRY = "openai SDK alone", "beastmode_otel", "genai-openai", "OpenLLMetry"
+BY_HAND = "our telemetry of a call by hand"
 Instrument = Callable[[Mapping[str, Any]], Any]
 
 
@@ -60,7 +62,74 @@ def openllmetry(providers: Mapping[str, Any]) -> None:
     OpenAIInstrumentor().instrument(**providers)
 
 
+def by_hand(providers: Mapping[str, Any]) -> None:
+    """What we tell of a whole answer, with nothing but what it takes: the JSON of both bodies, one span of 22
+    attributes, five histogram records. No stream, failure, check, price or limit; counts are free."""
+    import httpx2
+    from opentelemetry.trace import SpanKind, set_span_in_context
+
+    tracer = providers["tracer_provider"].get_tracer("by hand")
+    meter = providers["meter_provider"].get_meter("by hand")
+    names = ("beastmode.request.duration", "beastmode.attempt.duration", "gen_ai.client.operation.duration")
+    requests, attempts, operations = (meter.create_histogram(name, "s") for name in names)
+    tokens = meter.create_histogram("gen_ai.client.token.usage", "{token}")
+    told = {"beastmode.outcome": "ok", "beastmode.cache.status": "off", "beastmode.attempts": 1}
+
+    def began(request: Any) -> tuple[Any, float, dict[str, Any]]:
+        asked = json.loads(request.content)
+        place = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": asked["model"],
+            "server.address": request.url.host,
+            "server.port": request.url.port or 80,
+        }
+        more = {"beastmode.model": asked["model"], "beastmode.deployment": request.url.host, "beastmode.attempt": 1}
+        span = tracer.start_span(f"chat {asked['model']}", None, SpanKind.CLIENT, {**place, **more})
+        return span, time.perf_counter(), place
+
+    def ended(response: Any, span: Any, start: float, place: dict[str, Any]) -> None:
+        said, context, lasted = json.loads(response.content), set_span_in_context(span), time.perf_counter() - start
+        usage, labels = said["usage"], {**place, "gen_ai.response.model": said["model"]}
+        span.set_attributes(
+            {
+                **told,
+                "gen_ai.response.model": said["model"],
+                "gen_ai.response.id": said["id"],
+                "gen_ai.response.finish_reasons": (said["choices"][0]["finish_reason"],),
+                "gen_ai.usage.input_tokens": usage["prompt_tokens"],
+                "gen_ai.usage.output_tokens": usage["completion_tokens"],
+                "beastmode.attempt.sent": True,
+                "http.response.status_code": response.status_code,
+                "beastmode.cost": 0.0001,
+            }
+        )
+        requests.record(lasted, {"beastmode.model": place["gen_ai.request.model"], **told}, context)
+        attempts.record(lasted, {"beastmode.deployment": place["server.address"], "beastmode.outcome": "ok"}, context)
+        operations.record(lasted, labels, context)
+        tokens.record(usage["prompt_tokens"], {**labels, "gen_ai.token.type": "input"}, context)
+        tokens.record(usage["completion_tokens"], {**labels, "gen_ai.token.type": "output"}, context)
+        span.end()
+
+    send, asend = httpx2.Client.send, httpx2.AsyncClient.send
+
+    def blocking(self: Any, request: Any, **options: Any) -> Any:
+        facts = began(request)
+        response = send(self, request, **options)
+        ended(response, *facts)
+        return response
+
+    async def asynchronous(self: Any, request: Any, **options: Any) -> Any:
+        facts = began(request)
+        response = await asend(self, request, **options)
+        ended(response, *facts)
+        return response
+
+    httpx2.Client.send, httpx2.AsyncClient.send = blocking, asynchronous  # type: ignore[assignment]
+
+
 WAYS: dict[str, Instrument] = {FLOOR: nothing, OURS: ours, GENAI: genai_openai, OPENLLMETRY: openllmetry}
+OF_WHOLE = {BY_HAND: by_hand}  # cannot read streams
 
 
 class Discard:
@@ -117,7 +186,7 @@ def app(url: str, *, way: str, stream: bool = False, is_async: bool = False) -> 
     except ImportError:
         raise ImportError("pip install openai") from None
     providers, spans = production()
-    WAYS[way](providers)
+    (WAYS | OF_WHOLE)[way](providers)
     make = openai.AsyncOpenAI if is_async else openai.OpenAI
     place: dict[str, Any] = {"base_url": f"{url}/v1"}
     if url.startswith("memory:"):
@@ -189,19 +258,19 @@ def _async_once(ask: Any, stream: bool) -> Any:
     return once
 
 
-def _sides(**options: Any) -> list[Side]:
-    return [Side(name=way, make=functools.partial(app, way=way, **options)) for way in WAYS]
+def _sides(ways: Iterable[str] = WAYS, **options: Any) -> list[Side]:
+    return [Side(name=way, make=functools.partial(app, way=way, **options)) for way in ways]
 
 
 def _overheads(title: str, seconds: Mapping[str, list[float]], goal: float) -> None:
-    """Ours over each peer's: what is above the floor, round by round."""
+    """Ours over each other's: what is above the floor, round by round."""
     if FLOOR not in seconds or OURS not in seconds:
         return
     above = {
         name: [value - floor for value, floor in zip(values, seconds[FLOOR], strict=True)]
         for name, values in seconds.items()
     }
-    for name in (GENAI, OPENLLMETRY):
+    for name in (GENAI, OPENLLMETRY, BY_HAND):
         if name in above:
             rounds = statistics.median(mine / its for mine, its in zip(above[OURS], above[name], strict=True))
             middles = statistics.median(above[OURS]) / statistics.median(above[name])
@@ -212,7 +281,7 @@ def _overheads(title: str, seconds: Mapping[str, list[float]], goal: float) -> N
 def calls(rounds: int, *, is_async: bool, memory: bool) -> None:
     url = "memory:11" if memory else start_server(whole(), headers=HEADERS)
     world = "asyncio" if is_async else "sync"
-    seconds = compete(_sides(is_async=is_async), url, rounds=rounds, count=100)
+    seconds = compete(_sides((*WAYS, *OF_WHOLE), is_async=is_async), url, rounds=rounds, count=100)
     table(f"One call, {world}: CPU ({rounds} rounds of 100)", seconds)
     _overheads(f"overhead per call, {world}", seconds, 0.35)
 

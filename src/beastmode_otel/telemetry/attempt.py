@@ -68,7 +68,7 @@ class AttemptSpan:
         elif self._channel.per_chunk and self._outer is None:
             now = time.monotonic()
             own = self._channel.instruments
-            labels = genai.metric_labels(self._facts, own.labels.genai_sets)
+            labels = own.labels.genai_sets.of(self._facts)
             own.genai_per_chunk.record(now - self._last_token, labels, self._context)
             self._last_token = now
         return self._channel.per_chunk and self._outer is None
@@ -103,17 +103,17 @@ class AttemptSpan:
         own = self._channel.instruments
         answered_by = outcome.reply.model if outcome.reply else None
         error = outcome.category.name if outcome.category else None
-        labels = genai.metric_labels(self._facts, own.labels.genai_sets, response_model=answered_by, error=error)
+        labels = own.labels.genai_sets.of(self._facts, response_model=answered_by, error=error)
         own.genai_duration.record(duration, labels, self._context)
         if self._first_token is not None:
             own.genai_first_chunk.record(self._first_token, labels, self._context)
         tokens = outcome.tokens
         if tokens is None or tokens.estimated:  # the convention counts what providers report
             return
-        labels = genai.metric_labels(self._facts, own.labels.genai_token_sets, response_model=answered_by)
         for kind, count in (("input", tokens.input_tokens), ("output", tokens.output_tokens)):
             if count is not None:
-                own.genai_tokens.record(count, labels | {semconv.GENAI_TOKEN_TYPE: kind}, self._context)
+                labels = own.labels.genai_token_sets.of(self._facts, response_model=answered_by, more=kind)
+                own.genai_tokens.record(count, labels, self._context)
 
     def _tally(self, outcome: AttemptOutcome) -> None:
         own = self._channel.instruments

@@ -53,28 +53,54 @@ def at_end(outcome: AttemptOutcome) -> Attributes:
     return attributes
 
 
-def metric_labels(
-    facts: AttemptFacts, sets: Bounded, *, response_model: str | None = None, error: str | None = None
-) -> Attributes:
-    """The convention's metric labels, folded once there are too many different sets."""
-    labels: Attributes = {
-        semconv.GENAI_OPERATION: facts.operation,
-        semconv.GENAI_PROVIDER: facts.provider,
-        semconv.GENAI_REQUEST_MODEL: facts.model,
-        semconv.SERVER_ADDRESS: facts.host,
-        semconv.SERVER_PORT: facts.port,
-    }
-    _put(labels, semconv.GENAI_RESPONSE_MODEL, response_model)
-    _put(labels, semconv.ERROR_TYPE.key, error)
-    if sets.admits(tuple(labels.items())):
+class LabelSets:
+    """The convention's metric labels, one dict for each set that is never changed, since most calls have equal ones.
+
+    Folded once there are `limit` different sets.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._bounded = Bounded(limit)
+        self._known: dict[tuple[Any, ...], Attributes] = {}
+
+    def of(
+        self, facts: AttemptFacts, *, response_model: str | None = None, error: str | None = None, more: str = ""
+    ) -> Attributes:
+        """more: the token type, which makes no set of its own: there are two of each."""
+        place = (facts.operation, facts.provider, facts.model, facts.host, facts.port, response_model, error)
+        key = (place, more)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        if not self._bounded.admits(place):
+            return self._folded(facts, error, more)
+        labels = self._known[key] = self._labels(facts, response_model, error, more)
         return labels
-    folded: Attributes = {
-        semconv.GENAI_OPERATION: facts.operation,
-        semconv.GENAI_PROVIDER: semconv.OTHER,
-        semconv.GENAI_REQUEST_MODEL: semconv.OTHER,
-    }
-    _put(folded, semconv.ERROR_TYPE.key, error)
-    return folded
+
+    def _labels(self, facts: AttemptFacts, response_model: str | None, error: str | None, more: str) -> Attributes:
+        labels: Attributes = {
+            semconv.GENAI_OPERATION: facts.operation,
+            semconv.GENAI_PROVIDER: facts.provider,
+            semconv.GENAI_REQUEST_MODEL: facts.model,
+            semconv.SERVER_ADDRESS: facts.host,
+            semconv.SERVER_PORT: facts.port,
+        }
+        _put(labels, semconv.GENAI_RESPONSE_MODEL, response_model)
+        return _specified(labels, error, more)
+
+    def _folded(self, facts: AttemptFacts, error: str | None, more: str) -> Attributes:
+        labels = {
+            semconv.GENAI_OPERATION: facts.operation,
+            semconv.GENAI_PROVIDER: semconv.OTHER,
+            semconv.GENAI_REQUEST_MODEL: semconv.OTHER,
+        }
+        return _specified(labels, error, more)
+
+
+def _specified(labels: Attributes, error: str | None, more: str) -> Attributes:
+    _put(labels, semconv.ERROR_TYPE.key, error)
+    _put(labels, semconv.GENAI_TOKEN_TYPE, more or None)
+    return labels
 
 
 def _put(attributes: Attributes, key: str, value: Any) -> None:

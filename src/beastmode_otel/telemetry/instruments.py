@@ -13,6 +13,7 @@ from beastmode_otel.config import LabelBounds
 from beastmode_otel.errors import Redactor
 from beastmode_otel.telemetry.active import ActiveRequests
 from beastmode_otel.telemetry.bounds import Bounded
+from beastmode_otel.telemetry.genai import LabelSets
 from beastmode_otel.telemetry.tally import Tally
 from beastmode_otel.telemetry.tiers import Tiers
 from beastmode_otel.version import VERSION
@@ -48,8 +49,8 @@ class Labels:
         self.deployment = Bounded(bounds.deployments)
         self.provider = Bounded(bounds.providers)
         self.status = Bounded((semconv.STATUS_CODE.bound or 1) - 1)
-        self.genai_sets = Bounded(semconv.GENAI_SET_LIMIT)
-        self.genai_token_sets = Bounded(semconv.GENAI_SET_LIMIT // 2)  # each set twice: input and output
+        self.genai_sets = LabelSets(semconv.GENAI_SET_LIMIT)
+        self.genai_token_sets = LabelSets(semconv.GENAI_SET_LIMIT // 2)  # each set twice: input and output
         self._values: dict[str, Bounded] = {}
         self._shown: dict[str, str] = {}
 

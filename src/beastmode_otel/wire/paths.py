@@ -24,16 +24,18 @@ class Endpoint(NamedTuple):
 
 
 Pattern = tuple[str, Endpoint]
+_REMEMBERED: Final = 256
 
 
 class Paths:
     """Patterns, compiled. A pattern is the end of a path; a segment `*` stands for any one, `v*` for a version."""
 
-    __slots__ = ("_any", "_by_last")
+    __slots__ = ("_any", "_by_last", "_found")
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         self._by_last: dict[bytes, list[tuple[list[bytes], Endpoint]]] = {}
         self._any: list[tuple[list[bytes], Endpoint]] = []  # that end with a wildcard
+        self._found: dict[bytes, Endpoint] = {}  # an app calls few paths, each many times
         for pattern, endpoint in patterns:
             *before, last = pattern.encode().strip(b"/").split(b"/")
             place = self._any if last in (b"*", b"v*") else self._by_last.setdefault(last, [])
@@ -46,11 +48,17 @@ class Paths:
         if method != "POST":
             return None
         path = target.partition(b"?")[0]
+        known = self._found.get(path)
+        if known is not None:
+            return known
         last = path[path.rfind(b"/") + 1 :]
         rules = self._by_last.get(last)
         if rules is None and last and not self._any and b":" not in last:
             return None
-        return self._find(path, rules)
+        endpoint = self._find(path, rules)
+        if endpoint is not None and len(self._found) < _REMEMBERED:
+            self._found[path] = endpoint
+        return endpoint
 
     def _find(self, path: bytes, rules: list[tuple[list[bytes], Endpoint]] | None) -> Endpoint | None:
         segments = path.strip(b"/").split(b"/")
