@@ -116,6 +116,17 @@ def by_hand(_url: str) -> Work:
     return Work(once=once, settle=sdk["tracer_provider"].force_flush)
 
 
+def apart(url: str) -> Work:
+    """The route without telemetry, then the telemetry by hand: what a hit takes with nothing between the two."""
+    told, hit = by_hand(url), ours("ModelRouter", None, False, url)
+
+    def once() -> None:
+        hit.once()
+        told.once()
+
+    return Work(once=once, settle=told.settle)
+
+
 def dictionary(_url: str) -> Work:
     """What a cache cannot do without: no checks, no bound, no time to live, no tenants, no telemetry."""
     import orjson
@@ -277,6 +288,7 @@ SIDES = (
     _ours("full telemetry, stream", stream=True),
     _ours("10 % of traces sampled", 0.1),
     _ours("telemetry off", None),
+    Side(name="telemetry off, and by hand after it", make=apart),
     Side(name="dict, orjson + sha256", make=dictionary),
 )
 PEERS = (

@@ -121,6 +121,8 @@ def price_from_config(mapping: Mapping[str, object], *, where: str = "price") ->
 
     `input` is required (0 when it is free). where: names the table in messages. Raises ConfigError.
     """
+    if not isinstance(mapping, Mapping):
+        raise ConfigError(f"{where}: must be a table, not {type(mapping).__name__}", hints=("input = 2.5",))
     unknown = sorted(str(key) for key in mapping if key not in _CONFIG_KEYS)
     if unknown:
         raise ConfigError(f"{where}: unknown key {', '.join(unknown)}", hints=(f"known: {', '.join(_CONFIG_KEYS)}",))

@@ -9,7 +9,13 @@ import pytest
 
 from beastmode_otel import instrument, uninstrument
 from instrumentation.apps import COMBINATIONS, App, make
+from support.patience import wait_for_tiers
 from support.recorder import Recorder
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_for_tiers(monkeypatch)
 
 
 @pytest.fixture

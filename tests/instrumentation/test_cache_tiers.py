@@ -26,7 +26,7 @@ PROGRAM = """
 import sys
 import {library}
 import beastmode_otel
-beastmode_otel.instrument(cache={{"l3": {{"url": sys.argv[1]}}}})
+beastmode_otel.instrument(cache={{"l3": {{"url": sys.argv[1], "soft": 20.0}}}})
 with {library}.Client() as client:
     response = client.post(sys.argv[2], json={{"model": "m", "messages": []}}, headers={{"authorization": sys.argv[3]}})
 print(response.headers.get("x-beastmode-cache"), response.json()["choices"][0]["message"]["content"])
@@ -34,7 +34,8 @@ print(response.headers.get("x-beastmode-cache"), response.json()["choices"][0]["
 
 
 def url_of(path: Path) -> dict[str, Any]:
-    return {"l3": {"url": f"sqlite:///{path}"}}
+    """A file that is waited for, also on a busy machine."""
+    return {"l3": {"url": f"sqlite:///{path}", "soft": 20.0}}
 
 
 def test_processes_share_what_they_bought(simulator: Simulator, tmp_path: Path) -> None:

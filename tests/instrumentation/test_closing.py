@@ -16,7 +16,7 @@ from support.recorder import Recorder
 
 def test_open_streams_end_as_cancelled(kind: tuple[str, str], simulator: Simulator, recorder: Recorder) -> None:
     """And their readers read on, as if nothing had happened."""
-    simulator.define("slow", Behaviour(chunks=4, chunk_delay=0.02))
+    simulator.define("slow", Behaviour(chunks=4, chunk_delay=0.2))
     app = make(*kind)
     instrument(**recorder.providers)
     held = app.open(chat(simulator, "slow"))
@@ -34,7 +34,7 @@ def test_open_streams_end_as_cancelled(kind: tuple[str, str], simulator: Simulat
 
 def test_writes_are_flushed(kind: tuple[str, str], simulator: Simulator, recorder: Recorder, tmp_path: Path) -> None:
     """What was bought before is found by whoever comes next, at once."""
-    cache = {"l3": {"url": f"sqlite:///{tmp_path}/cache.db"}}
+    cache = {"l3": {"url": f"sqlite:///{tmp_path}/cache.db", "soft": 20.0}}
     marks: list[Any] = []
     for _ in range(2):
         instrument(cache=cache, **recorder.providers)
@@ -48,7 +48,7 @@ def test_writes_are_flushed(kind: tuple[str, str], simulator: Simulator, recorde
 
 
 def test_closed_transport_flushes(simulator: Simulator, tmp_path: Path) -> None:
-    cache = {"l3": {"url": f"sqlite:///{tmp_path}/cache.db"}}
+    cache = {"l3": {"url": f"sqlite:///{tmp_path}/cache.db", "soft": 20.0}}
     found = []
     for _ in range(2):
         library = LIBRARIES["httpx"]

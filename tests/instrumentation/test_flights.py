@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -93,7 +92,7 @@ def test_one_call_for_all(crowd: Crowd, simulator: Simulator, cached: Recorder) 
 
 
 def test_both_worlds_and_libraries_at_once(simulator: Simulator, cached: Recorder) -> None:
-    simulator.define("slow", Behaviour(latency=0.5))
+    simulator.define("slow", Behaviour(latency=1.5))
     crowds = [Crowd(library, world) for library in LIBRARIES.values() for world in ("sync", "async")]
     calls = [crowd.begin(chat(simulator, "slow")) for crowd in crowds for _ in range(3)]
     answers = [call() for call in calls]
@@ -127,7 +126,7 @@ def test_leader_whose_answer_may_not_be_stored(crowd: Crowd, simulator: Simulato
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_leader_that_is_cancelled(library: str, simulator: Simulator, cached: Recorder) -> None:
     """One of those who wait takes over; the others wait on."""
-    simulator.define("slow", Behaviour(latency=0.4))
+    simulator.define("slow", Behaviour(latency=1.0))
     crowd = Crowd(LIBRARIES[library], "async")
     leader: Any = crowd.begin(chat(simulator, "slow"))
     wait_until(lambda: simulator.in_flight == 1)
@@ -145,7 +144,7 @@ def test_leader_that_is_cancelled(library: str, simulator: Simulator, cached: Re
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_waiter_that_is_cancelled(library: str, simulator: Simulator, cached: Recorder) -> None:
-    simulator.define("slow", Behaviour(latency=0.5))
+    simulator.define("slow", Behaviour(latency=1.0))
     crowd = Crowd(LIBRARIES[library], "async")
     leader = crowd.begin(chat(simulator, "slow"))
     wait_until(lambda: simulator.in_flight == 1)
@@ -160,15 +159,13 @@ def test_waiter_that_is_cancelled(library: str, simulator: Simulator, cached: Re
 
 def test_nobody_waits_longer_than_for_a_call_of_its_own(crowd: Crowd, simulator: Simulator, cached: Recorder) -> None:
     """A patient leader's call hangs; an impatient app asks for itself, and is answered."""
-    simulator.define("first hangs", Behaviour(latency=8.0), Behaviour())
-    leader = crowd.begin(chat(simulator, "first hangs"), timeout=30)
+    simulator.define("first hangs", Behaviour(latency=90.0), Behaviour())
+    leader = crowd.begin(chat(simulator, "first hangs"), timeout=120)
     wait_until(lambda: simulator.in_flight == 1)
-    began = time.monotonic()
-    answer = crowd.begin(chat(simulator, "first hangs"), timeout=0.3)()
+    answer = crowd.begin(chat(simulator, "first hangs"), timeout=1.5)()
     assert answer.status_code == 200
     assert MARK not in answer.headers
-    assert time.monotonic() - began < 7.0  # the leader has not come back yet
-    wait_until(lambda: simulator.in_flight == 1)
+    wait_until(lambda: simulator.in_flight == 1)  # the leader has not come back yet
     simulator.stop()
     assert isinstance(leader(), Exception)
 

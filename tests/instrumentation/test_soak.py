@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from beastmode_otel import instrument, uninstrument
 from beastmode_otel.simulator import Behaviour, Mix, Simulator
 from instrumentation.apps import LIBRARIES, QUESTION, STREAMED, chat
+from support.crowd import wait_until
 from support.recorder import Recorder
 
 TASKS, BLOCKING = 800, 240  # of each library; three quarters of them are made
@@ -178,6 +179,6 @@ def test_soak(cache: Any, simulator: Simulator) -> None:
     finally:
         uninstrument()
         lean.shutdown()
-    assert threading.active_count() <= threads
+    wait_until(lambda: threading.active_count() <= threads)
     gc.collect()
-    assert sockets() <= open_before + simulator.connections
+    wait_until(lambda: sockets() <= open_before + simulator.connections)

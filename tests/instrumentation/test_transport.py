@@ -116,7 +116,7 @@ def test_client_for_sdks(world: str, simulator: Simulator, recorder: Recorder) -
     assert app.post(chat(simulator, "moved")).status_code == 200
     assert simulator.requests[-1].headers["x-team"] == "blue"
     app.close()
-    quick = make("httpx2", world, client=make_client(**recorder.providers, timeout=0.2))
+    quick = make("httpx2", world, client=make_client(**recorder.providers, timeout=1.0))
     simulator.define("stuck", Behaviour(latency=20.0))
     with pytest.raises(LIBRARIES["httpx2"].ReadTimeout):
         quick.post(chat(simulator, "stuck"))

@@ -36,6 +36,7 @@ stale_if_error = {stale}
 
 [cache.l3]
 url = "sqlite:///{file}"
+soft = 20.0  # waited for, also on a busy machine
 
 [deployments.main]
 base_url = "{url}"

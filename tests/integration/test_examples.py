@@ -240,7 +240,7 @@ def test_the_doctor_sees_into_the_workers(capfd: pytest.CaptureFixture[str]) -> 
         serving(doctor, environment(simulator, sink, **fixed)) as (url, process),
     ):
         drive(url, 8)
-        time.sleep(1.0)  # more than the half second between the workers' reports
+        time.sleep(3.0)  # more than the half second between the workers' reports
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=PATIENCE) in (1, 128 + signal.SIGTERM)
     said = capfd.readouterr().err

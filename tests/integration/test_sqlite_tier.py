@@ -60,7 +60,9 @@ class Home:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
-    made = Home(tmp_path)
+    directory = tmp_path / "beastmode_otel"
+    directory.mkdir(mode=0o700)
+    made = Home(directory)
     yield made
     made.close()
 
@@ -433,6 +435,10 @@ def corrupt(path: Path, how: str) -> None:
         path.write_bytes(b"this was a database once " * 1_000)
         return
     with path.open("r+b") as file:
+        if how == "schema":
+            file.seek(100)  # behind the header
+            file.write(b"\xff" * 200)
+            return
         file.seek(4096)
         file.write(b"\xff" * (path.stat().st_size - 4096))  # all pages but the first
 
@@ -460,6 +466,30 @@ def test_a_corrupt_file_is_set_aside_and_a_new_one_begun(home, how, first):
     assert aside[0] in home.told[0]
     assert mode(home.path) == 0o600
     assert home.sql("PRAGMA integrity_check") == [("ok",)]
+
+
+@pytest.mark.parametrize("what", ["text", "database"])
+@pytest.mark.parametrize("first", ["read", "write"])
+def test_a_file_that_never_was_the_caches_stays_where_it_is(home, what, first):
+    home.path = home.directory / "theirs" / "notes"
+    home.path.parent.mkdir()
+    if what == "text":
+        home.path.write_text("root:x:0:0:root:/root:/bin/bash\n" * 50)
+    else:
+        home.sql("PRAGMA user_version = 7")
+        home.sql("CREATE TABLE theirs (x)")
+        corrupt(home.path, "schema")
+    before = home.path.read_bytes()
+    tier = home.tier()
+    for _ in range(2):
+        with pytest.raises(TierUnavailable, match="choose another path") as refused:
+            get(tier) if first == "read" else tier.put(entry())
+        assert not refused.value.healthy
+    home.lane.drain(5)
+    tier.close()
+    assert home.path.read_bytes() == before
+    assert os.listdir(home.path.parent) == ["notes"]
+    assert home.told == []
 
 
 def test_tiers_that_find_the_same_file_corrupt_do_not_fight(home):

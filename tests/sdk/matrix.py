@@ -9,7 +9,7 @@ from typing import Any
 from beastmode_otel.simulator import Simulator
 from sdk.plan import FACTS
 
-SLOW = {"chunk_delay": 0.02, "chunks": 8}
+SLOW = {"chunk_delay": 0.3, "chunks": 8}
 STUCK = {"latency": 30.0}
 STUCK_STREAM = {"chunks": 2, "chunk_delay": 30.0}
 SOON = {"retry_after_ms": "10", "retry_after": "0.01"}
@@ -91,7 +91,7 @@ CELLS: dict[str, Cell] = {
     "bare break": Cell(action="bare_break", tries=(left("garbage"),), steps=(reading(**SLOW),)),
     "with and break": Cell(action="with_break", tries=(left("cancelled"),), steps=(reading(**SLOW),)),
     "close() after the first event": Cell(action="close", tries=(left("cancelled"),), steps=(reading(**SLOW),)),
-    "closed at once": Cell(action="close_at_once", tries=(left("cancelled"),), steps=(reading(first_token=0.3),)),
+    "closed at once": Cell(action="close_at_once", tries=(left("cancelled"),), steps=(reading(first_token=2.0),)),
     "abandoned in a cycle": Cell(action="abandon", tries=(left("garbage"),), steps=(reading(**SLOW),)),
     "abandoned unread": Cell(action="forget", tries=(left("abandoned"),), steps=(reading(**SLOW),)),
     "exception in the with block": Cell(

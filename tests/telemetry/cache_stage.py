@@ -38,6 +38,10 @@ class Stage:
     def url(self) -> str:
         return f"sqlite:///{self.folder / 'cache.db'}"
 
+    def l3(self, **more: Any) -> dict[str, Any]:
+        """A slower tier that is waited for: on a busy machine a read may take longer than it usually would."""
+        return {"url": self.url, "soft": 20.0} | more
+
     def behave(self, *steps: Behaviour, name: str = "a") -> None:
         self.simulator.define(name, *steps)
 
@@ -51,7 +55,7 @@ class Stage:
             },
             "retry": {"per_deployment": 0},
             "breaker": {"failures": 1000},
-            "cache": {"mode": "on", "l3": {"url": self.url}} | dict(cache or {}),
+            "cache": {"mode": "on", "l3": self.l3()} | dict(cache or {}),
         } | more
 
     def router(

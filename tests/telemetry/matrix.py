@@ -12,7 +12,7 @@ from beastmode_otel.simulator import Behaviour, Simulator
 TEXT = "All is well that ends exactly once."
 TOKENS = {"input_tokens": 110, "output_tokens": 40, "cached_tokens": 30, "reasoning_tokens": 8}
 GOOD = Behaviour(text=TEXT, **TOKENS)
-SLOW_STREAM = Behaviour(text=TEXT, chunk_delay=0.02, chunks=8, **TOKENS)
+# Whoever leaves it has left it long before its end, however slow the machine is.
 STUCK_STREAM = Behaviour(text=TEXT, chunks=2, chunk_delay=30.0, **TOKENS)
 STUCK = Behaviour(latency=30.0)
 
@@ -87,7 +87,9 @@ def refused(category: str, error: type[BaseException] = RequestError, **more: An
 ONE_RETRY = {"retry": {"per_deployment": 1, "base": 0.001}}
 NO_RETRY = {"retry": {"per_deployment": 0}}
 TWO = {"a": (Behaviour(status=500),), "b": (GOOD,)}
-QUICK = {"connect": 2.0, "read": 0.15}
+# A second, because what comes at once takes a while on a busy machine.
+SOON = 1.0
+QUICK = {"connect": 20.0, "read": SOON}
 SERVER_ERROR = {"code": "server_error"}
 
 CELLS: dict[str, Cell] = {
@@ -114,32 +116,32 @@ CELLS: dict[str, Cell] = {
     "bare break out of a stream": Cell(
         action="bare_break",
         outcome="abandoned",
-        behaviours={"a": (SLOW_STREAM,)},
+        behaviours={"a": (STUCK_STREAM,)},
         tries=(ends("abandoned", tokens="estimated", token_came=True),),
     ),
     "with and break": Cell(
         action="with_break",
         outcome="cancelled",
-        behaviours={"a": (SLOW_STREAM,)},
+        behaviours={"a": (STUCK_STREAM,)},
         tries=(ends("cancelled", tokens="estimated", token_came=True),),
     ),
     "close at once": Cell(
         action="close_at_once",
         outcome="cancelled",
-        behaviours={"a": (Behaviour(first_token=0.3, text=TEXT),)},
+        behaviours={"a": (Behaviour(first_token=30.0, text=TEXT),)},
         tries=(ends("cancelled"),),
     ),
     "abandoned stream": Cell(
         action="abandon",
         outcome="abandoned",
-        behaviours={"a": (SLOW_STREAM,)},
+        behaviours={"a": (STUCK_STREAM,)},
         tries=(ends("abandoned", tokens="estimated", token_came=True),),
     ),
     "exception in the with block": Cell(
         action="raise_inside",
         outcome="cancelled",
         raises=ZeroDivisionError,
-        behaviours={"a": (SLOW_STREAM,)},
+        behaviours={"a": (STUCK_STREAM,)},
         tries=(ends("cancelled", tokens="estimated", token_came=True),),
     ),
     "provider cuts the stream": upstream(
@@ -275,20 +277,20 @@ CELLS: dict[str, Cell] = {
         "first_token_timeout",
         failed("first_token_timeout", 200),
         action="read",
-        timeout={"first_token": 0.15},
+        timeout={"first_token": SOON},
         behaviours={"a": (Behaviour(trickle=0.04, trickle_for=30.0),)},
     ),
     "total timeout on a trickle": upstream(
         "total_timeout",
         failed("total_timeout", 200),
-        timeout={"total": 0.3},
-        behaviours={"a": (Behaviour(trickle=0.005, text="x" * 40, trickle_for=1.2),)},
+        timeout={"total": SOON},
+        behaviours={"a": (Behaviour(trickle=0.005, text="x" * 40, trickle_for=1.5),)},
     ),
     "total timeout on a trickling stream": upstream(
         "total_timeout",
         failed("total_timeout", 200),
         action="read",
-        timeout={"total": 0.3},
+        timeout={"total": SOON},
         behaviours={"a": (Behaviour(trickle=0.02, trickle_for=30.0),)},
     ),
     "connection refused": upstream(

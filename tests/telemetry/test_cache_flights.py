@@ -27,9 +27,10 @@ from telemetry.cache_stage import WITH_USAGE, Stage, ask, shelf_of
 from telemetry.matrix import GOOD, TEXT, Try
 
 WAITERS = 3
-SLOW = replace(GOOD, latency=0.3)
-SLOW_ERROR = Behaviour(status=500, latency=0.3)
-SLOW_STREAM = replace(GOOD, chunks=8, chunk_delay=0.05)
+# Long enough for everybody to come in time on a busy machine.
+SLOW = replace(GOOD, latency=0.8)
+SLOW_ERROR = Behaviour(status=500, latency=0.8)
+SLOW_STREAM = replace(GOOD, chunks=8, first_token=0.6, chunk_delay=0.05)
 ERROR = Try(deployment="a", outcome="error", category="server_error", status=500, code="server_error")
 
 
@@ -164,7 +165,7 @@ def told(spans: list[Any], key: str) -> Any:
 
 def test_a_cancelled_leader_of_a_stream(stage: Stage) -> None:
     """The others read on."""
-    stage.behave(replace(SLOW_STREAM, first_token=0.3))
+    stage.behave(SLOW_STREAM)
     router = stage.router()
     leader = stage.begin(router, "with_break")
     under_way(stage)
@@ -211,20 +212,21 @@ def test_a_cancelled_reader_of_a_shared_stream(stage: Stage) -> None:
 
 def test_when_all_readers_leave_the_upstream_stops(stage: Stage) -> None:
     """Nobody pays for what nobody reads."""
-    stage.behave(replace(SLOW_STREAM, chunk_delay=0.2), GOOD)
+    stage.behave(replace(SLOW_STREAM, chunk_delay=10.0), GOOD)
     router = stage.router()
     callers = [stage.begin(router, "with_break") for _ in range(3)]
     for caller in callers:
         assert caller.result() is None
-    assert stage.simulator.wait_idle(1.0)
+    assert stage.simulator.wait_idle(10)
+    assert stage.simulator.received == 1
     assert stage.route(router).cache.status == "miss"
 
 
 def test_an_impatient_leader(stage: Stage) -> None:
     """That its own time was up is not the waiters' affair: one of them asks anew."""
-    stage.behave(SLOW)
+    stage.behave(replace(SLOW, latency=2.0), SLOW)
     router = stage.router()
-    leader = stage.begin(router, "route", timeout={"total": 0.15})
+    leader = stage.begin(router, "route", timeout={"total": 0.8})
     under_way(stage)
     waiters = [stage.begin(router, "route") for _ in range(WAITERS)]
     assert leader.result().category.name == "total_timeout"
@@ -237,7 +239,7 @@ def test_waiters_of_an_l3_hit(stage: Stage) -> None:
     first = stage.router()
     stage.route(first)
     stage.settle(first)
-    router = stage.router({"l3": {"url": stage.url, "soft": 0.25}})
+    router = stage.router({"l3": stage.l3()})
     shelf = shelf_of(router)
     shelf.tier = Thoughtful(shelf.tier, 0.15)
     callers = [stage.begin(router, "route") for _ in range(1 + WAITERS)]
@@ -322,14 +324,14 @@ def test_a_stream_whose_loop_ended_blocks_nobody(simulator: Simulator, recorder:
 
 
 def leave_a_stream_behind(stage: Stage) -> None:
-    stage.behave(SLOW_STREAM)
+    stage.behave(replace(SLOW_STREAM, chunk_delay=30.0), GOOD)
     router = AsyncModelRouter(stage.config(), **stage.recorder.providers)
 
     async def open_only() -> Any:
         return await router.stream("chat", QUESTION)
 
     async def again() -> Any:
-        async with asyncio.timeout(5), router.stream("chat", QUESTION) as stream:
+        async with asyncio.timeout(20), router.stream("chat", QUESTION) as stream:
             return [chunk async for chunk in stream]
 
     left = asyncio.run(open_only())
@@ -393,7 +395,7 @@ def test_a_thread_that_found_nothing_to_read_passes_its_turn_on() -> None:
     waiting.start()
     wait_until(lambda: shared._news is not None)
     run_sync(shared._pull_here(0))
-    waiting.join(2)
+    waiting.join(20)
     assert found == [Chunk(text="two")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -31,6 +32,7 @@ class Slow:
 
     def __init__(self, inner: Any, seconds: float = 0.1) -> None:
         self._inner, self._seconds = inner, seconds
+        self.taken = threading.Event()
 
     def put(self, entry: Any) -> None:
         time.sleep(self._seconds)
@@ -45,6 +47,7 @@ class Slow:
 
     def take(self) -> Any:
         found = self._asked.take()
+        self.taken.set()
         time.sleep(self._seconds)
         return found
 
@@ -94,7 +97,7 @@ def test_what_was_invalidated_on_its_way_to_the_file_does_not_come_back(stage: S
 @pytest.mark.parametrize("action", ["route", "read"])
 def test_an_answer_under_way_is_not_stored(action: str, stage: Stage) -> None:
     """It was asked for before; its caller gets it, nobody after."""
-    stage.behave(replace(GOOD, latency=0.3, chunk_delay=0.02), GOOD)
+    stage.behave(replace(GOOD, latency=1.0, chunk_delay=0.02), GOOD)
     router = stage.router()
     leader = stage.begin(router, action, tags=["docs"])
     wait_until(lambda: stage.simulator.received)
@@ -125,13 +128,12 @@ def test_a_read_under_way_is_not_promoted(soft: float, stage: Stage) -> None:
     """What a slower tier said before the invalidation does not fill L1 after it."""
     stage.route(stage.router(), tags=["docs"])
     stage.close()
-    router = stage.router({"l3": {"url": stage.url, "soft": soft}})
+    router = stage.router({"l3": stage.l3(soft=soft)})
     shelf = shelf_of(router)
     assert len(shelf_entries(router)) == 1
     shelf.tier = Slow(shelf.tier, 0.2)
     reader = stage.begin(router, "route")
-    wait_until(lambda: hasattr(shelf.tier, "_asked"))
-    time.sleep(0.05)
+    assert shelf.tier.taken.wait(10)
     router.call("invalidate", tag="docs")
     assert reader.result().text == TEXT
     stage.settle(router)

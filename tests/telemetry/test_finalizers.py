@@ -30,7 +30,7 @@ def test_finalizer_storm_while_metrics_are_recorded(simulator: Simulator, record
             histogram.record(1.0, {"some": "label"})
             recorder.metrics()
 
-    faulthandler.dump_traceback_later(60, exit=True)  # a hang must show where
+    faulthandler.dump_traceback_later(600, exit=True)  # a hang must show where; 20 s on an idle machine
     thresholds = gc.get_threshold()
     recording = threading.Thread(target=record)
     recording.start()

@@ -85,7 +85,7 @@ def _check(tenant: str | None, client: Any, access: AccessRule | None, *, wants_
         raise ConfigError(str(exc)) from None
     if is_async is not wants_async:
         needed, router = ("AsyncClient", "AsyncModelRouter") if wants_async else ("Client", "ModelRouter")
-        raise ConfigError(f"{router} needs a {needed}, not {type(client).__name__}")
+        raise ConfigError(f"{router} needs httpx's or httpx2's {needed}, not {type(client).__name__}")
 
 
 def observer_of(config: Config, redact: Redactor, providers: Providers) -> Observer:

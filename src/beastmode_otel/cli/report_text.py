@@ -18,6 +18,8 @@ _MODEL: Final = Column(title="model", right=False, elastic=True)
 _TONES: Final[dict[str, Tone]] = {"error": "bad", "cancelled": "warn", "abandoned": "warn"}
 _BREAKERS: Final[dict[str, Tone]] = {"closed": "good", "half_open": "warn", "open": "bad"}
 _MODEL_WIDTH: Final = 30
+_LEAST_MODEL: Final = 8
+_DEPLOYMENT_WIDTH: Final = 13  # with the longest category and both notes the line just fits
 _UNHEALTHY: Final = 0.05  # of a deployment's attempts
 
 
@@ -145,11 +147,12 @@ def _recent(report: Report, style: Style) -> Iterator[str]:
 def _failure(failure: Failure, style: Style) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(failure.at))
     status = f" (HTTP {failure.status})" if failure.status else ""
-    where = f" at {failure.deployment}" if failure.deployment else ""
+    where = f" at {short(failure.deployment, _DEPLOYMENT_WIDTH)}" if failure.deployment else ""
     tries = f", {failure.attempts} tries" if (failure.attempts or 0) > 1 else ""
-    said = style.paint(failure.category or "-", "bad")
-    asked = short(failure.model, _MODEL_WIDTH)
-    return f"  {style.paint(clock, 'dim')} {asked} {said}{where}{status}{tries}"
+    category = failure.category or "-"
+    left = style.width - len(f"  {clock}  {category}{where}{status}{tries}")
+    asked = short(failure.model, max(_LEAST_MODEL, min(_MODEL_WIDTH, left)))
+    return f"  {style.paint(clock, 'dim')} {asked} {style.paint(category, 'bad')}{where}{status}{tries}"
 
 
 def _coverage(report: Report, style: Style) -> Iterator[str]:

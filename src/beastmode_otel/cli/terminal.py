@@ -13,6 +13,7 @@ _CODES: Final[Mapping[Tone, str]] = {"good": "32", "bad": "31;1", "warn": "33", 
 _PIPED_WIDTH: Final = 80
 _WIDTHS: Final = (60, 110)  # narrower is unreadable, wider is hard to follow
 _GAP: Final = "  "
+_CLOSE: Final = " "  # between columns whose figures are too wide for more
 _LEAST: Final = 8  # what an elastic column keeps
 
 
@@ -71,14 +72,22 @@ class Column:
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], style: Style) -> list[str]:
-    """Lines of at most the style's width, the titles first."""
+    """Lines of at most the style's width where columns can give way or move closer, the titles first."""
     head = [Cell(column.title, "dim") for column in columns]
-    widths = _fit([max(len(row[i].text) for row in (head, *rows)) for i in range(len(columns))], columns, style.width)
-    return [_row(row, widths, columns, style) for row in (head, *rows)]
+    wanted = [max(len(row[i].text) for row in (head, *rows)) for i in range(len(columns))]
+    room = style.width - len(_GAP)
+    gap = _GAP if _needed(_fit(wanted, columns, room, _GAP), _GAP) <= room else _CLOSE
+    widths = _fit(wanted, columns, room, gap)
+    return [_row(row, widths, columns, gap, style) for row in (head, *rows)]
 
 
-def _fit(widths: list[int], columns: Sequence[Column], limit: int) -> list[int]:
-    over = sum(widths) + len(_GAP) * len(widths) - limit  # one gap more than between them: the indent
+def _needed(widths: Sequence[int], gap: str) -> int:
+    return sum(widths) + len(gap) * (len(widths) - 1)
+
+
+def _fit(wanted: Sequence[int], columns: Sequence[Column], room: int, gap: str) -> list[int]:
+    widths = list(wanted)
+    over = _needed(widths, gap) - room
     for index, column in enumerate(columns):
         if column.elastic and over > 0:
             cut = min(over, max(0, widths[index] - _LEAST))
@@ -87,14 +96,14 @@ def _fit(widths: list[int], columns: Sequence[Column], limit: int) -> list[int]:
     return widths
 
 
-def _row(row: Sequence[Cell], widths: Sequence[int], columns: Sequence[Column], style: Style) -> str:
+def _row(row: Sequence[Cell], widths: Sequence[int], columns: Sequence[Column], gap: str, style: Style) -> str:
     padded = []
     for index, (cell, width, column) in enumerate(zip(row, widths, columns, strict=True)):
         text = short(cell.text, width)
         last = index == len(row) - 1
         text = text.rjust(width) if column.right else text if last else text.ljust(width)
         padded.append(style.paint(text, cell.tone))
-    return _GAP + _GAP.join(padded)
+    return _GAP + gap.join(padded)
 
 
 def facts(pairs: Sequence[tuple[str, Cell | str]], style: Style) -> list[str]:

@@ -21,7 +21,7 @@ def read_cache(table: Table, source: Source) -> CacheSettings:
     """What a program passes in wins over the environment, and that over a file. Raises ConfigError."""
     settings = CacheSettings(
         mode=_mode(table, source),
-        l1=table.table("l1").fill(MemoryTier, MemoryTier()),
+        l1=_memory(table.table("l1")),
         l3=_store(table.table("l3"), source),
         stale_if_error=table.number("stale_if_error", 0.0),
         write_mode=table.choice("write_mode", WriteMode, "background"),
@@ -30,6 +30,16 @@ def read_cache(table: Table, source: Source) -> CacheSettings:
     )
     table.done()
     return settings
+
+
+def _memory(table: Table) -> MemoryTier:
+    tier = MemoryTier(
+        ttl=table.number("ttl", 3600.0, above=True),
+        max_bytes=table.whole("max_bytes", 64 * 1024 * 1024, least=1),
+        max_entries=table.whole("max_entries", 10_000, least=1),
+    )
+    table.done()
+    return tier
 
 
 def _overridden(table: Table, key: str, variable: str, source: Source) -> str | None:

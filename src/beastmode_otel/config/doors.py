@@ -31,7 +31,7 @@ def door_settings(
     cache: None, True, False, a mode, or a mapping like `[cache]`. Raises ConfigError.
     """
     environ = os.environ if environ is None else environ
-    config = load(None, environ=environ)
+    config = load(None, environ=environ, prefixes=False)
     excluded = environ.get("BEASTMODE_EXCLUDED_URLS", "") if excluded_urls is None else excluded_urls
     return DoorSettings(config=replace(config, cache=_cache(config.cache, cache, environ)), excluded=excluded)
 
@@ -49,4 +49,4 @@ def _cache(configured: CacheSettings, asked: Any, environ: Mapping[str, str]) ->
 
 
 def _parsed(cache: Mapping[str, Any], environ: Mapping[str, str]) -> CacheSettings:
-    return parse({"cache": cache}, Source(environ=environ)).cache
+    return parse({"cache": cache}, Source(environ=environ, prefixes=False)).cache

@@ -20,22 +20,24 @@ def load(
     config: Config | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     *,
     environ: Mapping[str, str] | None = None,
+    prefixes: bool = True,
 ) -> Config:
     """The configuration of a router.
 
     config: a Config, a mapping shaped like the TOML file, or the path of such a file. None: the file that
     BEASTMODE_CONFIG names, else ./beastmode.toml, else only prefixed model ids (openai:X, anthropic:X) are known.
+    prefixes: whether prefixed ids will be used; else what is wrong with the vendors' own variables does not matter.
     Raises ConfigError that names the setting and what to do.
     """
     environ = os.environ if environ is None else environ
     if isinstance(config, Config):
         return config
     if isinstance(config, Mapping):
-        return parse(config, Source(environ=environ))
+        return parse(config, Source(environ=environ, prefixes=prefixes))
     path = _path(config, environ)
     if path is None:
-        return parse({}, Source(environ=environ))
-    return parse(_read(path), Source(environ=environ, file=True, name=str(path)))
+        return parse({}, Source(environ=environ, prefixes=prefixes))
+    return parse(_read(path), Source(environ=environ, prefixes=prefixes, file=True, name=str(path)))
 
 
 def _path(config: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Path | None:
@@ -53,6 +55,8 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.expanduser().read_text(encoding="utf-8"))
     except (OSError, RuntimeError) as exc:  # RuntimeError: ~somebody without a home
         reason = exc.strerror if isinstance(exc, OSError) else str(exc)
-        raise ConfigError(f"{path}: cannot be read ({reason or type(exc).__name__})") from exc
+        hint = "it is the path that was passed, or that BEASTMODE_CONFIG names: correct it, or unset the variable"
+        raise ConfigError(f"{path}: cannot be read ({reason or type(exc).__name__})", hints=(hint,)) from exc
     except ValueError as exc:  # neither TOML nor UTF-8
-        raise ConfigError(f"{path}: is not valid TOML: {exc}") from exc
+        hint = 'names with a colon, a dot or a blank need quotes: [routes."custom:chat"]; files are UTF-8'
+        raise ConfigError(f"{path}: is not valid TOML: {exc}", hints=(hint,)) from exc

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +23,7 @@ from beastmode_otel.config.settings import (
     Target,
     Timeouts,
 )
+from beastmode_otel.errors import ConfigError
 from beastmode_otel.semconv import METRICS, SDK_SET_LIMIT
 
 MAX_LABELS = 8
@@ -43,6 +46,9 @@ _PROVIDERS = {
 _LOOPBACK = frozenset({"localhost", "::1", "0.0.0.0", "host.docker.internal"})  # noqa: S104  (compared, never bound)
 # Headers that carry a key: their values are secrets, however they are written.
 _KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OURS = frozenset({"content-length", "transfer-encoding", "host"})  # they follow from the request
+_PRICES = ("input", "output", "cached_input", "cache_write", "per_request")
 
 
 def parse(values: Mapping[str, Any], source: Source) -> Config:
@@ -58,7 +64,7 @@ def parse(values: Mapping[str, Any], source: Source) -> Config:
         routes={name: _route(source, name, value, deployments) for name, value in top.table("routes").items()},
         vendors=vendors(source),
         labels=_labels(top),
-        prices=dict(top.table("prices").items()),
+        prices={name: _price(source, name, value) for name, value in top.table("prices").items()},
         bounds=_bounds(top.table("bounds")),
         cache=read_cache(top.table("cache"), source),
         max_connections=top.whole("max_connections", 1000, least=1),
@@ -81,7 +87,8 @@ def vendors(source: Source) -> dict[str, Deployment]:
                 "api_key": {"env": f"{prefix}_API_KEY"} if source.environ.get(f"{prefix}_API_KEY") else None,
             },
         )
-        found[kind] = _read_deployment(table, kind)
+        with suppress(*(() if source.prefixes else (ConfigError,))):
+            found[kind] = _read_deployment(table, kind)
     return found
 
 
@@ -138,8 +145,22 @@ def _headers(table: Table) -> dict[str, str | Secret]:
     found: dict[str, str | Secret] = {}
     for name, value in table.items():
         is_plain = isinstance(value, str) and name.lower() not in _KEY_HEADERS
+        if not _HEADER_NAME.fullmatch(name) or name.lower() in _OURS:
+            raise table.fail(name, "is no header that can be set", "write a name such as x-team")
+        if is_plain and not (value.isascii() and value.isprintable()):
+            raise table.fail(name, "holds a character that no HTTP header may carry", "look for a newline at its end")
         found[name.lower()] = value if is_plain else table.secret(name) or ""
     return found
+
+
+def _price(source: Source, name: str, value: Any) -> Mapping[str, float]:
+    """Checked here, where the setting can be named; prices.py says what it means."""
+    table = Table(source, f'prices."{name}"', value)
+    if table.get("input") is None:
+        raise table.missing("input", "input = 0 when it is free")
+    price = {key: table.number(key, 0.0) for key in _PRICES if table.get(key) is not None}
+    table.done()
+    return price
 
 
 def _query(table: Table) -> dict[str, str]:

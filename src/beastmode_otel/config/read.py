@@ -16,11 +16,15 @@ _HUGE = 1e15  # beyond it nothing here makes sense, and floats are no longer exa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where settings come from. environ: what env references are looked up in. file: whether a file was read."""
+    """Where settings come from. environ: what env references are looked up in. file: whether a file was read.
+
+    prefixes: whether the vendors' own variables must be right, since prefixed ids may be used.
+    """
 
     environ: Mapping[str, str]
     file: bool = False
     name: str = "configuration"
+    prefixes: bool = True
 
     def fail(self, path: str, problem: str, *hints: str) -> ConfigError:
         return ConfigError(f"{self.name}: {path}: {problem}", hints=hints)
@@ -67,8 +71,14 @@ class Table:
     def required(self, key: str) -> str:
         value = self.text(key)
         if value is None:
-            raise self.fail(key, "is missing")
+            raise self.missing(key, f'write {key} = "…" there')
         return value
+
+    def missing(self, key: str, hint: str) -> ConfigError:
+        # Model names have dots, and TOML takes [prices.gpt-4.1] as a table within a table.
+        inner = [name for name, value in self._values.items() if isinstance(value, Mapping) and str(name)[:1].isdigit()]
+        unquoted = [f'a name with a dot needs quotes, such as "gpt-4.1": {inner[0]!r} is a table here'] if inner else []
+        return self.fail(key, "is missing", hint, *unquoted)
 
     def choice(self, key: str, choices: Any, default: str) -> Any:
         value = self.text(key, default)

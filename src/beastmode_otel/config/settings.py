@@ -11,6 +11,7 @@ from beastmode_otel.config.secret import Secret
 from beastmode_otel.errors import Redactor
 
 ProviderKind = Literal["openai", "anthropic", "passthrough"]
+_APIS: Mapping[str, str] = {"openai": "openai.chat", "anthropic": "anthropic.messages", "passthrough": "unknown"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,11 @@ class Deployment:
     api_key: Secret | None = None
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def api(self) -> str:
+        """The wire format of its kind."""
+        return _APIS[self.kind]
 
     def secrets(self) -> list[str]:
         """What must never be shown; of `Bearer KEY` also the key alone."""
@@ -139,5 +145,7 @@ class Config:
 
     def redactor(self) -> Redactor:
         """Knows every secret of this configuration."""
-        known = (*self.deployments.values(), *self.vendors.values())
+        # Routes may hold deployments of their own: Python code can put them there.
+        routed = [target.deployment for route in self.routes.values() for target in route.targets]
+        known = (*self.deployments.values(), *self.vendors.values(), *routed)
         return Redactor(secret for deployment in known for secret in deployment.secrets())

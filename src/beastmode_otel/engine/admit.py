@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -13,6 +14,7 @@ from beastmode_otel.errors import AccessDenied, Context, RequestError
 
 _LIMITS = tuple(f.name for f in fields(Timeouts))
 _USUAL = Options()
+_LONGEST = 1e12
 
 
 def check(question: Question, config: Config) -> Timeouts:
@@ -51,9 +53,16 @@ def timeouts_of(question: Question, defaults: Timeouts) -> Timeouts:
     for name, seconds in changes.items():
         if name not in _LIMITS:
             raise _invalid(question, f"timeout has no {name!r}", f"known: {', '.join(_LIMITS)}")
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        if not _is_span(seconds):
             raise _invalid(question, f"timeout {name} must be a number of seconds above 0, not {seconds!r:.40}")
     return replace(defaults, **changes)
+
+
+def _is_span(seconds: object) -> bool:
+    """Whether it can be a number of seconds. An int may be beyond every float."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return False
+    return 0 < seconds <= _LONGEST or seconds == math.inf
 
 
 def cache_options(question: Question) -> Options:
@@ -63,7 +72,7 @@ def cache_options(question: Question) -> Options:
     if question.cache not in USES:
         raise _invalid(question, f"cache is {question.cache!r:.40}", f"use one of {', '.join(USES)}")
     ttl = question.ttl
-    if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, int | float) or not ttl > 0):
+    if ttl is not None and not _is_span(ttl):
         raise _invalid(
             question, f"ttl must be a number of seconds above 0, not {ttl!r:.40}", "use cache='off' for none"
         )

@@ -16,7 +16,6 @@ from beastmode_otel.record import record
 
 CacheUse = Literal["on", "off", "refresh", "only"]
 USES = ("on", "off", "refresh", "only")
-_APIS: Mapping[str, str] = {"openai": "openai.chat", "anthropic": "anthropic.messages", "passthrough": "unknown"}
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -61,7 +60,7 @@ def wish_of(
     """The wish of one request to a router. key_of: derives, perhaps from memory."""
     if options.use == "off":
         return Wish(use="off", key=None, reason="off")
-    api = _APIS[route.kind]
+    api = route.targets[0].deployment.api
     asked = may_lookup(body, api=api)
     if not asked.ok:
         return Wish(use=options.use, key=None, reason=asked.reason)

@@ -12,15 +12,15 @@ when there is one, is `__cause__`. All of them can be pickled (the cause's text 
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from beastmode_otel.errors.categories import Category
 from beastmode_otel.errors.categories import category as category_named
-from beastmode_otel.record import record
 
 
-@record(frozen=True, slots=True, kw_only=True)
+# Frozen in earnest, not `record`: a plain class with slots cannot be pickled by protocols 0 and 1.
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
     """One try at one deployment, as it ended.
 
@@ -36,7 +36,7 @@ class AttemptRecord:
     duration: float = 0.0
 
 
-@record(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Where an error happened. Every field is None when it does not apply.
 
@@ -130,6 +130,12 @@ class RequestError(BeastModeError):
     """The request cannot be sent as it is; no provider was asked."""
 
     default_category = "invalid_request"
+
+    def _default_hints(self) -> tuple[str, ...]:
+        # The category's own hint speaks of a provider that refused.
+        if self.category.name == self.default_category:
+            return ("No provider was asked: correct the argument that the message names.",)
+        return super()._default_hints()
 
 
 class AccessDenied(BeastModeError, PermissionError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from beastmode_otel.config import Deployment
 from beastmode_otel.errors import AttemptRecord, BeastModeError, category
@@ -20,6 +20,9 @@ from beastmode_otel.runtime import Expired
 from beastmode_otel.wire import Chunk, Reply, Usage, read_limits
 
 T = TypeVar("T")
+
+
+_CUT_OFF: Final = "the router was closed while this request was under way: close it after the last one has ended"
 
 
 class Attempt:
@@ -51,12 +54,18 @@ class Attempt:
         self.record: AttemptRecord | None = None
         self.usage: Usage | None = None
         self.cost: float | None = None
+        self._closings = services.http.closings
         self._scope = scope.attempt(self._facts(number))
 
     @property
     def api(self) -> str:
         """The wire format."""
         return self._format.api
+
+    @property
+    def cut_off(self) -> bool:
+        """Its own router was closed under it: the failure says nothing of the deployment, and is not tried again."""
+        return self._services.http.closings != self._closings
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -205,6 +214,8 @@ class Attempt:
 
     def _failed(self, verdict: Verdict) -> BeastModeError:
         self.verdict, error = verdict, verdict.error
+        if self.cut_off:
+            error.hints = (_CUT_OFF,)
         if error.status_code is None:
             error.context = replace(error.context, status=self._status())
         self.finish("error")
@@ -263,10 +274,11 @@ class Attempt:
         health, name = self._services.health, self.deployment.name
         if kind == "ok":
             health.succeeded(name)
-        elif kind == "error" and self.verdict is not None:
-            health.failed(name, self.verdict.error.category, self._services.clock(), self.verdict.retry_after)
+        elif kind == "error" and self.verdict is not None and not self.cut_off:
+            kind_of_error, now = self.verdict.error.category, self._services.clock()
+            health.failed(name, kind_of_error, now, self.verdict.retry_after, started=self._limits.started)
         else:
-            health.unknown(name)
+            health.unknown(name, self._limits.started)
 
     # Its connection.
 

@@ -20,7 +20,8 @@ from beastmode_otel.runtime import Runtime
 from beastmode_otel.wire import Format, format_named, with_usage
 
 ANTHROPIC_VERSION = "2023-06-01"
-_APIS = {"openai": "openai.chat", "anthropic": "anthropic.messages", "passthrough": "unknown"}
+# A socket takes no more than a few hundred years, and refuses what is not finite.
+_LONGEST = 30 * 86_400.0
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class Call:
 
 
 def wire_format(deployment: Deployment) -> Format:
-    return format_named(_APIS[deployment.kind])
+    return format_named(deployment.api)
 
 
 def url_of(deployment: Deployment) -> str:
@@ -101,7 +102,7 @@ def http_request(call: Call, deployment: Deployment, body: Mapping[str, Any], le
         url=url_of(deployment),
         headers=headers_of(deployment, stream=call.stream),
         body=encode(body),
-        timeouts={phase: min(getattr(limits, phase), left) for phase in ("connect", "read", "write", "pool")},
+        timeouts={phase: min(getattr(limits, phase), left, _LONGEST) for phase in ("connect", "read", "write", "pool")},
         trail=Trail(),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from beastmode_otel.runtime import in_child
 # Errors after which nobody knows whether the deployment answers: ours, or of a request that may not have left.
 _PROVE_NOTHING = frozenset({"pool_timeout", "total_timeout", "invalid_header", "invalid_url", "_OTHER"})
 
+# A Retry-After of years is a provider's mistake; without a bound it would take the deployment out of use for good.
+_LONGEST_REST = 3600.0
+
 
 @dataclass(slots=True)
 class _Record:
@@ -22,6 +26,7 @@ class _Record:
     reopens: float = 0.0
     cooldown: float = 0.0
     probing: bool = False
+    probed: float = 0.0
     rests_until: float = 0.0
 
 
@@ -32,7 +37,7 @@ class Health:
     - open: not asked until its cooldown is over; then half_open, and one single request may try it.
     - half_open: a success closes it, a health error opens it again with twice the cooldown.
     - A request error (4xx) proves that the deployment answers; a cancellation and our own limits prove nothing.
-    - resting (after Retry-After or exhausted quota): still asked, but after all others.
+    - resting (after Retry-After or exhausted quota): still asked, but after all others, for an hour at most.
     """
 
     def __init__(self, policy: Breaker, tell: Callable[[str, DeploymentState], None]) -> None:
@@ -61,7 +66,7 @@ class Health:
                 return True
             if record.probing or now < record.reopens:
                 return False
-            record.probing = True
+            record.probing, record.probed = True, now
             changed = record.state != "half_open"
             record.state = "half_open"
         if changed:
@@ -88,36 +93,47 @@ class Health:
         if changed:
             self._tell(name, "closed")
 
-    def failed(self, name: str, category: Category, now: float, retry_after: float | None = None) -> None:
-        rest = category.rest if retry_after is None else retry_after
+    def failed(
+        self,
+        name: str,
+        category: Category,
+        now: float,
+        retry_after: float | None = None,
+        *,
+        started: float = math.inf,
+    ) -> None:
+        """started: when the request was sent; one from before the probe decides nothing about the probe."""
+        rest = category.rest if retry_after is None else min(retry_after, _LONGEST_REST)
         self.know(name)
         with self._lock:
             record = self._records[name]
             record.rests_until = max(record.rests_until, now + rest) if rest else record.rests_until
         if category.trips:
-            self._count(name, now)
+            self._count(name, now, started)
         elif category.name in _PROVE_NOTHING:
-            self.unknown(name)
+            self.unknown(name, started)
         else:
             self.succeeded(name)
 
-    def unknown(self, name: str) -> None:
+    def unknown(self, name: str, started: float = math.inf) -> None:
         """A request ended without a verdict (cancelled, abandoned): a probe gives its place back."""
         with self._lock:
-            if name in self._records:
-                self._records[name].probing = False
+            record = self._records.get(name)
+            if record is not None and started >= record.probed:
+                record.probing = False
 
-    def _count(self, name: str, now: float) -> None:
+    def _count(self, name: str, now: float, started: float) -> None:
         with self._lock:
             record = self._records[name]
             record.failures += 1
-            half_open = record.state == "half_open" and record.probing
+            the_probe = started >= record.probed
+            half_open = record.state == "half_open" and record.probing and the_probe
             opens = half_open or (record.state == "closed" and record.failures >= self._policy.failures)
             if opens:
                 doubled = min(record.cooldown * 2, self._policy.max_cooldown)
                 record.cooldown = doubled if half_open else self._policy.cooldown
                 record.reopens = now + record.cooldown
                 record.state = "open"
-            record.probing = False
+            record.probing = record.probing and not the_probe
         if opens:
             self._tell(name, "open")

@@ -62,7 +62,12 @@ class HttpResponse(Protocol):
 
 
 class Http(Protocol):
-    """An HTTP client. Raises the library's own exceptions; the caller maps them."""
+    """An HTTP client. Raises the library's own exceptions; the caller maps them.
+
+    closings: how often connections of ours were closed; who sees it grow was cut off by ourselves.
+    """
+
+    closings: int
 
     async def open(self, request: HttpRequest) -> HttpResponse:
         """Send and return as soon as the response's head is there."""

@@ -63,7 +63,7 @@ class Journey:
         return Saving(by="routing", provider=provider, cost=saved) if saved and saved > 0 else None
 
     def _next_step(self, failed: Attempt) -> Step | None:
-        if self._step is None or failed.verdict is None:
+        if self._step is None or failed.verdict is None or failed.cut_off:
             return None
         now = self._services.clock()
         return self._plan.after(self._step, failed.verdict, now, self._call.deadline - now)
@@ -90,8 +90,10 @@ class Journey:
         self._step = step
         try:
             attempt = Attempt(self._services, self._call, step.deployment, len(self._attempts) + 1, self._scope)
-        except (TypeError, ValueError, RecursionError) as exc:
-            self._services.health.unknown(step.deployment.name)
+        except BaseException as exc:
+            self._services.health.unknown(step.deployment.name)  # it was admitted, perhaps as a probe
+            if not isinstance(exc, TypeError | ValueError | RecursionError):
+                raise
             raise RequestError(
                 f"the request cannot be written as JSON: {type(exc).__name__}",
                 context=Context(model=self._call.model_id, deployment=step.deployment.name),
@@ -113,5 +115,5 @@ class Journey:
                 endpoint=next(endpoint_of(item) for item in deployments if item.name == deployment),
                 retry_after=wait,
             ),
-            hints=(f"{deployment} is tried again in {wait:.1f} s; its last errors say why it rests",),
+            hints=(f"{deployment} is the next to be tried again, after retry_after seconds; its last errors say why",),
         )

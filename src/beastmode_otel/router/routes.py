@@ -44,7 +44,7 @@ def _no_targets(model_id: str) -> Route:
 def _unknown(config: Config, model_id: str) -> RequestError:
     near = difflib.get_close_matches(model_id, config.routes, 3)
     names = near or sorted(config.routes)[:5]
-    prefixes = " or ".join(f"{prefix}:{model_id}" for prefix in config.vendors)
+    prefixes = " or ".join(f"{prefix}:{model_id[:100]}" for prefix in config.vendors)
     hints = [f"use a prefixed id: {prefixes}"] if ":" not in model_id else []
     if names:
         hints.insert(0, f"{'did you mean' if near else 'configured routes'}: {', '.join(names)}")

@@ -12,10 +12,11 @@ from beastmode_otel.cli.coverage import Heard
 from beastmode_otel.cli.failures import failure_of
 from beastmode_otel.cli.histogram import Histogram
 from beastmode_otel.cli.reading import Label, Point, Reading
-from beastmode_otel.cli.report import Report, report_of
+from beastmode_otel.cli.report import OUTCOMES, Report, report_of
 from beastmode_otel.cli.report_json import json_of
 from beastmode_otel.cli.report_text import text_of, verdict_of
 from beastmode_otel.cli.terminal import Style
+from beastmode_otel.errors.categories import CATEGORIES
 from beastmode_otel.semconv import Metric
 
 HEARD = Heard(calls=4, received=5, requests=4, attempts=5, sent=5, failures=1)
@@ -144,6 +145,39 @@ def test_text_fits_and_has_no_escape_codes(report: Report, width: int) -> None:
     assert max(map(len, lines)) <= max(width, 80)
     assert all(line.isprintable() for line in lines)
     assert lines[-1] == "Every request ended exactly once: yes"
+
+
+# As wide as a latency is ever told: 999 µs, 999 ms, 99.99 s.
+@pytest.mark.parametrize("seconds", [0.000999, 0.999, 9.99, 99.99])
+def test_text_fits_whatever_was_measured(seconds: float) -> None:
+    """Slow machines and long runs make figures wider, and nothing else."""
+    count, model, place = 9_999, "custom:summarise", "claude-sonnet"
+    reading = reading_of(
+        point(semconv.REQUESTS_STARTED, count, model, "router", "false"),
+        *(timed(semconv.REQUEST_DURATION, seconds, count, model, kind, "miss") for kind in OUTCOMES),
+        timed(semconv.ATTEMPT_DURATION, seconds, count, place, "error", "server_error"),
+        timed(semconv.TIME_TO_FIRST_TOKEN, seconds, count, model, place),
+        point(semconv.RETRIES, count, place, "server_error"),
+        point(semconv.FALLBACKS, count, place, "spare"),
+        point(semconv.DEPLOYMENT_STATE, 1, place),
+        *(point(semconv.TOKEN_COUNT, 999_999, model, kind, "estimated") for kind in semconv.TOKEN_TYPE.values),
+        point(semconv.COST_TOTAL, 999.99, model, "openai", "spent", "local"),
+        point(semconv.COST_UNKNOWN, count, model),
+        *(point(semconv.ERRORS, count, model, name) for name in CATEGORIES),
+    )
+    recent = [failure_of(1.0, {**failed_at(place), semconv.ERROR_TYPE.key: name}) for name in CATEGORIES]
+    heard = Heard(calls=count, received=count, requests=count, attempts=count, sent=count, failures=count)
+    lines = text_of(report_of(reading, heard, seconds=seconds, recent=recent), Style())
+    assert max(map(len, lines)) <= 80, max(lines, key=len)
+    assert any("half-open" in line and "claude" in line for line in lines)
+
+
+def failed_at(place: str) -> dict[str, str | int]:
+    known = {semconv.MODEL: "custom:summarise", semconv.DEPLOYMENT: place}
+    return {attribute.key: value for attribute, value in known.items()} | {
+        semconv.STATUS_CODE.key: 529,
+        semconv.ATTEMPTS.key: 9,
+    }
 
 
 def test_a_run_without_requests_can_be_told() -> None:

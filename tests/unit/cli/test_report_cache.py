@@ -9,7 +9,7 @@ from beastmode_otel.cli.coverage import Heard
 from beastmode_otel.cli.histogram import Histogram
 from beastmode_otel.cli.reading import Label, Point, Reading
 from beastmode_otel.cli.report import report_of
-from beastmode_otel.cli.report_cache import CacheFigures, cache_figures
+from beastmode_otel.cli.report_cache import STATUSES, CacheFigures, cache_figures
 from beastmode_otel.cli.report_cache_text import cache_lines
 from beastmode_otel.cli.terminal import Style
 from beastmode_otel.semconv import Metric
@@ -111,6 +111,28 @@ def test_text_fits(figures: CacheFigures, width: int) -> None:
     text = "\n".join(lines)
     assert "25.0% of the $0.4000" in text.replace("\n             ", " ")
     assert "1 miss shared" in text
+
+
+# As wide as a latency is ever told: 999 µs, 999 ms, 99.99 s.
+@pytest.mark.parametrize("seconds", [0.000999, 0.999, 9.99, 99.99])
+def test_text_fits_whatever_was_measured(seconds: float) -> None:
+    """Slow machines and long runs make figures wider, and nothing else."""
+    count, model = 9_999, "custom:summarise"
+    reading = reading_of(
+        *(timed(semconv.REQUEST_DURATION, seconds, count, model, "ok", status) for status in STATUSES),
+        *(timed(semconv.CACHE_LOOKUP_DURATION, seconds, count, tier, "hit", "exact") for tier in ("l1", "l3")),
+        *(point(semconv.CACHE_PROMOTIONS, count, tier) for tier in ("l1", "l3")),
+        *(point(semconv.CACHE_EVICTIONS, count, tier, "size") for tier in ("l1", "l3")),
+        *(point(semconv.CACHE_ENTRIES, count, tier) for tier in ("l1", "l3")),
+        *(point(semconv.CACHE_SIZE, 99_900_000, tier) for tier in ("l1", "l3")),
+        point(semconv.CACHE_COLLAPSES, count, model),
+        point(semconv.COST_TOTAL, 999.99, model, "openai", "spent", "local"),
+        point(semconv.COST_TOTAL, 999.99, model, "openai", "saved", "local", "cache"),
+        *(point(semconv.TOKENS_SAVED, 9_999_999, model, kind) for kind in semconv.TOKEN_TYPE.values),
+    )
+    lines = list(cache_lines(cache_figures(reading), Style()))
+    assert max(map(len, lines)) <= 80, max(lines, key=len)
+    assert any("9,999" in line and "99.9 MB" in line for line in lines)
 
 
 def test_without_a_cache_it_is_off() -> None:

@@ -48,6 +48,15 @@ def test_the_elastic_column_gives_way() -> None:
     assert lines[1].endswith("..  7")
 
 
+def test_columns_move_closer_before_a_line_is_too_long() -> None:
+    """Only when nothing else gives way, and all lines alike."""
+    columns = [Column(title="a"), Column(title="b"), Column(title="c")]
+    wide = [[Cell("x" * 19)] * 3]
+    assert table(columns, wide, Style(width=63))[1] == "  " + "  ".join(["x" * 19] * 3)
+    assert table(columns, wide, Style(width=62))[1] == "  " + " ".join(["x" * 19] * 3)
+    assert {len(line) for line in table(columns, wide, Style(width=62))} == {61}
+
+
 def test_a_bar_is_never_longer_than_it_may_be() -> None:
     assert Style().bar(0.5, 4) == "##--"
     assert Style(blocks=True).bar(7.0, 4) == "████"

@@ -162,7 +162,9 @@ def test_a_base_url_must_not_hold_a_query_because_a_path_follows_it(tail: str):
 
 
 def test_a_missing_base_url_is_named():
-    assert refused({"deployments": {"main": {}}}) == "configuration: deployments.main.base_url: is missing"
+    assert refused({"deployments": {"main": {}}}) == (
+        'configuration: deployments.main.base_url: is missing\n  hint: write base_url = "…" there'
+    )
 
 
 @pytest.mark.parametrize("url", ["https://h/v1/", " https://h/v1\n", "https://h/v1//"])
@@ -296,3 +298,40 @@ def test_bounds_that_fit_one_by_one_but_not_together_are_refused():
     for bounds in ({"models": 30}, {"providers": 17}):
         assert load({"bounds": bounds}, environ={})
     assert "beastmode.cost could have " in refused({"bounds": {"models": 30, "providers": 17}})
+
+
+# Found by a sceptical user: each of these was a traceback, an error of the first request, or silence.
+
+
+@pytest.mark.parametrize(
+    ("price", "problem"), [(3, "must be a table"), ("abc", "must be a table"), ([], "must be a table")]
+)
+def test_a_price_must_be_a_table(price: Any, problem: str):
+    assert refused({"prices": {"m": price}}).startswith(f'configuration: prices."m": {problem}')
+
+
+def test_a_wrong_price_is_named_when_the_configuration_is_read():
+    assert 'prices."m".inptu: is not a setting' in refused({"prices": {"m": {"input": 1, "inptu": 3}}})
+    assert 'prices."m".input: is missing' in refused({"prices": {"m": {"output": 3}}})
+    price = {"input": 1, "output": 2, "cached_input": 0.5, "cache_write": 3, "per_request": 0.1}
+    assert load({"prices": {"m": price}}, environ={}).prices == {"m": price}
+
+
+def test_a_dotted_name_without_quotes_is_told_what_toml_makes_of_it():
+    assert "needs quotes" in refused({"prices": {"gpt-4": {"1": {"input": 1}}}})
+    assert "needs quotes" in refused({"deployments": {"gpt-4": {"1": MAIN}}})
+
+
+@pytest.mark.parametrize("name", ["max_bytes", "max_entries", "ttl"])
+def test_a_memory_tier_without_room_is_refused(name: str):
+    assert refused({"cache": {"l1": {name: 0}}}).startswith(f"configuration: cache.l1.{name}: is 0")
+
+
+@pytest.mark.parametrize("name", ["bad name", "x:y", "ü", "Content-Length", "host"])
+def test_a_header_that_cannot_be_set_is_refused(name: str):
+    assert f"headers.{name}: is no header that can be set" in refused(with_main(headers={name: "v"}))
+
+
+@pytest.mark.parametrize("value", ["v\n", "ü", "a\x00b"])
+def test_a_header_with_a_character_that_http_forbids_is_refused(value: str):
+    assert "no HTTP header may carry" in refused(with_main(headers={"x-team": value}))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from beastmode_otel.config import Config, Secret, load
+from beastmode_otel.config import Config, Secret, door_settings, load
 from beastmode_otel.errors import ConfigError
 
 # The example of the design, without what later steps bring ([cache], reference_model).
@@ -155,3 +155,30 @@ def test_values_may_come_from_the_environment_with_a_default():
     values = {"namespace": {"env": "NAMESPACE", "default": "fallback"}}
     assert load(values, environ={"NAMESPACE": "shop"}).namespace == "shop"
     assert load(values, environ={}).namespace == "fallback"
+
+
+def test_a_file_that_cannot_be_read_is_told_with_where_its_path_comes_from():
+    with pytest.raises(ConfigError) as caught:
+        load(environ={"BEASTMODE_CONFIG": "nowhere.toml"})
+    assert caught.value.message == "nowhere.toml: cannot be read (No such file or directory)"
+    assert "BEASTMODE_CONFIG" in caught.value.hints[0]
+
+
+def test_a_name_without_quotes_is_told_how_to_write_it():
+    Path("beastmode.toml").write_text('[routes.custom:chat]\ndeployments = ["main"]\n', "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(environ={})
+    assert '[routes."custom:chat"]' in caught.value.hints[0]
+
+
+@pytest.mark.parametrize(
+    "environ", [{"OPENAI_BASE_URL": "https://user:pass@gateway/v1"}, {"OPENAI_API_KEY": " "}, {"OPENAI_BASE_URL": "gw"}]
+)
+def test_the_doors_do_not_mind_what_only_prefixed_ids_would_use(environ, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    environ |= {"ANTHROPIC_API_KEY": "sk-ant-not-a-real-key"}
+    with pytest.raises(ConfigError):
+        load(None, environ=environ)
+    config = door_settings("on", environ=environ).config
+    assert (set(config.vendors), config.cache.mode) == ({"anthropic"}, "on")
+    assert "sk-ant-not-a-real-key" not in config.redactor()("key sk-ant-not-a-real-key")

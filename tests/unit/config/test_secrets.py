@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from beastmode_otel.config import Config, Deployment, Secret, load
+from beastmode_otel.config import Config, Deployment, Route, Secret, Target, load
 from beastmode_otel.errors import ConfigError
 
 KEY = "sk-proj-planted-1234567890"
@@ -160,3 +160,11 @@ def test_the_redactor_knows_every_secret_and_of_a_bearer_header_the_key_alone():
     redact = Config(deployments={"main": deployment()}, vendors={"openai": vendor}).redactor()
     shown = redact(f"{KEY} | Token {ODD} | {ODD} | vendor-key-123 | shop-team")
     assert shown == "[redacted] | [redacted] | [redacted] | [redacted] | shop-team"
+
+
+def test_the_redactor_knows_the_keys_of_deployments_that_stand_in_routes_only():
+    target = Target(
+        deployment=Deployment(name="x", kind="openai", base_url="https://h", api_key=Secret("only-in-a-route"))
+    )
+    config = load({"routes": {"chat": Route(name="chat", targets=(target,))}}, environ={})
+    assert config.redactor()("the key only-in-a-route is wrong") == "the key [redacted] is wrong"

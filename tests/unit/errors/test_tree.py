@@ -149,3 +149,9 @@ def test_it_can_be_raised_from_another_and_caught(kind: type[BeastModeError]):
 def test_an_attempt_record_says_nothing_by_default():
     record = AttemptRecord(deployment="main", outcome="ok")
     assert (record.category, record.status, record.sent, record.duration) == (None, None, False, 0.0)
+
+
+def test_a_request_that_we_refuse_does_not_blame_a_provider():
+    assert RequestError("no").hints == ("No provider was asked: correct the argument that the message names.",)
+    assert "provider rejects" in UpstreamError("no", category="invalid_request").hints[0]
+    assert RequestError("no", category="unknown_model").hints[0].startswith("No route has this name")

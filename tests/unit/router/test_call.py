@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from types import MappingProxyType
 from typing import Any
 
@@ -217,3 +218,13 @@ def test_the_repr_of_a_request_shows_no_key_and_no_prompt():
     shown = repr(http_request(call(), deployment(), {"messages": "the prompt"}, left=20.0))
     assert KEY not in shown
     assert "the prompt" not in shown
+
+
+@pytest.mark.parametrize("endless", [float("inf"), 1e15])
+def test_a_phase_without_end_is_one_that_a_socket_takes(endless: float):
+    phases = {"connect": endless, "read": endless, "write": endless, "pool": endless}
+    timeouts = http_request(call(**phases), deployment(), BODY, endless).timeouts
+    assert set(timeouts) == set(phases)
+    with socket.socket() as taker:
+        for seconds in timeouts.values():
+            taker.settimeout(seconds)  # OverflowError for what it cannot hold

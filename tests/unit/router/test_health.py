@@ -329,3 +329,26 @@ class Model(RuleBasedStateMachine):
 
 TestModel = Model.TestCase
 TestModel.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+
+
+def test_a_rest_of_years_ends_after_an_hour():
+    watched = Watched()
+    watched.health.failed("a", category("rate_limited"), watched.now, 1e300)
+    assert watched.health.resting("a", watched.now + 3599)
+    assert not watched.health.resting("a", watched.now + 3601)
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed", "proves nothing"])
+def test_a_request_from_before_the_probe_neither_gives_its_place_away_nor_decides_for_it(end: str):
+    watched = Watched()
+    sent = watched.now
+    watched.probing()
+    if end == "cancelled":
+        watched.health.unknown("a", sent)
+    else:
+        ended = TRIP if end == "failed" else category("total_timeout")
+        watched.health.failed("a", ended, watched.now, started=sent)
+    assert not watched.admits()
+    assert watched.states()[-1] == "half_open"
+    watched.health.unknown("a", watched.now)
+    assert watched.admits()

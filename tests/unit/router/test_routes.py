@@ -98,3 +98,7 @@ def test_a_route_without_deployments_is_told():
 def test_any_junk_is_a_route_or_a_request_error(model_id: str):
     with suppress(RequestError):
         assert all(isinstance(target, Target) for target in resolve(config("chat"), model_id).targets)
+
+
+def test_a_model_id_of_any_length_makes_short_hints():
+    assert max(map(len, refused(config("chat"), "x" * 5000).hints)) < 300

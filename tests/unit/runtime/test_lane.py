@@ -264,14 +264,15 @@ def test_work_pending_when_asyncio_run_ends_is_still_done(lane: Callable[..., Th
 def test_the_lane_is_drained_when_the_interpreter_exits():
     printed = script(
         """
-import asyncio, time
+import asyncio, threading, time
 from beastmode_otel.runtime import ThreadLane
-lane = ThreadLane(size=1)
+lane, over = ThreadLane(size=1), threading.Event()
 async def main():
     for n in range(3):
-        lane.submit(lambda n=n: (time.sleep(0.02), print("written", n, flush=True)))
+        lane.submit(lambda n=n: (over.wait(), time.sleep(0.02), print("written", n, flush=True)))
 asyncio.run(main())
 print("main is over", flush=True)
+over.set()
 """
     )
     assert printed.splitlines() == ["main is over", "written 0", "written 1", "written 2"]

@@ -17,6 +17,7 @@ import httpx2
 import pytest
 
 from beastmode_otel.simulator import Behaviour, Simulator
+from support.crowd import wait_until
 
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n"
 
@@ -42,6 +43,7 @@ def test_half_a_head_is_not_a_request(sim):
         assert sim.wait_idle()
         assert (sim.received, sim.connections) == (0, 1)
         client.sendall(HEAD[-2:])
+        wait_until(lambda: sim.in_flight == 1)
         assert not sim.wait_idle(0.05)
         assert (sim.received, sim.in_flight) == (1, 1)
     assert sim.wait_idle()
@@ -67,6 +69,7 @@ def test_reset_keeps_what_is_in_flight(sim):
     sim.define("slow", Behaviour(latency=30))
     with raw(sim) as client:
         client.sendall(HEAD.replace(b"/v1", b"/b/slow/v1") + b"{}")
+        wait_until(lambda: sim.in_flight == 1)
         assert not sim.wait_idle(0.05)
         sim.reset_counts()
         assert (sim.received, sim.received_by("slow"), sim.requests, sim.in_flight) == (0, 0, (), 1)

@@ -150,7 +150,7 @@ def test_blackhole(sim, client):
 
 
 def test_silent(sim, client):
-    error = client.post(sim.silent_url(), timeout=0.1).error
+    error = client.post(sim.silent_url(), timeout=0.5).error
     assert isinstance(error, client.lib.ReadTimeout)
 
 

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from beastmode_otel.simulator import Behaviour, Simulator
+from support.crowd import wait_until
 
 
 def open_files() -> int:
@@ -34,6 +35,7 @@ def test_nothing_is_left_behind(one):
                 client.sendall(head.encode() + body)
             own.refused_url(), own.blackhole_url(), own.silent_url()
             assert one.chat(own.url()).status == 200
+            wait_until(lambda own=own: own.received == 11)
             assert not own.wait_idle(0.02)
             assert (own.received, own.in_flight) == (11, 10)
         assert (own.in_flight, own.connections, own.received) == (0, 0, 11)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-import time
+import socket
 
 import pytest
 
@@ -21,9 +21,9 @@ def test_latency(sim, client):
 
 
 def test_latency_beyond_the_read_timeout(sim, client):
-    seen = paced(client, sim, latency=30, timeout=0.1)
+    seen = paced(client, sim, latency=30, timeout=0.5)
     assert isinstance(seen.error, client.lib.ReadTimeout)
-    assert sim.wait_idle(1)  # the wait ends with the client
+    assert sim.wait_idle(10)  # the wait ends with the client
     assert sim.received == 1
 
 
@@ -35,38 +35,35 @@ def test_latency_range_is_drawn_from_the_seed(one):
 
 
 def test_first_token_and_chunk_delay(sim, client):
-    seen = paced(client, sim, stream=True, first_token=0.1, chunk_delay=0.02)
-    assert 0.18 <= seen.seconds < 2
-    assert seen.arrivals[-1] - seen.arrivals[0] >= 0.08
+    seen = paced(client, sim, stream=True, first_token=0.2, chunk_delay=0.1)
+    assert seen.seconds >= 0.6
+    assert seen.arrivals[-1] - seen.arrivals[0] >= 0.2  # half of it: the client may have come late to the first
 
 
 def test_streams_do_not_wait_for_acknowledgements(sim, one):
     """With Nagle's algorithm on, each stream on a connection in use takes 40 ms longer than it should."""
-
-    def seconds(client) -> float:
-        start = time.monotonic()
-        client.post(f"{sim.url()}/chat/completions", json={"stream": True})
-        return time.monotonic() - start
-
     with one.lib.Client() as client:
-        assert sorted(seconds(client) for _ in range(20))[10] < 0.035
+        client.post(f"{sim.url()}/chat/completions", json={"stream": True})
+        (connection,) = sim._reception.connections
+        kernel = connection.transport.get_extra_info("socket")
+        assert kernel.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
 
 def test_trickled_body_outlives_the_read_timeout(sim, client):
-    seen = paced(client, sim, trickle=0.03, trickle_for=0.45, timeout=0.3)
+    seen = paced(client, sim, trickle=0.05, trickle_for=1.5, timeout=1.0)
     assert seen.error is None
-    assert seen.seconds > 0.3
+    assert seen.seconds > 1.0
     assert len(seen.arrivals) > 5
     assert seen.json["object"] == "chat.completion"
 
 
 def test_trickled_byte_by_byte(sim, one):
-    seen = paced(one, sim, trickle=0.0001, text="x", usage=False)
+    seen = paced(one, sim, trickle=0.002, text="x", usage=False)
     assert len(seen.arrivals) > 0.5 * len(seen.body)
 
 
 def test_comments_before_the_first_event(sim, client):
-    seen = paced(client, sim, stream=True, trickle=0.03, trickle_for=0.45, timeout=0.3)
+    seen = paced(client, sim, stream=True, trickle=0.05, trickle_for=1.5, timeout=1.0)
     assert seen.error is None
     assert seen.body.startswith(b": keep-alive\n\n: keep-alive\n\n")
     assert seen.data[-1] == "[DONE]"
@@ -78,17 +75,17 @@ def test_comments_for_ever_end_with_the_client(sim, one):
         lines = response.iter_raw()
         assert [next(lines) for _ in range(5)]
         assert sim.in_flight == 1
-    assert sim.wait_idle(1)
+    assert sim.wait_idle(10)
 
 
 @pytest.mark.parametrize("after", [0, 2])
 def test_a_stream_stops_with_its_client(sim, one, after, capfd):
-    sim.define("long", Behaviour(chunks=10_000, big=50_000, chunk_delay=0.001))
+    sim.define("long", Behaviour(chunks=10_000, big=50_000, chunk_delay=0.01))
     with one.lib.stream("POST", f"{sim.url('long')}/chat/completions", json={"stream": True}) as response:
         lines = response.iter_lines()
         for _ in range(after):
             next(lines)
-    assert sim.wait_idle(1)
+    assert sim.wait_idle(10)
     assert (sim.received, sim.in_flight, sim.connections) == (1, 0, 0)
     assert capfd.readouterr() == ("", "")
 

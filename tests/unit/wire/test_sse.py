@@ -112,13 +112,13 @@ def test_any_split_of_the_same_bytes_gives_the_same_events(stream: bytes, cuts: 
 
 
 def test_decoding_takes_linear_time() -> None:
-    """Generous: it takes about 2 µs an event; a quadratic decoder would take minutes for the one long line."""
+    """Generous: it takes a fifth of a second; a quadratic decoder would take minutes for the one long line."""
     stream = b'data: {"choices":[]}\n\n' * 20_000 + b"data: " + b"x" * 2_000_000 + b"\n\n"
     started = time.perf_counter()
     decoder = SSEDecoder()
     count = sum(len(decoder.feed(stream[i : i + 64])) for i in range(0, len(stream), 64))
     assert count == 20_001
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 20
 
 
 @given(st.binary(max_size=200).map(lambda junk: b'{"a": 1}\n[2]\n' + junk), st.integers(1, 20), st.integers(8, 300))

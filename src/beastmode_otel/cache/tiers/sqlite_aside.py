@@ -10,11 +10,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from beastmode_otel.cache.tiers.sqlite_path import Identity, create, identity
+from beastmode_otel.cache.tiers.sqlite_schema import APPLICATION_ID
 
 try:
     import fcntl
@@ -23,6 +24,7 @@ except ImportError:  # Windows, where an open file cannot be renamed anyway
 
 _KEPT: Final = 3  # corrupt files beside the good one: a failing disk must not fill up with them
 _PAUSE: Final = 0.005
+_OUR_DIRECTORY: Final = "beastmode_otel"  # of the default path
 
 
 @contextmanager
@@ -64,6 +66,20 @@ def busy(reason: str) -> sqlite3.OperationalError:
     error = sqlite3.OperationalError(reason)
     error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_BUSY, "SQLITE_BUSY"
     return error
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file that SQLite finds corrupt was the cache's: its header says so, or it is where nobody else's is.
+
+    A path with a slip of the pen may be anything, and whatever it is stays where it is.
+    """
+    if path.parent.name == _OUR_DIRECTORY:
+        return True
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
+            return bool(connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID)
+    except sqlite3.Error:
+        return False
 
 
 def set_aside(path: Path, seen: Identity) -> Path | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from beastmode_otel.cache.ports import TierUnavailable
-from beastmode_otel.cache.tiers.sqlite_aside import busy, set_aside
+from beastmode_otel.cache.tiers.sqlite_aside import busy, is_ours, set_aside
 from beastmode_otel.cache.tiers.sqlite_errors import is_busy, is_corrupt, is_unhealthy
 from beastmode_otel.cache.tiers.sqlite_file import NotReady, open_reader, open_writer
 from beastmode_otel.cache.tiers.sqlite_fork import round_forks
@@ -38,7 +38,7 @@ class Connections:
     """Thread-safe. Raises sqlite3.Error, OSError, TierUnavailable; `read` also NotReady and Corrupt.
 
     - `read` never waits for a lock of the database; `write` and `visit` do, for background work.
-    - A file that was removed or replaced is noticed by the next write; one that is corrupt is set aside.
+    - A file that was removed or replaced is noticed by the next write; one that is corrupt is set aside, if it is ours.
     - Around a fork everything is closed; parent and child open their own again.
     """
 
@@ -66,7 +66,7 @@ class Connections:
             return reader.execute(sql, parameters).fetchall()
         except sqlite3.Error as exc:
             if is_corrupt(exc):
-                raise Corrupt(pool.seen, exc) from exc
+                raise self._corrupt(pool.seen, exc) from exc
             ill = is_unhealthy(exc) and not is_busy(exc)
             raise
         finally:
@@ -82,7 +82,7 @@ class Connections:
                 reader = open_reader(self.path)
             except sqlite3.Error as exc:
                 if is_corrupt(exc):
-                    raise Corrupt(seen, exc) from exc
+                    raise self._corrupt(seen, exc) from exc
                 raise
             pool.seen = seen
             return pool, pool.opened(reader)
@@ -103,7 +103,10 @@ class Connections:
                     if is_unhealthy(exc) and not is_busy(exc):
                         self._renew()  # an I/O error may be the connection's own: begin afresh
                     raise
-                self.replace(self._pool.seen, exc)
+                ill = self._corrupt(self._pool.seen, exc)
+                if not isinstance(ill, Corrupt):
+                    raise ill from exc
+                self.replace(ill.seen, exc)
             return work(self._writer())
 
     def _writer(self) -> sqlite3.Connection:
@@ -121,6 +124,11 @@ class Connections:
         return pool.writer
 
     # Beginning afresh.
+
+    def _corrupt(self, seen: Identity | None, why: sqlite3.Error) -> Corrupt | TierUnavailable:
+        if is_ours(self.path):
+            return Corrupt(seen, why)
+        return TierUnavailable(f"{self.path} is no file of the cache ({why}): choose another path, or remove it")
 
     def replace(self, seen: Identity | None, why: sqlite3.Error) -> None:
         """Set aside the file that was found corrupt, unless somebody has done it already. Raises OSError."""

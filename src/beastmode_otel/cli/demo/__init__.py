@@ -42,7 +42,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds") from None
     if not 0 < value <= _LONGEST:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and {_LONGEST:g}")
     return value

@@ -21,6 +21,7 @@ class AsyncHttp:
         self._max_connections = max_connections
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
         self._closing: set[asyncio.Task[None]] = set()
+        self.closings = 0
         in_child(self._forget)
 
     def _forget(self) -> None:
@@ -33,8 +34,16 @@ class AsyncHttp:
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
+            self._drop_the_dead()
             client = self._clients[loop] = library().AsyncClient(**options(self._max_connections))
         return client
+
+    def _drop_the_dead(self) -> None:
+        # A client's sockets know their loop, so that weak keys alone never let go of one that asyncio.run has closed.
+        for reference in self._clients.keyrefs():
+            loop = reference()
+            if loop is not None and loop.is_closed():
+                self._clients.pop(loop, None)
 
     async def open(self, request: HttpRequest) -> HttpResponse:
         client = self._client()
@@ -60,6 +69,7 @@ class AsyncHttp:
         if self._given is None:
             client = self._clients.pop(asyncio.get_running_loop(), None)
             if client is not None:
+                self.closings += 1
                 await client.aclose()
 
 

@@ -21,6 +21,7 @@ class BlockingHttp:
         self._lane = lane
         self._max_connections = max_connections
         self._lock = threading.Lock()
+        self.closings = 0
         in_child(self._forget)
 
     def _forget(self) -> None:
@@ -55,6 +56,7 @@ class BlockingHttp:
         if self._given is None:
             client, self._client = self._client, None
             if client is not None:
+                self.closings += 1
                 client.close()
 
 
