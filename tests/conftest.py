@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from beastmode_otel.simulator import Simulator
 from support.recorder import Recorder
+
+
+def pytest_configure() -> None:
+    """A shell's background job starts with Ctrl-C ignored: the tests that press it would wait for nothing."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ import pytest
 import beastmode_otel
 from beastmode_otel import semconv
 from beastmode_otel.simulator import Behaviour, Simulator
+from livestack.ports import free_ports
 from support.otlp_sink import OtlpSink, attribute
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fastapi_app"
@@ -35,11 +35,6 @@ UVICORN = ["uvicorn", "app:app", "--workers", str(WORKERS)]
 SERVERS = pytest.mark.parametrize(
     "server", [GUNICORN, ASGI_WORKER, UVICORN], ids=["gunicorn", "gunicorn-asgi", "uvicorn"]
 )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def environment(simulator: Simulator, sink: OtlpSink, **more: str) -> dict[str, str]:
@@ -61,7 +56,7 @@ def serving(
     server: Sequence[str], environ: dict[str, str], folder: Path = EXAMPLE, probe: str = "/openapi.json"
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The service's URL and the server's first process. Killed with all its workers if it has not ended by itself."""
-    port = free_port()
+    [port] = free_ports(1)
     where = ["--bind", f"127.0.0.1:{port}"] if server[0] == "gunicorn" else ["--port", str(port)]
     command = [sys.executable, "-m", *server, *where]
     process = subprocess.Popen(command, cwd=folder, env=environ, start_new_session=True)

@@ -14,7 +14,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-from support.otelcol import Collector, free_port, needs_collector
+from livestack.ports import free_ports
+from support.otelcol import Collector, needs_collector
 from support.otlp_backend import Backend, Received, attributes, until
 from support.otlp_messages import counter, log, logs, span, traces
 
@@ -31,7 +32,7 @@ def delta_env(backend: str, url: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("order", ["persist first", "backend first"])
 def test_persist_what_was_accepted_outlives_a_kill_while_the_backend_is_down(tmp_path: Path, order: str) -> None:
-    port, names = free_port(), ["persist", "backend-otlp"]
+    [port], names = free_ports(1), ["persist", "backend-otlp"]
     env = {"OTLP_BACKEND_ENDPOINT": f"http://127.0.0.1:{port}", "QUEUE_DIRECTORY": str(tmp_path / "queue")}
     if order == "backend first":
         names.reverse()
@@ -53,7 +54,7 @@ def test_persist_what_was_accepted_outlives_a_kill_while_the_backend_is_down(tmp
 
 def test_without_persist_a_kill_loses_the_queue(tmp_path: Path) -> None:
     """The test above can fail: the same without the option."""
-    port = free_port()
+    [port] = free_ports(1)
     with Collector(tmp_path, ("gateway", "backend-otlp"), {"OTLP_BACKEND_ENDPOINT": f"http://127.0.0.1:{port}"}) as own:
         own.send("traces", traces([span("before")]))
         own.kill()

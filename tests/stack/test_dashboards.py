@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -178,12 +179,12 @@ def test_a_trace_hangs_on_the_latency(loaded: Loaded) -> None:
     assert all(traces)
 
 
-def test_hints_that_name_a_moment_are_one_row(loaded: Loaded) -> None:
+def test_an_open_breaker_is_one_row_however_long_it_stays_open(loaded: Loaded) -> None:
     [asked] = [one for one in QUERIES if one.where == "beastmode-errors: What fails, and what to do A"]
     rows = [series["metric"] for series in result(loaded, asked)]
     open_rows = [row for row in rows if row["error_type"] == "circuit_open"]
     assert 1 <= len(open_rows) <= len({(row["beastmode_model"], row.get("beastmode_deployment")) for row in open_rows})
-    assert all("soon" in row["beastmode_hint"] for row in open_rows)
+    assert not [row["beastmode_hint"] for row in open_rows if re.search(r"\d", row["beastmode_hint"])]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Mapping
@@ -15,12 +14,16 @@ from typing import Any, Final, Self
 
 import pytest
 
+from livestack.ports import free_ports
 from support.otlp_backend import until
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CONFIG: Final = ROOT / "collector"
 BIN: Final = ROOT / ".tools" / "bin"
 OTELCOL: Final = BIN / "otelcol"
+_PORTS: Final = ("http", "grpc", "metrics", "health")
+_STARTS: Final = 5
+_PORT_TAKEN: Final = "address already in use"
 needs_collector: Final = pytest.mark.skipif(
     not OTELCOL.exists(), reason="no Collector: python tools/stack build --only otelcol (needs Go)"
 )
@@ -34,12 +37,6 @@ def validate(*names: str, env: Mapping[str, str] | None = None) -> tuple[int, st
 
 def _configs(names: tuple[str, ...]) -> list[str]:
     return [f"--config={CONFIG / name}.yaml" for name in names]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -67,11 +64,22 @@ class Collector:
         return (self.folder / "collector.log").read_text(errors="replace")
 
     def start(self) -> None:
-        self.ports = {name: free_port() for name in ("http", "grpc", "metrics", "health")}
+        """Another process may take a port between our look and its use: then with other ones."""
+        for _ in range(_STARTS):
+            self.ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+            said = self._launch()
+            until(lambda: self._process.poll() is not None or self._healthy(), "the Collector is ready or has ended")
+            if self._process.poll() is None or _PORT_TAKEN not in self.log[said:]:
+                break
+        assert self._process.poll() is None, f"the Collector has ended: {self.log}"
+
+    def _launch(self) -> int:
+        """Where in the log this start begins."""
         with (self.folder / "collector.log").open("ab") as log:
+            said = len(self.log)
             command = [OTELCOL, *_configs(self.names)]
             self._process = subprocess.Popen(command, env=self._environment(), stdout=log, stderr=log, cwd=self.folder)
-        until(self._healthy, f"the Collector is ready: {self.log}")
+        return said
 
     def kill(self) -> None:
         """SIGKILL: no chance to flush anything."""
@@ -99,7 +107,6 @@ class Collector:
             return str(answer.read().decode())
 
     def _healthy(self) -> bool:
-        assert self._process.poll() is None, f"the Collector has ended: {self.log}"
         url = f"http://127.0.0.1:{self.ports['health']}/"
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
             return bool(answer.status == 200)
