@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from beastmode_otel.simulator import Behaviour, Simulator
+from beastmode_otel.simulator.behaviour import Encoding
 from instrumentation.apps import LIBRARIES, QUESTION, STREAMED, App, chat, make, transport_of
 from instrumentation.servers import read_request, serving
 from support.law import assert_law
@@ -60,7 +61,10 @@ def test_auth_flow_of_several_requests_is_one_call(
     assert "secret" not in hooked.exported_text()
 
 
-def test_response_hook_that_raises_for_status(kind: tuple[str, str], simulator: Simulator, hooked: Recorder) -> None:
+@pytest.mark.parametrize("encoding", [None, "gzip"])
+def test_response_hook_that_raises_for_status(
+    kind: tuple[str, str], encoding: Encoding | None, simulator: Simulator, hooked: Recorder
+) -> None:
     """A common habit: the call is the provider's error, not an unknown one."""
     library, world = kind
 
@@ -72,14 +76,14 @@ def test_response_hook_that_raises_for_status(kind: tuple[str, str], simulator: 
         await response.aread()
         response.raise_for_status()
 
-    simulator.define("limited", Behaviour(status=429))
+    simulator.define("limited", Behaviour(status=429, error_code="insufficient_quota", encoding=encoding))
     app = make(*kind, event_hooks={"response": [blocking if world == "sync" else asynchronous]})
     with pytest.raises(LIBRARIES[library].HTTPStatusError) as raised:
         app.post(chat(simulator, "limited"))
     app.close()
     (span,) = hooked.spans()
-    assert (span.attributes["error.type"], span.attributes["http.response.status_code"]) == ("rate_limited", 429)
-    assert any("rate_limited" in note for note in raised.value.__notes__)
+    assert (span.attributes["error.type"], span.attributes["http.response.status_code"]) == ("quota_exhausted", 429)
+    assert any("quota_exhausted" in note for note in raised.value.__notes__)
     assert_law(hooked, simulator, calls=1)
 
 

@@ -9,9 +9,9 @@ from beastmode_otel.cache.canonical import NotCanonical
 from beastmode_otel.cache.key import Parts, Target
 from beastmode_otel.cache.storable import NOT_CANONICAL, may_lookup
 from beastmode_otel.engine.wish import Wish
-from beastmode_otel.instrumentation.call import host_of
 from beastmode_otel.instrumentation.control import Use
 from beastmode_otel.instrumentation.desk import Desk
+from beastmode_otel.instrumentation.outgoing import host_of
 from beastmode_otel.instrumentation.tenancy import has_other_login, tenant_of
 from beastmode_otel.wire import LLMCall
 
