@@ -71,9 +71,9 @@ def floor(size: str, encoder: str, _url: str) -> Work:
 
 
 def ours(size: str, encoder: str, fresh: bool, _url: str, *, remembered: bool = False) -> Work:
-    from beastmode_otel.cache.encoders import accelerated, stdlib
+    from beastmode_otel.cache.canonical import accelerated, stdlib
     from beastmode_otel.cache.key import Parts, Target, derive
-    from beastmode_otel.cache.remembered import Keys
+    from beastmode_otel.cache.key_memo import Keys
 
     encode = stdlib if encoder == "json" else accelerated()
     if encode is None:

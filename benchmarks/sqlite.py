@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.sealed import Sealed
-from beastmode_otel.cache.tiers import sqlite_schema as sql
-from beastmode_otel.cache.tiers.sqlite import SQLiteTier
+from beastmode_otel.cache.envelope import Sealed
+from beastmode_otel.cache.tiers.sqlite import schema as sql
+from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
 from beastmode_otel.runtime import ThreadLane
 from beastmode_otel.wire import Usage
 from harness import Side, Work, compete, table

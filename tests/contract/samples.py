@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.sealed import Sealed
+from beastmode_otel.cache.envelope import Sealed
 from beastmode_otel.wire import Usage
 
 NOW = 1_700_000_000.0

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from beastmode_otel.cache.entry import Key
-from beastmode_otel.cache.ports import BlockingTier
-from beastmode_otel.cache.tiers.sqlite import SQLiteTier
+from beastmode_otel.cache.tier import BlockingTier
+from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
 from beastmode_otel.runtime import ThreadLane
 from contract.samples import CODEC, Clock
 

@@ -1,4 +1,4 @@
-"""What every tier promises (cache/ports.py), tier by tier."""
+"""What every tier promises (cache/tier.py), tier by tier."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beastmode_otel.cache import envelope
-from beastmode_otel.cache.ports import Filter, TierUnavailable
-from beastmode_otel.cache.sealed import Sealed
+from beastmode_otel.cache.envelope import Sealed
+from beastmode_otel.cache.tier import Filter, TierUnavailable
 from beastmode_otel.wire import Usage
 from contract.samples import CODEC, NOW, entry, key
 from contract.stands import STANDS, Stand

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beastmode_otel.instrumentation.desk import Desk, build_desk
-from beastmode_otel.instrumentation.wishes import wish_of_call
+from beastmode_otel.instrumentation.cache_request import wish_of_call
+from beastmode_otel.instrumentation.context import Desk, build_desk
 
 BODY: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 URL = "https://llm.example/v1/chat/completions"

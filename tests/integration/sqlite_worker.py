@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 import sys
 
-from beastmode_otel.cache.ports import Filter, TierUnavailable
-from beastmode_otel.cache.tiers.sqlite import SQLiteTier
+from beastmode_otel.cache.tier import Filter, TierUnavailable
+from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
 from beastmode_otel.runtime import ThreadLane
 from contract.samples import CODEC, NOW, Clock, entry, key
 

@@ -19,7 +19,7 @@ import pytest
 import beastmode_otel
 from beastmode_otel import ModelRouter
 from beastmode_otel.cache.entry import Entry
-from beastmode_otel.cache.sealed import Sealed
+from beastmode_otel.cache.envelope import Sealed
 from beastmode_otel.cli import main
 from beastmode_otel.simulator import Behaviour, Simulator
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from beastmode_otel.cache import tiered
-from beastmode_otel.cache.tiers import sqlite, sqlite_connections, sqlite_file
+from beastmode_otel.cache.tiers.sqlite import connections as sqlite_connections
+from beastmode_otel.cache.tiers.sqlite import file as sqlite_file
+from beastmode_otel.cache.tiers.sqlite import tier as sqlite
 
 SECONDS = 20.0
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from beastmode_otel.cache.shelf import Shelf
+from beastmode_otel.cache.resilient_tier import Shelf
 from beastmode_otel.simulator import Behaviour, Simulator
 from support.crowd import CROWDS, Caller, Crowd
 from support.drivers import QUESTION

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from beastmode_otel import AsyncModelRouter, UpstreamError
-from beastmode_otel.engine.shared import SharedStream
+from beastmode_otel.engine.shared_stream import SharedStream
 from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, run_sync
 from beastmode_otel.simulator import Behaviour, Simulator
 from beastmode_otel.wire import Chunk

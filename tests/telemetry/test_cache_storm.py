@@ -19,8 +19,8 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from beastmode_otel import AsyncModelRouter, BeastModeError, ModelRouter, RequestError
-from beastmode_otel.cache.flight import Flights
-from beastmode_otel.cache.ports import TierUnavailable
+from beastmode_otel.cache.single_flight import Flights
+from beastmode_otel.cache.tier import TierUnavailable
 from beastmode_otel.simulator import Behaviour, Mix, Simulator
 from support.crowd import Task, wait_until
 from support.law import assert_law

@@ -13,8 +13,8 @@ import pytest
 
 from beastmode_otel.cache import breaker
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.ports import TierUnavailable
-from beastmode_otel.cache.shelf import Shelf
+from beastmode_otel.cache.resilient_tier import Shelf
+from beastmode_otel.cache.tier import TierUnavailable
 from beastmode_otel.simulator import Simulator
 from support.crowd import CROWDS, wait_until
 from support.recorder import Recorder

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from beastmode_otel.config import Timeouts
-from beastmode_otel.engine import Question, admit
+from beastmode_otel.engine import Question
+from beastmode_otel.engine import validate as admit
 from beastmode_otel.errors import RequestError
 
 NO_SPANS = [0, -1, math.nan, -math.inf, 10**400, True, "60", [], {}]

@@ -15,9 +15,10 @@ ROOT = Path(beastmode_otel.__file__).parent
 NAME = ROOT.name
 LEVELS = (
     {"version", "record"},
-    {"semconv", "errors"},
+    {"semconv", "errors", "providers"},
     {"config"},
     {"observer", "runtime", "wire", "prices"},
+    {"attempts"},
     {"cache", "router"},
     {"engine"},
     {"telemetry"},
@@ -27,8 +28,8 @@ LEVELS = (
     {"cli"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
-MODEST, FOR_THE_MODEST = {"wire", "simulator"}, {"errors", "record"}
-STRANGERS = ({"cache", "router"},)
+MODEST, FOR_THE_MODEST = {"wire", "simulator"}, {"errors", "record", "providers"}
+STRANGERS = ({"cache", "router"}, {"cache", "attempts"})
 # assembly, client: type names of providers.
 OTEL = ("telemetry/", "instrumentation/", "doctor/", "client/", "assembly/", "cli/")
 HTTP = ("router/upstream/", "instrumentation/")
@@ -182,7 +183,7 @@ BROKEN = {
     "arrows": [
         Import("errors/tree.py", f"{NAME}.config"),
         Import("config/load.py", f"{NAME}.wire.sse", late=True),
-        Import("router/plan.py", f"{NAME}.engine"),
+        Import("router/retry_plan.py", f"{NAME}.engine"),
         Import("engine/engine.py", f"{NAME}.telemetry"),
         Import("telemetry/setup.py", f"{NAME}.client"),
         Import("client/face.py", NAME),
@@ -192,25 +193,25 @@ BROKEN = {
     "only errors": [Import("wire/sse.py", f"{NAME}.runtime"), Import("simulator/server.py", f"{NAME}.wire")],
     "strangers": [
         Import("cache/tiered.py", f"{NAME}.router.plan"),
-        Import("router/plan.py", f"{NAME}.cache", late=True),
+        Import("router/retry_plan.py", f"{NAME}.cache", late=True),
     ],
     "opentelemetry": [
         Import("router/attempt.py", "opentelemetry"),
         Import("engine/engine.py", "opentelemetry.trace", late=True),
     ],
     "httpx": [Import("router/call.py", "httpx"), Import("telemetry/setup.py", "httpx", late=True)],
-    "httpx2": [Import("cli/run.py", "httpx2._client"), Import("runtime/lane.py", "httpx2")],
+    "httpx2": [Import("cli/run.py", "httpx2._client"), Import("runtime/background.py", "httpx2")],
 }
 FINE = [
     Import("errors/tree.py", f"{NAME}.errors.categories"),
     Import("semconv.py", f"{NAME}.errors"),
-    Import("router/plan.py", f"{NAME}.config"),
+    Import("router/retry_plan.py", f"{NAME}.config"),
     Import("prices.py", f"{NAME}.errors.tree"),
     Import("cli/demo/run.py", f"{NAME}.simulator"),
     Import("cli/demo/run.py", NAME),
     Import("telemetry/setup.py", "opentelemetry.sdk.trace"),
     Import("router/upstream/library.py", "httpx2", late=True),
-    Import("router/plan.py", "httpx_like"),
+    Import("router/retry_plan.py", "httpx_like"),
     Import("simulator/server.py", f"{NAME}.errors"),
 ]
 

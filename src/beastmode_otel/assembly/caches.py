@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from beastmode_otel.cache.flight import Flights
+from beastmode_otel.cache.envelope import Sealed
 from beastmode_otel.cache.memory import Memory
-from beastmode_otel.cache.ports import BlockingTier
-from beastmode_otel.cache.sealed import Sealed
-from beastmode_otel.cache.shelf import Shelf, Stay
+from beastmode_otel.cache.resilient_tier import Shelf, Stay
+from beastmode_otel.cache.single_flight import Flights
+from beastmode_otel.cache.tier import BlockingTier
 from beastmode_otel.cache.tiered import Tiered
 from beastmode_otel.config import CacheSettings
 from beastmode_otel.engine import Caching, Loaded, StreamCaching
@@ -78,7 +78,7 @@ def _sqlite(settings: CacheSettings, lane: Lane) -> BlockingTier | None:
     path = settings.l3.path
     if path is None:
         return None
-    from beastmode_otel.cache.tiers.sqlite import SQLiteTier  # a tier is imported when it is configured
+    from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier  # a tier is imported when it is configured
 
     secret = settings.secret.reveal().encode() if settings.secret else None
     try:

@@ -11,12 +11,44 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import math
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-from beastmode_otel.cache.encoders import BEST, Encoder
+Encoder = Callable[[Any], bytes]
+
+_STDLIB: Final = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"), sort_keys=True
+)
+
+
+def stdlib(tree: Any) -> bytes:
+    """Raises ValueError for a lone surrogate and for an int of more digits than Python prints."""
+    return _STDLIB.encode(tree).encode()
+
+
+def accelerated() -> Encoder | None:
+    """The encoder over orjson; None when it is not installed."""
+    try:
+        orjson: Any = importlib.import_module("orjson")
+    except ImportError:
+        return None
+    dumps, by_code_point = orjson.dumps, orjson.OPT_SORT_KEYS  # UTF-8 sorts as code points do
+
+    def encode(tree: Any) -> bytes:
+        try:
+            return dumps(tree, None, by_code_point)  # type: ignore[no-any-return]
+        except TypeError:  # an int beyond 64 bits, or a lone surrogate, which stdlib refuses too
+            return stdlib(tree)
+
+    return encode
+
+
+BEST: Final[Encoder] = accelerated() or stdlib
+
 
 MAX_DEPTH: Final = 100  # the encoders' own limits differ (orjson 254, json by the free stack): this one comes first
 

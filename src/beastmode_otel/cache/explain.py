@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from beastmode_otel.cache.canonical import canonical, utf8
 from beastmode_otel.cache.key import IGNORED, SCHEMA, Parts, Target, derive, members, output_headers
-from beastmode_otel.cache.last_text import Cut, cut_last_text
+from beastmode_otel.wire.user_text import Cut, cut_last_text
 
 _LISTED: Final = ("messages", "tools", "system")  # where it helps to know which item differs
 

@@ -17,11 +17,10 @@ from dataclasses import field
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from beastmode_otel.cache.canonical import canonical, utf8
-from beastmode_otel.cache.encoders import BEST, Encoder
+from beastmode_otel.cache.canonical import BEST, Encoder, canonical, utf8
 from beastmode_otel.cache.entry import Key
-from beastmode_otel.cache.last_text import cut_last_text
 from beastmode_otel.record import record
+from beastmode_otel.wire.user_text import cut_last_text
 
 SCHEMA: Final = 1  # part of each digest: a change of the encoding forgets every stored answer, and must raise it
 

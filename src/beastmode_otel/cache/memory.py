@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Final
 
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.ports import Filter, TierStats
-from beastmode_otel.cache.residents import Node, Reason, Residents
+from beastmode_otel.cache.eviction import Node, Reason, Residents
+from beastmode_otel.cache.tier import Filter, TierStats
 from beastmode_otel.runtime import in_child
 
 MiB: Final = 1024 * 1024

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.memory import Memory
-from beastmode_otel.cache.ports import Filter, TierUnavailable
-from beastmode_otel.cache.shelf import SHORTEST_STAY, Shelf
-from beastmode_otel.cache.voids import Voids
+from beastmode_otel.cache.recent_invalidations import Voids
+from beastmode_otel.cache.resilient_tier import SHORTEST_STAY, Shelf
+from beastmode_otel.cache.tier import Filter, TierUnavailable
 from beastmode_otel.observer import LookupScope, Observer, TierName
 from beastmode_otel.record import record
 from beastmode_otel.runtime import Job

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from beastmode_otel.cli import cache, collector, dashboards, demo, doctor, run
+from beastmode_otel.cli import cache, collector, dashboards, demo, run
+from beastmode_otel.cli.doctor import verb as doctor
 from beastmode_otel.cli.exits import FAILED, INTERRUPTED, USAGE, Failed
 from beastmode_otel.errors import BeastModeError, ConfigError
 from beastmode_otel.version import VERSION

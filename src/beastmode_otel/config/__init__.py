@@ -1,16 +1,17 @@
 """Frozen settings from TOML, mappings and the environment; the only reader of os.environ besides telemetry's set-up."""
 
-from beastmode_otel.config.cache_settings import CacheSettings, MemoryTier, StoreTier
-from beastmode_otel.config.doors import DoorSettings, door_settings
-from beastmode_otel.config.load import load
+from beastmode_otel.config.load import DoorSettings, door_settings, load
 from beastmode_otel.config.secret import Secret
 from beastmode_otel.config.settings import (
     Breaker,
+    CacheSettings,
     Config,
     Deployment,
     LabelBounds,
+    MemoryTier,
     Retry,
     Route,
+    StoreTier,
     Target,
     Timeouts,
 )

@@ -9,8 +9,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
-from beastmode_otel.config.cache import read_cache
-from beastmode_otel.config.read import Source, Table
+from beastmode_otel.config.parse_cache import read_cache
 from beastmode_otel.config.secret import Secret
 from beastmode_otel.config.settings import (
     Breaker,
@@ -23,6 +22,7 @@ from beastmode_otel.config.settings import (
     Target,
     Timeouts,
 )
+from beastmode_otel.config.table import Source, Table
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.semconv import METRICS, SDK_SET_LIMIT
 

@@ -2,8 +2,8 @@
 
 import os
 
-from beastmode_otel.doctor.finding import Finding
-from beastmode_otel.doctor.witness import report_if_asked
+from beastmode_otel.doctor.catalog import Finding
+from beastmode_otel.doctor.child_report_writer import report_if_asked
 
 __all__ = ["Finding", "diagnose"]
 

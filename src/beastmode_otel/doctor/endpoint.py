@@ -10,10 +10,21 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
 
-from beastmode_otel.doctor.finding import Finding
-from beastmode_otel.doctor.handshake import Mismatch, NotTls, bundle, context_of, refused, shaken
-from beastmode_otel.doctor.kinds import found
-from beastmode_otel.doctor.speech import PREFACE, Speech, http1_question, is_tls, speech_of, spoken_at
+from beastmode_otel.doctor.catalog import Finding, found
+from beastmode_otel.doctor.handshake import (
+    PREFACE,
+    Mismatch,
+    NotTls,
+    Speech,
+    bundle,
+    context_of,
+    http1_question,
+    is_tls,
+    refused,
+    shaken,
+    speech_of,
+    spoken_at,
+)
 from beastmode_otel.doctor.targets import Target
 
 _CONNECT: Final = 2.0  # seconds

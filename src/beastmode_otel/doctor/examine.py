@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from beastmode_otel.doctor.finding import Finding
+from beastmode_otel.doctor.catalog import Finding
 from beastmode_otel.doctor.network import network_findings
 from beastmode_otel.doctor.process import process_findings
 from beastmode_otel.doctor.settings import is_off, settings_findings

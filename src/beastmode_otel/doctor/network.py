@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from beastmode_otel.doctor.catalog import Finding, found
 from beastmode_otel.doctor.endpoint import endpoint_finding
-from beastmode_otel.doctor.finding import Finding
-from beastmode_otel.doctor.kinds import found
+from beastmode_otel.doctor.export_result import verdict
 from beastmode_otel.doctor.probe import Attempt, attempt
 from beastmode_otel.doctor.secrets import secrets_of
 from beastmode_otel.doctor.targets import SIGNALS, otlp_names, places_of
-from beastmode_otel.doctor.verdict import verdict
 from beastmode_otel.errors import ConfigError, Redactor
 from beastmode_otel.telemetry.exporters import exporter_factories
 

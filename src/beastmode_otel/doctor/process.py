@@ -9,9 +9,8 @@ from typing import Final
 from opentelemetry import _logs, metrics, trace
 
 from beastmode_otel import semconv
-from beastmode_otel.doctor.finding import Finding, Severity
-from beastmode_otel.doctor.kinds import found
-from beastmode_otel.doctor.neighbours import neighbour_findings
+from beastmode_otel.doctor.catalog import Finding, Severity, found
+from beastmode_otel.doctor.other_instrumentations import neighbour_findings
 from beastmode_otel.doctor.settings import is_off
 from beastmode_otel.telemetry.forks import FORKS
 from beastmode_otel.telemetry.instruments import Instruments, all_instruments

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from beastmode_otel.config import load
-from beastmode_otel.doctor.finding import Finding, worst
-from beastmode_otel.doctor.instance import instance_findings
-from beastmode_otel.doctor.kinds import found
+from beastmode_otel.doctor.catalog import Finding, found, worst
+from beastmode_otel.doctor.export_result import TEMPORALITY, deltas
+from beastmode_otel.doctor.instance_id import instance_findings
 from beastmode_otel.doctor.targets import SIGNALS, exporter_names, setting
-from beastmode_otel.doctor.verdict import TEMPORALITY, deltas
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.telemetry.exporters import exporter_factories
 from beastmode_otel.telemetry.setup import LIVE, is_on

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.flight import Flights
-from beastmode_otel.engine.caching import Caching, Loaded, may_serve_stale
+from beastmode_otel.cache.single_flight import Flights
+from beastmode_otel.engine.cache_flow import Caching, Loaded, may_serve_stale
+from beastmode_otel.engine.cache_request import Wish, target_of
 from beastmode_otel.engine.ending import Ending
-from beastmode_otel.engine.reader import SharedReader
-from beastmode_otel.engine.shared import SharedStream
-from beastmode_otel.engine.source import Source
-from beastmode_otel.engine.stored import ReplayedStream
-from beastmode_otel.engine.wish import Wish, target_of
+from beastmode_otel.engine.entries import ReplayedStream
+from beastmode_otel.engine.ports import Source
+from beastmode_otel.engine.shared_stream import SharedReader, SharedStream
 from beastmode_otel.errors import BeastModeError
 from beastmode_otel.record import record
 from beastmode_otel.router import Call, RoutedStream

@@ -6,7 +6,7 @@ import random
 from types import TracebackType
 from typing import Self
 
-from beastmode_otel.engine.source import Delivered
+from beastmode_otel.engine.ports import Delivered
 from beastmode_otel.errors import BeastModeError
 from beastmode_otel.observer import CACHE_OFF, CacheFacts, OutcomeKind, RequestOutcome, RequestScope
 

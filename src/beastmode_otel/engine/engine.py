@@ -6,18 +6,18 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from beastmode_otel.cache.remembered import Keys
+from beastmode_otel.cache.key_memo import Keys
 from beastmode_otel.config import Config, Route
-from beastmode_otel.engine import admit
+from beastmode_otel.engine import validate as admit
 from beastmode_otel.engine.answer import AccessRule, Answer, Question
-from beastmode_otel.engine.caching import Caching, not_cached
+from beastmode_otel.engine.cache_flow import Caching, not_cached
+from beastmode_otel.engine.cache_request import Options, Wish, wish_of
 from beastmode_otel.engine.caching_streams import StreamCaching
 from beastmode_otel.engine.ending import Ending, new_request_id
+from beastmode_otel.engine.entries import StoredAnswer
 from beastmode_otel.engine.invalidation import invalidate
-from beastmode_otel.engine.source import Delivered, Source
-from beastmode_otel.engine.stored import StoredAnswer
+from beastmode_otel.engine.ports import Delivered, Source
 from beastmode_otel.engine.stream import OpenStreams, StreamCore
-from beastmode_otel.engine.wish import Options, Wish, wish_of
 from beastmode_otel.observer import CacheFacts, Observer, RequestFacts
 from beastmode_otel.router import Call, Router
 

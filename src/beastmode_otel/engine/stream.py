@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from beastmode_otel.engine.ending import Ending
-from beastmode_otel.engine.source import Source
+from beastmode_otel.engine.ports import Source
 from beastmode_otel.errors import Context, UpstreamError
 from beastmode_otel.observer import OutcomeKind
 from beastmode_otel.wire import Chunk

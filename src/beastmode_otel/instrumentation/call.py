@@ -6,19 +6,66 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from beastmode_otel.attempts import failures
+from beastmode_otel.attempts.accounting import cost_of, outcome_of, record_of, tokens_of
+from beastmode_otel.attempts.progress import Trail
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.errors import AttemptRecord, BeastModeError, category
-from beastmode_otel.instrumentation.collecting import is_collecting
-from beastmode_otel.instrumentation.desk import Desk
-from beastmode_otel.instrumentation.incoming import Incoming
-from beastmode_otel.instrumentation.notes import note
-from beastmode_otel.instrumentation.outgoing import endpoint_of, facts_of, host_of
-from beastmode_otel.observer import OutcomeKind, Saving
-from beastmode_otel.router import failures
-from beastmode_otel.router.http import Trail
-from beastmode_otel.router.report import outcome_of, record_of
-from beastmode_otel.router.spent import cost_of, tokens_of
+from beastmode_otel.instrumentation.context import Desk
+from beastmode_otel.instrumentation.response import Incoming
+from beastmode_otel.observer import AttemptFacts, OutcomeKind, Saving
+from beastmode_otel.runtime.gc_guard import is_collecting
 from beastmode_otel.wire import BodyReader, Chunk, LLMCall, Reply, Usage, read_limits
+
+_TRIES: Final = "beastmode.tries"  # kept with the request: mistral's SDK says nothing of its retries
+
+
+def facts_of(seen: LLMCall, request: Any) -> AttemptFacts:
+    url = request.url
+    return AttemptFacts(
+        deployment=host_of(url),
+        provider=seen.provider,
+        operation=seen.operation,
+        model=seen.model or "",
+        host=url.host,
+        port=url.port or (443 if url.scheme == "https" else 80),
+        number=_number(request),
+        stream=seen.stream,
+        ask=seen.ask,
+        body=seen.body,
+    )
+
+
+def host_of(url: Any) -> str:
+    """As a deployment's name: the host, with its port where that is not the scheme's."""
+    return url.host if url.port is None else f"{url.host}:{url.port}"
+
+
+def endpoint_of(url: Any) -> str:
+    """As people may see it: without query and user."""
+    return f"{url.scheme}://{host_of(url)}{url.path}"
+
+
+def _number(request: Any) -> int:
+    """Which try of the SDK it is, from 1: most count their retries in a header, others send the same request again."""
+    said = request.headers.get("x-stainless-retry-count", "")
+    if said.isdecimal() and len(said) < 4:
+        return 1 + int(said)
+    number = request.extensions.get(_TRIES, 0) + 1
+    request.extensions[_TRIES] = number
+    return int(number)
+
+
+_PREFIX: Final = "beastmode_otel: "
+
+
+def note(exc: BaseException, error: BeastModeError) -> None:
+    """Add what to do about it, once."""
+    if any(said.startswith(_PREFIX) for said in getattr(exc, "__notes__", ())):
+        return
+    for hint in (f"{error.category.name} at {error.endpoint}", *error.hints):
+        exc.add_note(_PREFIX + hint)
+
 
 _CUT: Final = ("protocol_error", "connection_reset")
 

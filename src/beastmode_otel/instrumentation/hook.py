@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 import wrapt
 
-from beastmode_otel.instrumentation.desk import Desk
-from beastmode_otel.instrumentation.passing import pass_async, pass_blocking
+from beastmode_otel.instrumentation.context import Desk
+from beastmode_otel.instrumentation.send import pass_async, pass_blocking
 
 LIBRARIES: Final = ("httpx", "httpx2")
 _LAYERS: Final = 32

@@ -12,7 +12,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.instrumentation import hook
-from beastmode_otel.instrumentation.desk import Hook, Hooks, build_desk
+from beastmode_otel.instrumentation.context import Hook, Hooks, build_desk
 
 _lock = threading.Lock()
 

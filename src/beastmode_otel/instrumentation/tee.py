@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from beastmode_otel.instrumentation.call import WireCall
-from beastmode_otel.instrumentation.desk import Desk
+from beastmode_otel.instrumentation.context import Desk
 
 
 class _Tee:

@@ -8,10 +8,10 @@ import sys
 from typing import Any, Final
 
 from beastmode_otel.errors import ConfigError
-from beastmode_otel.instrumentation.cached import travel
-from beastmode_otel.instrumentation.desk import Desk, build_desk
-from beastmode_otel.instrumentation.exchange import Trip
-from beastmode_otel.instrumentation.passing import managed, run_blocking
+from beastmode_otel.instrumentation.cached_send import travel
+from beastmode_otel.instrumentation.context import Desk, build_desk
+from beastmode_otel.instrumentation.observe import Trip
+from beastmode_otel.instrumentation.send import managed, run_blocking
 from beastmode_otel.router.upstream.library import library as installed
 from beastmode_otel.runtime import running_loop
 from beastmode_otel.telemetry import is_ours

@@ -6,15 +6,14 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from beastmode_otel.attempts.accounting import cost_of, outcome_of, record_of, tokens_of
+from beastmode_otel.attempts.failures import AttemptFailed, Failure
 from beastmode_otel.config import Deployment
 from beastmode_otel.errors import AttemptRecord, BeastModeError
 from beastmode_otel.observer import AttemptFacts, OutcomeKind, RequestScope
-from beastmode_otel.router.call import Call, Services, host_of
-from beastmode_otel.router.exchange import Exchange
-from beastmode_otel.router.failures import AttemptFailed
-from beastmode_otel.router.plan import Verdict
-from beastmode_otel.router.report import outcome_of, record_of
-from beastmode_otel.router.spent import cost_of, tokens_of
+from beastmode_otel.router.attempt_http import Exchange
+from beastmode_otel.router.call import Call, Services
+from beastmode_otel.router.http_request import host_of
 from beastmode_otel.runtime import Expired
 from beastmode_otel.wire import Chunk, Reply, Usage
 
@@ -26,7 +25,7 @@ _CUT_OFF: Final = "the router was closed while this request was under way: close
 class Attempt:
     """Created open; ends with `finish`, which every failure inside calls by itself.
 
-    `verdict` is set when it failed, `record` when it ended; `usage` and `cost` then say what it used.
+    `failure` is set when it failed, `record` when it ended; `usage` and `cost` then say what it used.
     Raises TypeError or ValueError at creation when the body is no JSON; nothing is open then.
     """
 
@@ -35,7 +34,7 @@ class Attempt:
     ) -> None:
         self._services, self.deployment = services, deployment
         self._exchange = Exchange(services, call, deployment)
-        self.verdict: Verdict | None = None
+        self.failure: Failure | None = None
         self.record: AttemptRecord | None = None
         self.usage: Usage | None = None
         self.cost: float | None = None
@@ -117,21 +116,21 @@ class Attempt:
             with self._scope.active():
                 return await self._services.runtime.within(exchange.limits.left(), work)
         except AttemptFailed as failed:
-            verdict = failed.verdict
+            failure = failed.failure
         except Expired:
-            verdict = exchange.limit()
+            failure = exchange.limit()
         except Exception as exc:  # noqa: BLE001  (the edge: any client's exception becomes an error of ours)
-            verdict = exchange.verdict(exc)
+            failure = exchange.failure(exc)
         except BaseException:
             self.finish("cancelled")
             raise
         # Raised out here so that no foreign exception, whose text may hold a key, becomes its __context__.
-        raise self._failed(verdict)
+        raise self._failed(failure)
 
     # How it ends.
 
-    def _failed(self, verdict: Verdict) -> BeastModeError:
-        self.verdict, error = verdict, verdict.error
+    def _failed(self, failure: Failure) -> BeastModeError:
+        self.failure, error = failure, failure.error
         if self.cut_off:
             error.hints = (_CUT_OFF,)
         if error.status_code is None:
@@ -144,7 +143,7 @@ class Attempt:
         if self.record is not None:
             return
         exchange = self._exchange
-        error = self.verdict.error if self.verdict and kind == "error" else None
+        error = self.failure.error if self.failure and kind == "error" else None
         status, lasted = exchange.status, exchange.limits.elapsed()
         ended = self.record = record_of(
             self.deployment.name, kind, error, status=status, sent=exchange.sent, duration=lasted
@@ -166,9 +165,9 @@ class Attempt:
         health, name, started = self._services.health, self.deployment.name, self._exchange.limits.started
         if kind == "ok":
             health.succeeded(name)
-        elif kind == "error" and self.verdict is not None and not self.cut_off:
-            kind_of_error, now = self.verdict.error.category, self._services.clock()
-            health.failed(name, kind_of_error, now, self.verdict.retry_after, started=started)
+        elif kind == "error" and self.failure is not None and not self.cut_off:
+            kind_of_error, now = self.failure.error.category, self._services.clock()
+            health.failed(name, kind_of_error, now, self.failure.retry_after, started=started)
         else:
             health.unknown(name, started)
 

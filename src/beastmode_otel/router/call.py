@@ -1,27 +1,19 @@
-"""What the router is asked to do, what it works with, and the HTTP request that comes of it."""
+"""What the router is asked to do, and what it works with."""
 
 from __future__ import annotations
 
-import functools
-import json
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
-from beastmode_otel.config import Config, Deployment, Route, Secret, Timeouts
+from beastmode_otel.config import Config, Route, Timeouts
 from beastmode_otel.errors import Redactor
 from beastmode_otel.observer import Observer
 from beastmode_otel.prices import PriceBook
 from beastmode_otel.record import record
 from beastmode_otel.router.health import Health
-from beastmode_otel.router.http import Http, HttpRequest, Trail
+from beastmode_otel.router.http import Http
 from beastmode_otel.runtime import Runtime
-from beastmode_otel.wire import Format, format_named, with_usage
-
-ANTHROPIC_VERSION = "2023-06-01"
-# A socket takes no more than a few hundred years, and refuses what is not finite.
-_LONGEST = 30 * 86_400.0
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -55,73 +47,3 @@ class Call:
         """Whether the caller asked for OpenAI's extra event with usage."""
         options = self.body.get("stream_options")
         return isinstance(options, dict) and options.get("include_usage") is True
-
-
-def wire_format(deployment: Deployment) -> Format:
-    return format_named(deployment.api)
-
-
-def url_of(deployment: Deployment) -> str:
-    """The address of the API, with the deployment's query. A pass-through's base_url is the whole address."""
-    base = deployment.base_url
-    path = "" if deployment.kind == "passthrough" else wire_format(deployment).path
-    query = f"?{urlencode(deployment.query)}" if deployment.query else ""
-    return f"{base}{path}{query}"
-
-
-def endpoint_of(deployment: Deployment) -> str:
-    """The address as people may see it: without query, which some gateways use for keys."""
-    return url_of(deployment).partition("?")[0]
-
-
-def host_of(deployment: Deployment) -> tuple[str, int]:
-    return _host(deployment.base_url)
-
-
-@functools.lru_cache(maxsize=256)
-def _host(base_url: str) -> tuple[str, int]:
-    parts = urlsplit(base_url)
-    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def body_of(call: Call, deployment: Deployment) -> dict[str, Any]:
-    """The body for this deployment: the caller's, with the vendor's model name and the stream flag."""
-    body = dict(call.body)
-    if deployment.model is not None:
-        body["model"] = deployment.model
-    if not call.stream:
-        return body
-    body["stream"] = True
-    return with_usage(body) if deployment.kind == "openai" else body
-
-
-def http_request(call: Call, deployment: Deployment, body: Mapping[str, Any], left: float) -> HttpRequest:
-    """The POST, with no phase allowed to last longer than the `left` seconds of the request."""
-    limits = call.timeouts
-    return HttpRequest(
-        url=url_of(deployment),
-        headers=headers_of(deployment, stream=call.stream),
-        body=encode(body),
-        timeouts={phase: min(getattr(limits, phase), left, _LONGEST) for phase in ("connect", "read", "write", "pool")},
-        trail=Trail(),
-    )
-
-
-def headers_of(deployment: Deployment, *, stream: bool) -> dict[str, str]:
-    headers = {
-        "content-type": "application/json",
-        "accept": "text/event-stream" if stream else "application/json",
-    }
-    if deployment.kind == "anthropic":
-        headers["anthropic-version"] = ANTHROPIC_VERSION
-    if deployment.api_key is not None:
-        key = deployment.api_key.reveal()
-        headers |= {"x-api-key": key} if deployment.kind == "anthropic" else {"authorization": f"Bearer {key}"}
-    for name, value in deployment.headers.items():
-        headers[name] = value.reveal() if isinstance(value, Secret) else value
-    return headers
-
-
-def encode(body: Mapping[str, Any]) -> bytes:
-    """JSON as providers accept it. Raises TypeError or ValueError for what it cannot say (NaN, bytes, surrogates)."""
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

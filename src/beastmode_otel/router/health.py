@@ -116,7 +116,7 @@ class Health:
             self.succeeded(name)
 
     def unknown(self, name: str, started: float = math.inf) -> None:
-        """A request ended without a verdict (cancelled, abandoned): a probe gives its place back."""
+        """A request ended without a failure (cancelled, abandoned): a probe gives its place back."""
         with self._lock:
             record = self._records.get(name)
             if record is not None and started >= record.probed:

@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import field
+from typing import Protocol
 
+from beastmode_otel.attempts.progress import Trail
 from beastmode_otel.record import record
-
-
-@dataclass(slots=True)
-class Trail:
-    """How far a request came, as the HTTP library reports it. heard: it reports at all (a foreign one may not)."""
-
-    heard: bool = False
-    sent: bool = False
-
-    def note(self, event: str, info: Mapping[str, Any]) -> None:
-        """An event of httpcore's `trace` extension."""
-        self.heard = True
-        if event.endswith("send_request_headers.complete"):
-            self.sent = True
-        elif event.endswith("send_request_headers.failed"):
-            # A cancellation strikes where the library waits, and it waits only after the bytes are written; an
-            # Exception says that they could not be.
-            self.sent = not isinstance(info.get("exception"), Exception)
 
 
 @record(frozen=True, slots=True, kw_only=True)

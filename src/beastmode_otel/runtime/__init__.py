@@ -4,11 +4,11 @@ Orchestration is written once, as `async def`, and never touches an event loop: 
 port of this room. Async callers await it; sync callers drive the same coroutine with `run_sync`.
 """
 
+from beastmode_otel.runtime.background import Lane, LaneFull, ThreadLane
 from beastmode_otel.runtime.fork import in_child
 from beastmode_otel.runtime.job import Job, new_job, running_loop
-from beastmode_otel.runtime.lane import Lane, LaneFull, ThreadLane
 from beastmode_otel.runtime.ports import Expired, Runtime, Stream
-from beastmode_otel.runtime.worlds import AsyncioRuntime, BlockingRuntime, lead_here, run_sync
+from beastmode_otel.runtime.runtimes import AsyncioRuntime, BlockingRuntime, lead_here, run_sync
 
 __all__ = [
     "AsyncioRuntime",

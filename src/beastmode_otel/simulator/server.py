@@ -5,19 +5,50 @@ from __future__ import annotations
 import asyncio
 import selectors
 import socket
+import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
-from typing import Final, Self
+from collections.abc import Collection, Coroutine, Mapping, Sequence
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.simulator.behaviour import Behaviour
 from beastmode_otel.simulator.counts import Counts, Received
 from beastmode_otel.simulator.http import Connection
-from beastmode_otel.simulator.loop_thread import LoopThread
-from beastmode_otel.simulator.reception import DEFAULT, PREFIX, Reception
+from beastmode_otel.simulator.receive import DEFAULT, PREFIX, Reception
 from beastmode_otel.simulator.script import Script, Step
 from beastmode_otel.simulator.unreachable import DNS_FAILURE_URL, Unreachable
+
+T = TypeVar("T")
+_PATIENCE: Final = 10.0
+
+
+class LoopThread:
+    """Runs from construction to `stop`."""
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T], timeout: float = _PATIENCE) -> T:
+        """Run on the loop and wait here for the result. Not to be called from the loop's own thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+
+    def stop(self) -> None:
+        """End every task, then the loop, then the thread."""
+        self.run(_end_tasks())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_PATIENCE)
+        self._loop.close()
+
+
+async def _end_tasks() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
 
 _BACKLOG: Final = 2048
 _POLL: Final = 0.002

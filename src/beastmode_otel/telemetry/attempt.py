@@ -14,7 +14,8 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 
 from beastmode_otel import semconv
 from beastmode_otel.observer import AttemptFacts, AttemptOutcome
-from beastmode_otel.telemetry import genai, inference
+from beastmode_otel.telemetry import genai
+from beastmode_otel.telemetry import util_genai as inference
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.content import content_of
 from beastmode_otel.telemetry.savings import token_counts

@@ -6,7 +6,7 @@ from typing import Any
 
 from beastmode_otel import semconv
 from beastmode_otel.observer import AttemptFacts, AttemptOutcome
-from beastmode_otel.telemetry.bounds import Bounded
+from beastmode_otel.telemetry.labels import Bounded
 
 Attributes = dict[str, Any]
 

@@ -11,11 +11,9 @@ from opentelemetry.metrics import Meter, MeterProvider
 from beastmode_otel import semconv
 from beastmode_otel.config import LabelBounds
 from beastmode_otel.errors import Redactor
-from beastmode_otel.telemetry.active import ActiveRequests
-from beastmode_otel.telemetry.bounds import Bounded
 from beastmode_otel.telemetry.genai import LabelSets
-from beastmode_otel.telemetry.tally import Tally
-from beastmode_otel.telemetry.tiers import Tiers
+from beastmode_otel.telemetry.labels import Bounded
+from beastmode_otel.telemetry.observables import ActiveRequests, Tally, Tiers
 from beastmode_otel.version import VERSION
 
 _TALLIED = (

@@ -14,7 +14,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 from beastmode_otel import semconv
 from beastmode_otel.errors import BeastModeError
 from beastmode_otel.observer import AttemptFacts, AttemptScope, LookupScope, RequestFacts, RequestOutcome
-from beastmode_otel.telemetry import inference
+from beastmode_otel.telemetry import util_genai as inference
 from beastmode_otel.telemetry.attempt import AttemptSpan
 from beastmode_otel.telemetry.cache import LookupSpan, record_l1
 from beastmode_otel.telemetry.channel import Channel

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,7 +29,29 @@ from beastmode_otel.telemetry.exporters import (
     Results,
     exporter_factories,
 )
-from beastmode_otel.telemetry.flush import all_in_time
+
+_log = logging.getLogger("beastmode_otel")
+
+
+def all_in_time(works: Sequence[Callable[[], object]], seconds: float) -> bool:
+    """Run them at the same time. False when one raised, said False, or was not done in time (it is left behind)."""
+    results: list[bool] = []
+    threads = [threading.Thread(target=_run, args=(work, results), daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return len(results) == len(works) and all(results)
+
+
+def _run(work: Callable[[], object], results: list[bool]) -> None:
+    try:
+        results.append(work() is not False)
+    except Exception:  # noqa: BLE001  (an exporter may raise anything; a flush reports, it does not break a shutdown)
+        _log.warning("flushing telemetry failed", exc_info=True)
+        results.append(False)
+
 
 # What "under a second from request to visible" needs; SDK defaults are 60 s, 5 s and 1 s.
 LIVE: Final = {

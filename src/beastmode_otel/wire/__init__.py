@@ -1,22 +1,21 @@
 """LLM wire formats, pure: what a request asks, what a response or stream says. Nothing in this room ever raises."""
 
+from beastmode_otel.providers import provider_at, provider_of
 from beastmode_otel.wire.body_reader import BodyReader, is_stream
-from beastmode_otel.wire.decoding import ContentDecoder
-from beastmode_otel.wire.error_categories import categorise
-from beastmode_otel.wire.errors import ProviderError, error_in, identifier, read_error
+from beastmode_otel.wire.categorise import categorise
+from beastmode_otel.wire.content_encoding import ContentDecoder
 from beastmode_otel.wire.facts import Ask, Chunk, Reply
-from beastmode_otel.wire.formats import FORMATS, UNKNOWN, Format, StreamReader, format_for_path, format_named
-from beastmode_otel.wire.framing import MEDIA_TYPES, Framing, stream_bytes, whole_bytes
-from beastmode_otel.wire.limits import read_limits, retry_after, should_retry
-from beastmode_otel.wire.openai_chat import with_usage
-from beastmode_otel.wire.openai_replay import usage_inside
-from beastmode_otel.wire.prompts import prompt_text
-from beastmode_otel.wire.providers import provider_at, provider_of
+from beastmode_otel.wire.formats.openai_chat import with_usage
+from beastmode_otel.wire.formats.openai_choices import usage_inside
+from beastmode_otel.wire.formats.registry import FORMATS, UNKNOWN, Format, StreamReader, format_for_path, format_named
+from beastmode_otel.wire.framing import MEDIA_TYPES, Framing, sse_bytes, stream_bytes, whole_bytes
+from beastmode_otel.wire.provider_error import ProviderError, error_in, identifier, read_error
+from beastmode_otel.wire.rate_limits import read_limits, retry_after, should_retry
 from beastmode_otel.wire.recognise import LLMCall, Recogniser, recognise
 from beastmode_otel.wire.sse import Event, SSEDecoder
-from beastmode_otel.wire.sse_writer import sse_bytes
 from beastmode_otel.wire.transport_errors import Fault, classify
 from beastmode_otel.wire.usage import Usage, estimate
+from beastmode_otel.wire.user_text import prompt_text
 
 __all__ = [
     "FORMATS",

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import Any
 
 from beastmode_otel.record import record
-from beastmode_otel.wire.errors import ProviderError
+from beastmode_otel.wire.provider_error import ProviderError
 from beastmode_otel.wire.usage import Usage
 
 

@@ -16,8 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from beastmode_otel.cache.canonical import MAX_DEPTH, NotCanonical, canonical
-from beastmode_otel.cache.encoders import Encoder, accelerated, stdlib
+from beastmode_otel.cache.canonical import MAX_DEPTH, Encoder, NotCanonical, accelerated, canonical, stdlib
 
 FAST = accelerated()
 ENCODERS = [stdlib] if FAST is None else [stdlib, FAST]
@@ -224,7 +223,7 @@ def test_the_refusal_does_not_quote() -> None:
 def test_without_orjson_the_standard_library_is_used() -> None:
     script = (
         "import sys; sys.modules['orjson'] = None\n"
-        "from beastmode_otel.cache import encoders\n"
+        "from beastmode_otel.cache import canonical as encoders\n"
         "from beastmode_otel.cache.canonical import canonical\n"
         "assert encoders.BEST is encoders.stdlib and encoders.accelerated() is None\n"
         "sys.stdout.buffer.write(canonical({'b': [1.5, 1e-7, 2**80], 'a': 'é'}))"

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 
 from beastmode_otel.cache.compress import CODECS
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.envelope import VERSION, Damaged, decode, encode
-from beastmode_otel.cache.payload import MAX_SIZE, from_payload
+from beastmode_otel.cache.envelope import MAX_SIZE, VERSION, Damaged, decode, encode, from_payload
 from beastmode_otel.wire import Usage
 
 SECRET = b"s" * 32

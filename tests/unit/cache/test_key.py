@@ -15,11 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beastmode_otel.cache.canonical import NotCanonical, canonical
-from beastmode_otel.cache.encoders import Encoder, accelerated, stdlib
+from beastmode_otel.cache.canonical import Encoder, NotCanonical, accelerated, canonical, stdlib
 from beastmode_otel.cache.explain import explain_key
 from beastmode_otel.cache.key import IGNORED, Parts, Target, credential_tenant, derive
-from beastmode_otel.cache.last_text import cut_last_text
+from beastmode_otel.wire.user_text import cut_last_text
 
 FAST = accelerated()
 ENCODERS = [stdlib] if FAST is None else [stdlib, FAST]

@@ -19,10 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from beastmode_otel.cache.entry import Entry, Key
+from beastmode_otel.cache.eviction import MOST, Node, Queue, Residents, Sketch
 from beastmode_otel.cache.memory import Memory, matches
-from beastmode_otel.cache.ports import Filter, TierStats
-from beastmode_otel.cache.residents import Node, Queue, Residents
-from beastmode_otel.cache.sketch import MOST, Sketch
+from beastmode_otel.cache.tier import Filter, TierStats
 
 LEAST = 600  # bytes: what Entry.size counts for an entry without a body
 NOW = 1_000_000.0

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from beastmode_otel.cache import remembered
+from beastmode_otel.cache import key_memo as remembered
 from beastmode_otel.cache.canonical import NotCanonical
 from beastmode_otel.cache.key import Parts, Target, derive
-from beastmode_otel.cache.remembered import LONGEST, Keys
+from beastmode_otel.cache.key_memo import LONGEST, Keys
 
 
 def parts(body: Mapping[str, Any], **but: Any) -> Parts:

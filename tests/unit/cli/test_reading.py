@@ -6,7 +6,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from beastmode_otel import semconv
-from beastmode_otel.cli.reading import Reading, read
+from beastmode_otel.cli.report.reading import Reading, read
 from beastmode_otel.config import LabelBounds
 from beastmode_otel.telemetry.instruments import Instruments, instruments_of
 

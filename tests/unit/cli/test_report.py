@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 
 from beastmode_otel import semconv
-from beastmode_otel.cli.coverage import Heard
-from beastmode_otel.cli.failures import failure_of
-from beastmode_otel.cli.histogram import Histogram
-from beastmode_otel.cli.reading import Label, Point, Reading
-from beastmode_otel.cli.report import OUTCOMES, Report, report_of
-from beastmode_otel.cli.report_json import json_of
-from beastmode_otel.cli.report_text import text_of, verdict_of
+from beastmode_otel.cli.report.coverage import Heard
+from beastmode_otel.cli.report.failures import failure_of
+from beastmode_otel.cli.report.figures import OUTCOMES, Report, report_of
+from beastmode_otel.cli.report.histogram import Histogram
+from beastmode_otel.cli.report.reading import Label, Point, Reading
+from beastmode_otel.cli.report.text import text_of, verdict_of
 from beastmode_otel.cli.terminal import Style
+from beastmode_otel.cli.units import json_of
 from beastmode_otel.errors.categories import CATEGORIES
 from beastmode_otel.semconv import Metric
 

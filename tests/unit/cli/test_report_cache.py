@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from beastmode_otel import semconv
-from beastmode_otel.cli.coverage import Heard
-from beastmode_otel.cli.histogram import Histogram
-from beastmode_otel.cli.reading import Label, Point, Reading
-from beastmode_otel.cli.report import report_of
-from beastmode_otel.cli.report_cache import STATUSES, CacheFigures, cache_figures
-from beastmode_otel.cli.report_cache_text import cache_lines
+from beastmode_otel.cli.report.cache_figures import STATUSES, CacheFigures, cache_figures
+from beastmode_otel.cli.report.cache_text import cache_lines
+from beastmode_otel.cli.report.coverage import Heard
+from beastmode_otel.cli.report.figures import report_of
+from beastmode_otel.cli.report.histogram import Histogram
+from beastmode_otel.cli.report.reading import Label, Point, Reading
 from beastmode_otel.cli.terminal import Style
 from beastmode_otel.semconv import Metric
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 import beastmode_otel
-from beastmode_otel.doctor.finding import SEVERITIES, Finding, worst
-from beastmode_otel.doctor.kinds import GROUPS, KINDS, found
+from beastmode_otel.doctor.catalog import GROUPS, KINDS, SEVERITIES, Finding, found, worst
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = Path(beastmode_otel.__file__).parent

@@ -6,9 +6,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from beastmode_otel.doctor.finding import Finding
-from beastmode_otel.doctor.kinds import found
-from beastmode_otel.doctor.reports import Report, merged, read_reports
+from beastmode_otel.doctor.catalog import Finding, found
+from beastmode_otel.doctor.child_report_reader import Report, merged, read_reports
 
 
 def report(pid: int, *findings: Finding, instance: str | None = None) -> Report:

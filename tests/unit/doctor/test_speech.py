@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beastmode_otel.doctor.speech import PREFACE, speech_of
+from beastmode_otel.doctor.handshake import PREFACE, speech_of
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beastmode_otel.attempts import failures
+from beastmode_otel.attempts.failures import Failure
 from beastmode_otel.errors import CATEGORIES, RedactedError, Redactor, UpstreamError, category
-from beastmode_otel.router import failures
-from beastmode_otel.router.plan import Verdict
 from beastmode_otel.wire import ProviderError, Reply
 
 KEY = "wJalrXUtnFEMI-K7MDENG-planted"
@@ -23,15 +23,15 @@ PLACE = failures.Place(
 )
 
 
-def answered(status: int, body: Any = None, **headers: str) -> Verdict:
+def answered(status: int, body: Any = None, **headers: str) -> Failure:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return failures.from_status(PLACE, status, named, raw)
 
 
-def error_of(verdict: Verdict) -> UpstreamError:
-    assert isinstance(verdict.error, UpstreamError)
-    return verdict.error
+def error_of(failure: Failure) -> UpstreamError:
+    assert isinstance(failure.error, UpstreamError)
+    return failure.error
 
 
 def everything_shown(error: BaseException) -> str:
@@ -59,15 +59,15 @@ def test_a_status_becomes_an_error_with_everything_that_is_known():
      (504, "gateway_timeout"), (529, "overloaded"), (599, "server_error"), (302, "invalid_response")],
 )  # fmt: skip
 def test_a_bare_status_has_its_category_and_that_categorys_retries(status: int, name: str):
-    verdict = answered(status)
-    assert error_of(verdict).category.name == name
-    assert verdict.retries == CATEGORIES[name].retries
-    assert str(status) in error_of(verdict).message
+    failure = answered(status)
+    assert error_of(failure).category.name == name
+    assert failure.retries == CATEGORIES[name].retries
+    assert str(status) in error_of(failure).message
 
 
 def test_what_the_provider_asks_for_is_in_the_verdict():
-    verdict = answered(503, x_should_retry="false", retry_after_ms="1500")
-    assert (verdict.asked, verdict.retry_after) == (False, 1.5)
+    failure = answered(503, x_should_retry="false", retry_after_ms="1500")
+    assert (failure.asked, failure.retry_after) == (False, 1.5)
     assert (answered(503).asked, answered(503).retry_after) == (None, None)
 
 
@@ -100,7 +100,7 @@ def test_an_error_inside_a_200_shows_the_status_but_is_not_judged_by_it():
 # Exceptions of HTTP libraries.
 
 
-def raised(exc: Exception) -> tuple[Verdict, bool]:
+def raised(exc: Exception) -> tuple[Failure, bool]:
     return failures.from_exception(PLACE, exc)
 
 
@@ -115,12 +115,12 @@ def raised(exc: Exception) -> tuple[Verdict, bool]:
     ],
 )
 def test_an_exception_has_its_category_and_says_whether_the_request_was_sent(exc: Exception, name: str, sent: bool):
-    verdict, was_sent = raised(exc)
-    error = error_of(verdict)
+    failure, was_sent = raised(exc)
+    error = error_of(failure)
     assert (error.category.name, was_sent) == (name, sent)
     assert error.__cause__ is exc
     assert error.context.original == f"{type(exc).__name__}: {exc}"
-    assert verdict.retries == CATEGORIES[name].retries
+    assert failure.retries == CATEGORIES[name].retries
     assert error.message == f"main: {name.strip('_').replace('_', ' ')} ({type(exc).__name__})"
 
 
@@ -129,8 +129,8 @@ def test_an_exception_without_a_text_is_told_by_its_name():
 
 
 def test_a_category_that_is_handed_in_wins_with_its_own_retries():
-    verdict, _ = failures.from_exception(PLACE, httpx.ReadTimeout("slow"), category("total_timeout"))
-    assert (error_of(verdict).category.name, verdict.retries) == ("total_timeout", 0)
+    failure, _ = failures.from_exception(PLACE, httpx.ReadTimeout("slow"), category("total_timeout"))
+    assert (error_of(failure).category.name, failure.retries) == ("total_timeout", 0)
 
 
 @pytest.mark.parametrize(
@@ -157,9 +157,9 @@ def test_a_key_deep_in_the_chain_is_not_shown_by_a_traceback():
 
 
 def test_a_limit_of_our_own_says_how_long_it_was():
-    verdict = failures.from_limit(PLACE, "first_token_timeout", 30.0)
-    assert error_of(verdict).message == "main: first token timeout after 30 s"
-    assert (error_of(verdict).category.name, verdict.retries) == ("first_token_timeout", 0)
+    failure = failures.from_limit(PLACE, "first_token_timeout", 30.0)
+    assert error_of(failure).message == "main: first token timeout after 30 s"
+    assert (error_of(failure).category.name, failure.retries) == ("first_token_timeout", 0)
     assert error_of(failures.from_limit(PLACE, "total_timeout", 0.25)).message == "main: total timeout after 0.25 s"
 
 
@@ -197,9 +197,9 @@ def test_a_reply_that_is_not_of_this_api_or_holds_an_error_has():
 
 
 def test_a_content_type_that_holds_a_key_is_redacted():
-    verdict = failures.check_reply(PLACE, 200, {"content-type": f"text/{KEY}"}, Reply(parsed=False))
-    assert verdict is not None
-    assert KEY not in everything_shown(error_of(verdict))
+    failure = failures.check_reply(PLACE, 200, {"content-type": f"text/{KEY}"}, Reply(parsed=False))
+    assert failure is not None
+    assert KEY not in everything_shown(error_of(failure))
 
 
 @given(st.integers(100, 999), st.dictionaries(st.text(max_size=8), st.text(max_size=8)), st.binary(max_size=60))

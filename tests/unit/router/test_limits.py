@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from beastmode_otel.config import Timeouts
-from beastmode_otel.router.limits import Limits
+from beastmode_otel.router.attempt_http import Limits
 
 TIMEOUTS = Timeouts(first_token=30.0, total=120.0)
 

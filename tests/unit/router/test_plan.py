@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from beastmode_otel.attempts.failures import Failure
 from beastmode_otel.config import Breaker, Deployment, Retry, Route, Target
 from beastmode_otel.errors import CATEGORIES, UpstreamError, category
 from beastmode_otel.router.health import Health
-from beastmode_otel.router.plan import Plan, Step, Verdict
+from beastmode_otel.router.retry_plan import NextTry, RetryPlan
 
 EVERY = pytest.mark.parametrize("name", CATEGORIES)
 LEFT = 100.0
@@ -21,10 +22,10 @@ def deployment(name: str) -> Deployment:
     return Deployment(name=name, kind="openai", base_url=f"https://{name}/v1")
 
 
-def verdict(name: str = "server_error", *, asked: bool | None = None, retry_after: float | None = None) -> Verdict:
+def failure(name: str = "server_error", *, asked: bool | None = None, retry_after: float | None = None) -> Failure:
     kind = category(name)
     error = UpstreamError("failed", category=kind)
-    return Verdict(error=error, retries=kind.retries, asked=asked, retry_after=retry_after)
+    return Failure(error=error, retries=kind.retries, asked=asked, retry_after=retry_after)
 
 
 class Trip:
@@ -36,16 +37,16 @@ class Trip:
             name="chat",
             targets=tuple(Target(deployment=deployment(name), order=place) for place, name in enumerate(names)),
         )
-        self.plan = Plan(route, health=self.health, retry=retry, rng=random.Random(seed), now=0.0)
-        self.step: Step | None = self.plan.first(0.0)
+        self.plan = RetryPlan(route, health=self.health, retry=retry, rng=random.Random(seed), now=0.0)
+        self.step: NextTry | None = self.plan.first(0.0)
 
-    def fail(self, said: Verdict, left: float = LEFT) -> str | None:
+    def fail(self, said: Failure, left: float = LEFT) -> str | None:
         """The deployment that is tried next, with `+` when it is a retry; None: the error is raised."""
         assert self.step is not None
         self.step = self.plan.after(self.step, said, 0.0, left)
         return self.step and self.step.deployment.name + ("+" if self.step.retry else "")
 
-    def until_the_end(self, said: Verdict) -> list[str]:
+    def until_the_end(self, said: Failure) -> list[str]:
         found: list[str] = []
         while (name := self.fail(said)) is not None:
             found.append(name)
@@ -57,7 +58,7 @@ class Trip:
 
 def test_the_first_step_waits_for_nothing():
     step = Trip("ab").step
-    assert step == Step(deployment=deployment("a"), wait=0.0, retry=False)
+    assert step == NextTry(deployment=deployment("a"), wait=0.0, retry=False)
 
 
 def open_breaker(health: Health, name: str) -> None:
@@ -65,16 +66,16 @@ def open_breaker(health: Health, name: str) -> None:
         health.failed(name, category("server_error"), 0.0)
 
 
-def planned(health: Health, names: str, now: float = 0.0) -> Plan:
+def planned(health: Health, names: str, now: float = 0.0) -> RetryPlan:
     targets = tuple(Target(deployment=deployment(name), order=place) for place, name in enumerate(names))
-    return Plan(Route(name="chat", targets=targets), health=health, retry=Retry(), rng=random.Random(7), now=now)
+    return RetryPlan(Route(name="chat", targets=targets), health=health, retry=Retry(), rng=random.Random(7), now=now)
 
 
 def told_nothing() -> Health:
     return Health(Breaker(failures=1), lambda name, state: None)
 
 
-def first(plan: Plan, now: float = 0.0) -> str | None:
+def first(plan: RetryPlan, now: float = 0.0) -> str | None:
     step = plan.first(now)
     return step and step.deployment.name
 
@@ -100,7 +101,7 @@ def test_a_resting_deployment_is_tried_last_and_still_tried():
     seen = []
     while step is not None:
         seen.append(step.deployment.name)
-        step = plan.after(step, verdict("authentication_error"), 0.0, LEFT)
+        step = plan.after(step, failure("authentication_error"), 0.0, LEFT)
     assert seen == ["b", "c", "a"]
 
 
@@ -122,36 +123,36 @@ def test_a_single_deployment_is_asked_although_it_rests():
 
 @pytest.mark.parametrize("limit", [0, 1, 2, 5])
 def test_a_deployment_is_tried_again_as_often_as_the_settings_say(limit: int):
-    assert Trip(retry=Retry(per_deployment=limit)).until_the_end(verdict()) == ["a+"] * limit
+    assert Trip(retry=Retry(per_deployment=limit)).until_the_end(failure()) == ["a+"] * limit
 
 
 def test_a_category_may_ask_for_fewer_retries_but_not_for_more():
     assert category("read_timeout").retries == 1
-    assert Trip(retry=Retry(per_deployment=5)).until_the_end(verdict("read_timeout")) == ["a+"]
-    assert Trip(retry=Retry(per_deployment=0)).until_the_end(verdict("read_timeout")) == []
+    assert Trip(retry=Retry(per_deployment=5)).until_the_end(failure("read_timeout")) == ["a+"]
+    assert Trip(retry=Retry(per_deployment=0)).until_the_end(failure("read_timeout")) == []
 
 
 def test_every_deployment_has_retries_of_its_own():
-    tried = Trip("abc", retry=Retry(per_deployment=2)).until_the_end(verdict())
+    tried = Trip("abc", retry=Retry(per_deployment=2)).until_the_end(failure())
     assert tried == ["a+", "a+", "b", "b+", "b+", "c", "c+", "c+"]
 
 
 def test_thousands_of_retries_are_no_overflow():
-    assert len(Trip(retry=Retry(per_deployment=3000, base=0.0)).until_the_end(verdict())) == 3000
+    assert len(Trip(retry=Retry(per_deployment=3000, base=0.0)).until_the_end(failure())) == 3000
 
 
 @EVERY
 def test_a_single_deployment_is_retried_as_its_category_says(name: str):
     kind = category(name)
     retries = 2 if kind.retries is None else min(2, kind.retries)
-    assert Trip("a", retry=Retry(per_deployment=2)).until_the_end(verdict(name)) == ["a+"] * retries
+    assert Trip("a", retry=Retry(per_deployment=2)).until_the_end(failure(name)) == ["a+"] * retries
 
 
 @EVERY
 def test_another_deployment_is_tried_only_where_the_category_allows_it(name: str):
     kind = category(name)
     retries = ["a+"] * (2 if kind.retries is None else min(2, kind.retries))
-    tried = Trip("ab", retry=Retry(per_deployment=2)).until_the_end(verdict(name))
+    tried = Trip("ab", retry=Retry(per_deployment=2)).until_the_end(failure(name))
     assert tried[: len(retries) + 1] == [*retries, "b"] if kind.fallback else tried == retries
 
 
@@ -161,62 +162,62 @@ def test_another_deployment_is_tried_only_where_the_category_allows_it(name: str
 @EVERY
 def test_x_should_retry_false_means_never_again_here(name: str):
     kind = category(name)
-    tried = Trip("ab").until_the_end(verdict(name, asked=False))
+    tried = Trip("ab").until_the_end(failure(name, asked=False))
     assert tried == (["b"] if kind.fallback else [])
 
 
 @EVERY
 def test_x_should_retry_true_overrides_the_category_within_the_settings(name: str):
-    assert Trip("a", retry=Retry(per_deployment=3)).until_the_end(verdict(name, asked=True)) == ["a+"] * 3
+    assert Trip("a", retry=Retry(per_deployment=3)).until_the_end(failure(name, asked=True)) == ["a+"] * 3
 
 
 def test_whom_asks_for_patience_is_left_in_peace_while_another_can_answer_at_once():
     trip = Trip("ab")
-    assert trip.fail(verdict("rate_limited", retry_after=5.0)) == "b"
+    assert trip.fail(failure("rate_limited", retry_after=5.0)) == "b"
     assert trip.step is not None
     assert trip.step.wait == 0.0
 
 
 def test_the_last_one_is_waited_for_as_long_as_it_asks():
     trip = Trip("ab")
-    trip.fail(verdict("rate_limited", retry_after=5.0))
-    assert trip.fail(verdict("rate_limited", retry_after=7.5)) == "b+"
+    trip.fail(failure("rate_limited", retry_after=5.0))
+    assert trip.fail(failure("rate_limited", retry_after=7.5)) == "b+"
     assert trip.step is not None
     assert trip.step.wait == 7.5
 
 
 def test_a_retry_after_of_zero_is_no_reason_to_leave():
     trip = Trip("ab")
-    assert trip.fail(verdict("rate_limited", retry_after=0.0)) == "a+"
+    assert trip.fail(failure("rate_limited", retry_after=0.0)) == "a+"
     assert trip.step is not None
     assert trip.step.wait == 0.0
 
 
 def test_a_wait_longer_than_max_wait_is_not_made():
     retry = Retry(max_wait=10.0)
-    assert Trip("a", retry=retry).fail(verdict("rate_limited", retry_after=10.0)) == "a+"
-    assert Trip("a", retry=retry).fail(verdict("rate_limited", retry_after=10.1)) is None
-    assert Trip("ab", retry=retry).fail(verdict("rate_limited", retry_after=3600.0)) == "b"
+    assert Trip("a", retry=retry).fail(failure("rate_limited", retry_after=10.0)) == "a+"
+    assert Trip("a", retry=retry).fail(failure("rate_limited", retry_after=10.1)) is None
+    assert Trip("ab", retry=retry).fail(failure("rate_limited", retry_after=3600.0)) == "b"
 
 
 def test_an_error_without_fallback_is_waited_out_with_the_same_deployment():
-    assert Trip("ab").fail(verdict("invalid_request", asked=True, retry_after=2.0)) == "a+"
+    assert Trip("ab").fail(failure("invalid_request", asked=True, retry_after=2.0)) == "a+"
 
 
 # The total timeout.
 
 
 def test_no_wait_that_the_total_timeout_would_cut_short():
-    assert Trip("a").fail(verdict(retry_after=5.0), left=5.1) == "a+"
-    assert Trip("a").fail(verdict(retry_after=5.0), left=5.0) is None
-    assert Trip("ab").fail(verdict(retry_after=5.0), left=4.0) == "b"
+    assert Trip("a").fail(failure(retry_after=5.0), left=5.1) == "a+"
+    assert Trip("a").fail(failure(retry_after=5.0), left=5.0) is None
+    assert Trip("ab").fail(failure(retry_after=5.0), left=4.0) == "b"
 
 
 @pytest.mark.parametrize("left", [0.0, -1.0])
 @EVERY
 def test_nothing_more_is_tried_when_no_time_is_left(name: str, left: float):
-    assert Trip("ab").fail(verdict(name), left=left) is None
-    assert Trip("ab").fail(verdict(name, asked=True, retry_after=0.0), left=left) is None
+    assert Trip("ab").fail(failure(name), left=left) is None
+    assert Trip("ab").fail(failure(name, asked=True, retry_after=0.0), left=left) is None
 
 
 # Waiting.
@@ -228,7 +229,7 @@ def waits_of(retry: Retry, count: int) -> list[list[float]]:
     for seed in range(300):
         trip = Trip("a", retry=retry, seed=seed)
         for place in range(count):
-            trip.fail(verdict())
+            trip.fail(failure())
             assert trip.step is not None
             found[place].append(trip.step.wait)
     return found
@@ -253,20 +254,20 @@ def trips(trip: Trip, name: str, times: int) -> None:
 def test_a_deployment_whose_breaker_has_just_opened_is_not_retried():
     trip = Trip("ab", failures=1)
     trips(trip, "a", 1)
-    assert trip.fail(verdict()) == "b"
+    assert trip.fail(failure()) == "b"
     trips(trip, "b", 1)
-    assert trip.fail(verdict()) is None
+    assert trip.fail(failure()) is None
 
 
 def test_a_deployment_that_opened_meanwhile_is_passed_over_on_the_way_to_the_next():
     trip = Trip("abc", failures=1)
     trips(trip, "b", 1)
-    assert trip.fail(verdict("authentication_error")) == "c"
+    assert trip.fail(failure("authentication_error")) == "c"
 
 
 def tried_with(names: str, errors: Sequence[str]) -> list[str | None]:
     trip = Trip(names, retry=Retry(per_deployment=1))
-    return [trip.fail(verdict(name)) for name in errors]
+    return [trip.fail(failure(name)) for name in errors]
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_a_fault_of_our_own_is_told_and_ends_the_request(sim, one, monkeypatch, 
     def broken(*_args, **_kwargs):
         raise RuntimeError("our own fault")
 
-    monkeypatch.setattr("beastmode_otel.simulator.reception.decide", broken)
+    monkeypatch.setattr("beastmode_otel.simulator.receive.decide", broken)
     assert isinstance(one.chat(sim.url()).error, httpx.HTTPError)
     assert sim.wait_idle()
     assert sim.in_flight == 0

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beastmode_otel.wire import ContentDecoder, inflaters
+from beastmode_otel.wire import ContentDecoder
+from beastmode_otel.wire import content_encoding as inflaters
 
 RNG = random.Random(1)
 MORE = gzip.compress(b"more")

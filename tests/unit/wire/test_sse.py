@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beastmode_otel.wire import Event, SSEDecoder
-from beastmode_otel.wire.lines import LineDecoder
+from beastmode_otel.wire.stream_lines import LineDecoder
 
 
 def decode(*pieces: bytes, max_event: int = 1000) -> list[Event]:

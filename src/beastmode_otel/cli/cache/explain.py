@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from beastmode_otel.cache.explain import explain_key
-from beastmode_otel.cli.cache.finding import Finding, find
+from beastmode_otel.cli.cache.cache_request import Wished, wished
+from beastmode_otel.cli.cache.lookup import Finding, find
 from beastmode_otel.cli.cache.options import add_tenant, name
-from beastmode_otel.cli.cache.said import note, say
+from beastmode_otel.cli.cache.output import note, say
 from beastmode_otel.cli.cache.store import Store, store_of
-from beastmode_otel.cli.cache.wishing import Wished, wished
 from beastmode_otel.cli.exits import OK, Failed
 from beastmode_otel.cli.terminal import Cell, Style, Tone, facts, wrapped
 from beastmode_otel.cli.units import lasting

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from beastmode_otel.cache.entry import Entry
-from beastmode_otel.cli.cache import rows
+from beastmode_otel.cache.tiers.sqlite import inspect as rows
 from beastmode_otel.cli.cache.options import add_tenant, name
-from beastmode_otel.cli.cache.said import note, say
+from beastmode_otel.cli.cache.output import note, say
 from beastmode_otel.cli.cache.store import Store, store_of
 from beastmode_otel.cli.exits import OK, Failed
 from beastmode_otel.cli.terminal import Cell, Style, facts

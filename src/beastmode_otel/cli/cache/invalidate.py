@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from beastmode_otel.cache.ports import Filter
+from beastmode_otel.cache.tier import Filter
 from beastmode_otel.cli.cache.options import add_tenant, digest, duration, name
-from beastmode_otel.cli.cache.said import l1_remains, note, say
+from beastmode_otel.cli.cache.output import l1_remains, note, say
 from beastmode_otel.cli.cache.store import Store, store_of
 from beastmode_otel.cli.exits import OK
 from beastmode_otel.cli.terminal import Style

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from beastmode_otel.cli.cache.said import note, say
+from beastmode_otel.cli.cache.output import note, say
 from beastmode_otel.cli.cache.store import Store, store_of
 from beastmode_otel.cli.exits import OK
 from beastmode_otel.cli.terminal import Style

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from beastmode_otel.cache.entry import Entry
-from beastmode_otel.cache.tiers import sqlite_schema
-from beastmode_otel.cli.cache import rows
+from beastmode_otel.cache.tiers.sqlite import inspect as rows
+from beastmode_otel.cache.tiers.sqlite import schema as sqlite_schema
 from beastmode_otel.cli.cache.options import add_tenant
-from beastmode_otel.cli.cache.said import NOTHING_YET, note, say
+from beastmode_otel.cli.cache.output import NOTHING_YET, note, say
 from beastmode_otel.cli.cache.store import Store, store_of
 from beastmode_otel.cli.exits import OK
 from beastmode_otel.cli.terminal import Cell, Column, Style, facts, table

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-from beastmode_otel.cache.ports import TierUnavailable
-from beastmode_otel.cache.sealed import Sealed
-from beastmode_otel.cache.tiers.sqlite import SQLiteTier
-from beastmode_otel.cache.tiers.sqlite_errors import edge
-from beastmode_otel.cache.tiers.sqlite_file import NotReady, open_reader
+from beastmode_otel.cache.envelope import Sealed
+from beastmode_otel.cache.tier import TierUnavailable
+from beastmode_otel.cache.tiers.sqlite.errors import edge
+from beastmode_otel.cache.tiers.sqlite.file import NotReady, open_reader
+from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
 from beastmode_otel.cli.exits import Failed
 from beastmode_otel.config import Config, load
 from beastmode_otel.runtime import ThreadLane

@@ -9,13 +9,13 @@ import time
 from collections.abc import AsyncIterator
 from typing import Final
 
-from beastmode_otel.cli.coverage import Heard
 from beastmode_otel.cli.demo.caller import Caller
 from beastmode_otel.cli.demo.progress import Progress
 from beastmode_otel.cli.demo.providers import Providers
 from beastmode_otel.cli.demo.stage import Stage
 from beastmode_otel.cli.demo.witness import SpanTally
-from beastmode_otel.cli.report import Report, report_of
+from beastmode_otel.cli.report.coverage import Heard
+from beastmode_otel.cli.report.figures import Report, report_of
 from beastmode_otel.client import AsyncModelRouter
 
 _SETTLING_SECONDS: Final = 3.0

@@ -21,8 +21,7 @@ from beastmode_otel.cli.demo.witness import Witness
 from beastmode_otel.doctor.secrets import secrets_of
 from beastmode_otel.errors import Redactor
 from beastmode_otel.telemetry.exporters import ForkSafeLogExporter, ForkSafeMetricExporter, ForkSafeSpanExporter
-from beastmode_otel.telemetry.flush import all_in_time
-from beastmode_otel.telemetry.setup import live_delay
+from beastmode_otel.telemetry.setup import all_in_time, live_delay
 from beastmode_otel.version import VERSION
 
 SERVICE: Final = "beastmode-demo"

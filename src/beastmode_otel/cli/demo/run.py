@@ -15,10 +15,10 @@ from beastmode_otel.cli.demo.perform import perform
 from beastmode_otel.cli.demo.progress import Progress
 from beastmode_otel.cli.demo.providers import Providers, providers_of
 from beastmode_otel.cli.demo.stage import Stage
-from beastmode_otel.cli.report import Report
-from beastmode_otel.cli.report_json import json_of
-from beastmode_otel.cli.report_text import text_of, verdict_of
+from beastmode_otel.cli.report.figures import Report
+from beastmode_otel.cli.report.text import text_of, verdict_of
 from beastmode_otel.cli.terminal import Style, style_of, wrapped
+from beastmode_otel.cli.units import json_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

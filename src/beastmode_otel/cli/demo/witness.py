@@ -12,8 +12,8 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from beastmode_otel import semconv
-from beastmode_otel.cli.failures import Failure, failure_of
-from beastmode_otel.cli.reading import Reading, read
+from beastmode_otel.cli.report.failures import Failure, failure_of
+from beastmode_otel.cli.report.reading import Reading, read
 
 _REMEMBERED: Final = 8
 

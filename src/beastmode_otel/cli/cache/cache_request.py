@@ -1,0 +1,64 @@
+"""What the engine would want of the cache for a request, and the parts of its key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from beastmode_otel.cache.entry import Key
+from beastmode_otel.cache.key import Parts
+from beastmode_otel.cli.cache.store import Store
+from beastmode_otel.config import Route
+from beastmode_otel.engine.cache_request import Options, first_order, wish_of
+from beastmode_otel.router.http_request import wire_format
+from beastmode_otel.router.routes import resolve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wished:
+    """key, parts: None when the cache has no part in the request, for `reason`.
+
+    deployments: those that the key names; fallbacks: the later ones.
+    """
+
+    model: str
+    route: str
+    tenant: str
+    deployments: tuple[str, ...]
+    fallbacks: tuple[str, ...]
+    key: Key | None
+    parts: Parts | None
+    reason: str
+
+
+def wished(store: Store, model: str, body: Mapping[str, Any]) -> Wished:
+    """As the engine decides it. Raises RequestError for a model id that it would not know."""
+    route = resolve(store.config, model)
+    wish = wish_of(store.config, route, model_id=model, body=body, tenant=store.tenant, options=Options())
+    first = [target.deployment.name for target in first_order(route)]
+    names = [target.deployment.name for target in route.targets]
+    return Wished(
+        model=model,
+        route=route.name,
+        tenant=store.tenant,
+        deployments=tuple(first),
+        fallbacks=tuple(name for name in names if name not in first),
+        key=wish.key,
+        parts=None if wish.key is None else _parts(store, route, model, body, wish.targets),
+        reason=wish.reason or "ok",
+    )
+
+
+def _parts(store: Store, route: Route, model: str, body: Mapping[str, Any], targets: Any) -> Parts:
+    """What the engine gave to `derive`: whoever uses it compares the digests."""
+    deployment = first_order(route)[0].deployment
+    return Parts(
+        tenant=store.tenant,
+        namespace=store.config.namespace,
+        api=wire_format(deployment).api,
+        targets=targets,
+        requested=model,
+        body=body,
+        headers={name: value for name, value in deployment.headers.items() if isinstance(value, str)},
+    )

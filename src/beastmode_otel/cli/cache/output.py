@@ -1,0 +1,38 @@
+"""How the cache verbs print: one JSON object, or lines for people."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from beastmode_otel.cli.cache.store import Store
+from beastmode_otel.cli.terminal import Style, style_of, wrapped
+from beastmode_otel.cli.units import lasting, rounded
+
+NOTHING_YET: Final = "There is no such file yet, or nothing in it: no process has stored anything there."
+
+
+def say(given: argparse.Namespace, told: Mapping[str, Any], lines: Callable[[Style], Iterable[str]]) -> None:
+    """The object with --json, else the lines."""
+    if given.json:
+        print(json.dumps(rounded(dict(told))))
+        return
+    for line in lines(style_of(sys.stdout, os.environ)):
+        print(line)
+
+
+def note(text: str, style: Style) -> list[str]:
+    return [style.paint(line, "dim") for line in wrapped(text, style, indent=2)]
+
+
+def l1_remains(store: Store) -> str:
+    """What removing from the file does not do."""
+    ttl = lasting(store.config.cache.l1.ttl)
+    return (
+        f"Only L3 was asked. A running process may still answer from its L1, for at most {ttl} (cache.l1.ttl): call "
+        "router.invalidate() there, or restart it."
+    )

@@ -1,0 +1,1 @@
+"""What the demo and `run` print of a program's telemetry."""

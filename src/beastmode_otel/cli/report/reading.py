@@ -1,0 +1,81 @@
+"""Our metrics, read back from what OpenTelemetry collected: by the names of semconv, never by hand. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from opentelemetry.sdk.metrics.export import HistogramDataPoint, MetricsData, NumberDataPoint
+
+from beastmode_otel import semconv
+from beastmode_otel.cli.report.histogram import Histogram, merged
+from beastmode_otel.semconv import Attribute, Metric
+
+Label = str | int
+Where = Mapping[Attribute, Label]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One series. A histogram's value is its number of records."""
+
+    labels: Mapping[str, Label]
+    value: float
+    histogram: Histogram | None = None
+
+    def has(self, where: Where) -> bool:
+        return all(self.labels.get(attribute.key) == label for attribute, label in where.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Every series of ours by the metric's name. `where` picks those whose labels are equal to all that it names."""
+
+    points: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
+
+    def find(self, metric: Metric, where: Where | None = None) -> list[Point]:
+        return [point for point in self.points.get(metric.name, ()) if point.has(where or {})]
+
+    def total(self, metric: Metric, where: Where | None = None) -> float:
+        """The sum over the series; of a histogram: how many records."""
+        return sum(point.value for point in self.find(metric, where))
+
+    def count(self, metric: Metric, where: Where | None = None) -> int:
+        return int(self.total(metric, where))
+
+    def histogram(self, metric: Metric, where: Where | None = None) -> Histogram:
+        return merged(point.histogram for point in self.find(metric, where) if point.histogram is not None)
+
+    def labels(self, metric: Metric, attribute: Attribute, where: Where | None = None) -> list[str]:
+        """The values that the label has in these series, sorted."""
+        found = (point.labels.get(attribute.key) for point in self.find(metric, where))
+        return sorted({str(label) for label in found if label is not None})
+
+
+def read(data: MetricsData | None) -> Reading:
+    """What was collected under our scope. None (nothing was recorded yet) is an empty reading."""
+    points: dict[str, tuple[Point, ...]] = {}
+    for name, point in _points(data):
+        points[name] = (*points.get(name, ()), point)
+    return Reading(points=points)
+
+
+def _points(data: MetricsData | None) -> Iterator[tuple[str, Point]]:
+    scopes = [scope for resource in data.resource_metrics for scope in resource.scope_metrics] if data else []
+    for scope in scopes:
+        if scope.scope.name != semconv.SCOPE:
+            continue
+        for metric in scope.metrics:
+            for point in metric.data.data_points:
+                if isinstance(point, NumberDataPoint | HistogramDataPoint):
+                    yield metric.name, _point(point)
+
+
+def _point(point: NumberDataPoint | HistogramDataPoint) -> Point:
+    labels = {key: label for key, label in (point.attributes or {}).items() if isinstance(label, str | int)}
+    if isinstance(point, NumberDataPoint):
+        return Point(labels=labels, value=point.value)
+    histogram = Histogram(
+        bounds=tuple(point.explicit_bounds), counts=tuple(point.bucket_counts), low=point.min, high=point.max
+    )
+    return Point(labels=labels, value=point.count, histogram=histogram)

@@ -1,0 +1,106 @@
+"""From an unchecked question to a call: everything that can be refused without asking a provider."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from beastmode_otel.config import Config, Timeouts
+from beastmode_otel.engine.answer import Access, AccessRule, Question
+from beastmode_otel.engine.cache_request import USES, Options
+from beastmode_otel.errors import AccessDenied, Context, RequestError
+
+_LIMITS = tuple(f.name for f in fields(Timeouts))
+_USUAL = Options()
+_LONGEST = 1e12
+
+
+def check(question: Question, config: Config) -> Timeouts:
+    """The timeouts of a request that makes sense. Raises RequestError with category invalid_request."""
+    if not isinstance(question.model_id, str) or not question.model_id:
+        raise _invalid(question, f"model_id must be a non-empty string, not {question.model_id!r:.80}")
+    if not isinstance(question.body, Mapping):
+        raise _invalid(
+            question,
+            f"request must be a mapping, not {type(question.body).__name__}",
+            'pass the provider\'s body: {"messages": [{"role": "user", "content": "…"}]}',
+        )
+    if question.body.get("stream") and not question.stream:
+        raise _invalid(question, "route() returns whole answers, but the request says stream", "call stream() instead")
+    if question.tenant is not None and (not isinstance(question.tenant, str) or not question.tenant.strip()):
+        raise _invalid(question, "tenant must not be empty", "pass a tenant's id, or None for the router's own")
+    _check_labels(question, config)
+    return timeouts_of(question, config.timeouts)
+
+
+def _check_labels(question: Question, config: Config) -> None:
+    if question.labels is not None and not isinstance(question.labels, Mapping):
+        raise _invalid(question, f"labels must be a mapping, not {type(question.labels).__name__}")
+    for label, value in (question.labels or {}).items():
+        if label not in config.labels:
+            raise _invalid(question, f"the label {label!r} is not configured", 'add it to labels = ["team", …]')
+        if not isinstance(value, str):
+            raise _invalid(question, f"the label {label!r} must be a string, not {type(value).__name__}")
+
+
+def timeouts_of(question: Question, defaults: Timeouts) -> Timeouts:
+    given = question.timeout
+    if given is None or isinstance(given, Timeouts):
+        return given or defaults
+    changes: Mapping[str, Any] = given if isinstance(given, Mapping) else {"total": given}
+    for name, seconds in changes.items():
+        if name not in _LIMITS:
+            raise _invalid(question, f"timeout has no {name!r}", f"known: {', '.join(_LIMITS)}")
+        if not _is_span(seconds):
+            raise _invalid(question, f"timeout {name} must be a number of seconds above 0, not {seconds!r:.40}")
+    return replace(defaults, **changes)
+
+
+def _is_span(seconds: object) -> bool:
+    """Whether it can be a number of seconds. An int may be beyond every float."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return False
+    return 0 < seconds <= _LONGEST or seconds == math.inf
+
+
+def cache_options(question: Question) -> Options:
+    """What the call says about the cache. Raises RequestError with category invalid_request."""
+    if question.cache == "on" and question.ttl is None and question.tags == ():
+        return _USUAL
+    if question.cache not in USES:
+        raise _invalid(question, f"cache is {question.cache!r:.40}", f"use one of {', '.join(USES)}")
+    ttl = question.ttl
+    if ttl is not None and not _is_span(ttl):
+        raise _invalid(
+            question, f"ttl must be a number of seconds above 0, not {ttl!r:.40}", "use cache='off' for none"
+        )
+    tags = question.tags
+    if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) and tag for tag in tags):
+        raise _invalid(question, "tags must be a list of non-empty strings")
+    return Options(use=question.cache, ttl=ttl, tags=tuple(tags))
+
+
+def allow(question: Question, rule: AccessRule | None, tenant: str | None) -> None:
+    """Raises AccessDenied when the rule refuses. A rule that raises refuses: who cannot decide must not let through."""
+    if rule is None:
+        return
+    access = Access(
+        model=question.model_id, user_id=question.user_id, tenant=tenant, labels=dict(question.labels or {})
+    )
+    try:
+        verdict = rule(access)
+    except Exception as exc:
+        raise _denied(question, f"the access rule failed ({type(exc).__name__}), which refuses") from exc
+    if verdict is not True:
+        raise _denied(question, verdict if isinstance(verdict, str) and verdict else "the access rule refuses")
+
+
+def _denied(question: Question, reason: str) -> AccessDenied:
+    return AccessDenied(f"{question.model_id}: {reason}", context=Context(model=question.model_id))
+
+
+def _invalid(question: Question, problem: str, *hints: str) -> RequestError:
+    model = question.model_id if isinstance(question.model_id, str) else None
+    return RequestError(problem, category="invalid_request", context=Context(model=model), hints=hints)

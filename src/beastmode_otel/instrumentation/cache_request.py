@@ -1,0 +1,112 @@
+"""What a call of an app's own client may have of the cache, and whose it is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from beastmode_otel.cache.canonical import NotCanonical
+from beastmode_otel.cache.key import OUTPUT_HEADERS, Parts, Target, credential_tenant
+from beastmode_otel.cache.storable import NOT_CANONICAL, may_lookup
+from beastmode_otel.engine.cache_request import Wish
+from beastmode_otel.instrumentation.cache_control import Use
+from beastmode_otel.instrumentation.call import host_of
+from beastmode_otel.instrumentation.context import Desk
+from beastmode_otel.wire import LLMCall
+
+# Headers that are about the message, its tracing or the SDK that wrote it. Whatever else there is may be a login, or
+# change what is answered, and keeps apart.
+_COMMON: Final = OUTPUT_HEADERS | {
+    *("accept", "accept-encoding", "cache-control", "connection", "content-length", "content-type", "date", "expect"),
+    *("keep-alive", "pragma", "te", "transfer-encoding", "user-agent", "idempotency-key"),
+    *("traceparent", "tracestate", "baggage", "b3", "sentry-trace", "x-amzn-trace-id", "x-cloud-trace-context"),
+    *("x-request-id", "x-correlation-id", "x-client-request-id", "request-id"),
+    *("anthropic-dangerous-direct-browser-access", "http-referer", "referer", "x-title"),
+}
+_COMMON_BEGINNINGS: Final = ("x-stainless-", "x-b3-", "x-datadog-")
+# Cookies by which a CDN or a load balancer recognises a connection; providers set them with every answer.
+_COMMON_COOKIE: Final = re.compile(
+    r"__cf_bm|_cfuvid|__cflb|__cfruid|cf_clearance|AWSALB\w*|ARRAffinity\w*", re.IGNORECASE
+)
+_LOGIN: Final = "proxy-authorization"
+
+
+def has_other_login(headers: Mapping[str, str]) -> bool:
+    """Whether somebody is logged in by more than a key: by cookies, or at a proxy. Names in lower case."""
+    names = [cookie.partition("=")[0].strip() for cookie in headers.get("cookie", "").split(";")]
+    return _LOGIN in headers or any(name and not _COMMON_COOKIE.fullmatch(name) for name in names)
+
+
+def tenant_of(headers: Mapping[str, str], *, host: str, nobody: str, secret: bytes | None) -> str:
+    """The tenant: a digest of every header that may say who asks. Names in lower case.
+
+    host: that of the URL, which the header of this name usually repeats. nobody: of whoever says nothing.
+    """
+    said = sorted((name, value) for name, value in headers.items() if _counts(name, value, host))
+    return credential_tenant(json.dumps(said), secret) if said else nobody
+
+
+def _counts(name: str, value: str, host: str) -> bool:
+    if name in _COMMON or name.startswith(_COMMON_BEGINNINGS):
+        return False
+    return name != "cookie" and not (name == "host" and value.lower() == host.lower())
+
+
+def wish_of_call(desk: Desk, seen: LLMCall, request: Any, use: Use, *, plain: bool = True) -> Wish:
+    """The wish of one call. Without a body that we can read, or with a login that we cannot, the cache is passed by.
+
+    plain: who asks and who answers stands in the request.
+    """
+    if use == "off":
+        return Wish(use="off", key=None, reason="off")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    asked = may_lookup(seen.body or {}, api=seen.api, headers=headers)
+    reason = None if asked.ok else asked.reason
+    if seen.body is None or not plain or has_other_login(headers):
+        reason = reason or "unreadable"
+    if reason is not None:
+        return Wish(use=use, key=None, reason=reason)
+    target = Target(seen.provider, _address(request.url), seen.model or "")
+    asked_of = target._replace(base_url=target.base_url + _variant(seen, request))
+    try:
+        key = desk.keys.derive(_parts(desk, seen, asked_of, headers, request.url))
+    except NotCanonical:
+        return Wish(use=use, key=None, reason=NOT_CANONICAL.reason)
+    cache = desk.config.cache
+    return Wish(use=use, key=key, ttl=max(cache.l1.ttl, cache.l3.ttl), targets=(target,), asked=asked)
+
+
+def _variant(seen: LLMCall, request: Any) -> str:
+    """Streams that carry no usage are kept apart: what they leave behind has none, and others read `usage` unasked."""
+    bare = seen.stream and not (seen.ask.include_usage or gets_usage_unasked(seen, request))
+    return "#without-usage" if bare else ""
+
+
+def gets_usage_unasked(seen: LLMCall, request: Any) -> bool:
+    """Mistral's streams end with usage that nobody can ask for; its SDK expects it of other hosts too."""
+    return seen.provider == "mistral_ai" or request.headers.get("user-agent", "").startswith("mistral-client-")
+
+
+def _parts(desk: Desk, seen: LLMCall, target: Target, headers: Mapping[str, str], url: Any) -> Parts:
+    secret = desk.config.cache.secret
+    return Parts(
+        tenant=tenant_of(
+            headers,
+            host=host_of(url),
+            nobody=desk.config.namespace,
+            secret=secret.reveal().encode() if secret else None,
+        ),
+        namespace=desk.config.namespace,
+        api=seen.api,
+        targets=(target,),
+        requested=seen.model or seen.api,
+        body=seen.body or {},
+        headers=headers,
+    )
+
+
+def _address(url: Any) -> str:
+    """All of the URL as on the wire; only its digest is kept. The end is marked: a slash there means something."""
+    return f"{url.scheme}://{host_of(url)}{url.raw_path.decode('ascii', 'backslashreplace')}#"

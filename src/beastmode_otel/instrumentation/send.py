@@ -1,0 +1,158 @@
+"""A `send` that looks like an LLM call, through the door of its world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+
+from beastmode_otel.instrumentation.cache_control import asked_of
+from beastmode_otel.instrumentation.cached_send import travel
+from beastmode_otel.instrumentation.context import Desk
+from beastmode_otel.instrumentation.observe import Trip
+from beastmode_otel.runtime import run_sync, running_loop
+from beastmode_otel.telemetry import is_ours
+from beastmode_otel.wire import LLMCall
+
+_DEPTH: Final = 5
+_OWN: Final = frozenset({"HTTPTransport", "AsyncHTTPTransport", "AiohttpTransport"})
+_OF: Final = frozenset({"httpx", "httpx2", "httpx_aiohttp"})
+_HARMLESS: Final = ("openai.lib.azure",)  # only takes keys away, when it is redirected
+
+
+def has_own_door(client: Any, request: Any) -> bool:
+    """Whether the request would pass one of our transports, perhaps inside other ones."""
+    try:
+        return _leads_to_door(client._transport_for_url(request.url), _DEPTH)
+    except Exception:  # noqa: BLE001  (a client of its own kind)
+        return False
+
+
+def is_plain(client: Any, request: Any, auth: Any) -> bool:
+    """Whether all that decides who asks, and who answers, stands in the request now.
+
+    auth: what the caller gave to `send`. Not so: an `auth` of the client, its request hooks, a name in the URL,
+    a transport that may do what it likes, a Unix socket.
+    """
+    try:
+        used = client._auth if type(auth).__name__ == "UseClientDefault" else auth
+        hooks = client.event_hooks["request"]
+        return (
+            used is None
+            and not request.url.userinfo
+            and all(getattr(hook, "__module__", None) in _HARMLESS for hook in hooks)
+            and _is_own(client._transport_for_url(request.url))
+        )
+    except Exception:  # noqa: BLE001  (a client of its own kind)
+        return False
+
+
+def default_encoding(client: Any) -> Any:
+    return getattr(client, "_default_encoding", "utf-8")
+
+
+def _is_own(transport: Any) -> bool:
+    kind = type(transport)
+    if kind.__name__ not in _OWN or kind.__module__.partition(".")[0] not in _OF:
+        return False
+    return getattr(getattr(transport, "_pool", None), "_uds", None) is None
+
+
+def _leads_to_door(transport: Any, depth: int) -> bool:
+    if hasattr(type(transport), "__beastmode_door__"):
+        return True
+    if depth == 0 or _is_own(transport):
+        return False
+    parts = getattr(transport, "__dict__", None)
+    if not isinstance(parts, Mapping):
+        return False
+    inner = [part for part in list(parts.values()) if _is_transport(part)]
+    return any(_leads_to_door(part, depth - 1) for part in inner)
+
+
+def _is_transport(part: Any) -> bool:
+    kind = type(part)
+    return hasattr(kind, "handle_request") or hasattr(kind, "handle_async_request")
+
+
+def pass_blocking(
+    desk: Desk, library: Any, client: Any, original: Callable[..., Any], request: Any, stream: bool,
+    options: Mapping[str, Any],
+) -> Any:  # fmt: skip
+    seen = seen_by(desk, client, request)
+    if seen is None:
+        return original(client, request, stream=stream, **options)
+
+    async def go() -> Any:
+        return original(client, request, stream=True, **options)
+
+    async def read(response: Any) -> None:
+        try:
+            response.read()
+        except BaseException:
+            response.close()
+            raise
+
+    caching = desk.blocking
+    trip = Trip(
+        desk=desk, seen=seen, request=request, library=library, is_async=False, go=go, read=None if stream else read,
+        caching=caching, encoding=default_encoding(client),
+        plain=caching is None or is_plain(client, request, options.get("auth", client._auth)),
+    )  # fmt: skip
+    return run_blocking(trip)
+
+
+async def pass_async(
+    desk: Desk, library: Any, client: Any, original: Callable[..., Any], request: Any, stream: bool,
+    options: Mapping[str, Any],
+) -> Any:  # fmt: skip
+    seen = seen_by(desk, client, request)
+    if seen is None:
+        return await original(client, request, stream=stream, **options)
+
+    async def go() -> Any:
+        return await original(client, request, stream=True, **options)
+
+    async def read(response: Any) -> None:
+        try:
+            await response.aread()
+        except BaseException:
+            await response.aclose()
+            raise
+
+    caching = desk.asyncio if running_loop() is not None else None  # trio: watched, not cached
+    trip = Trip(
+        desk=desk, seen=seen, request=request, library=library, is_async=True, go=go, read=None if stream else read,
+        caching=caching, encoding=default_encoding(client),
+        plain=caching is None or is_plain(client, request, options.get("auth", client._auth)),
+    )  # fmt: skip
+    return await travel(trip)
+
+
+def run_blocking(trip: Trip) -> Any:
+    """`travel` on this thread. Raises what the app's own call raises, a StopIteration too."""
+    try:
+        return run_sync(travel(trip))
+    except RuntimeError as exc:
+        if isinstance(exc.__cause__, StopIteration):  # which no coroutine can raise
+            raise exc.__cause__ from None
+        raise
+
+
+def seen_by(desk: Desk, client: Any, request: Any) -> LLMCall | None:
+    """None for what is not ours to see: our own calls, suppressed ones, and clients whose transport sees for itself."""
+    if is_ours() or client.is_closed or has_own_door(client, request):
+        return None
+    return managed(desk, request)
+
+
+def managed(desk: Desk, request: Any) -> LLMCall | None:
+    """The LLM call that we are to see. One that we are not loses our header, too."""
+    seen = desk.recognise(request)
+    if seen is not None and is_instrumentation_enabled():
+        return seen
+    asked_of(request)
+    if seen is not None:
+        desk.observer.unmanaged()  # somebody wants it unobserved; that there is such a call is told
+    return None

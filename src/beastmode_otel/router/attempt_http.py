@@ -1,0 +1,207 @@
+"""The HTTP side of one try: what goes out, what comes back, within the limits. It ends nothing and tells nobody."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
+
+from beastmode_otel.attempts import failures
+from beastmode_otel.attempts.failures import Failure
+from beastmode_otel.config import Deployment, Timeouts
+from beastmode_otel.errors import category
+from beastmode_otel.router.call import Call, Services
+from beastmode_otel.router.http import HttpResponse
+from beastmode_otel.router.http_request import body_of, endpoint_of, http_request, wire_format
+from beastmode_otel.wire import Chunk, ProviderError, Reply, read_limits
+
+LimitName = Literal["first_token_timeout", "total_timeout"]
+_SLACK = 0.001  # timers fire a little early
+
+
+class Limits:
+    """first_token holds from the attempt's start until `token_came`, total for the whole request."""
+
+    def __init__(self, clock: Callable[[], float], timeouts: Timeouts, *, deadline: float, stream: bool) -> None:
+        self._clock, self._timeouts, self._deadline = clock, timeouts, deadline
+        self.started = clock()
+        self._waits_for_token = stream
+
+    def token_came(self) -> None:
+        self._waits_for_token = False
+
+    def left(self) -> float:
+        """Seconds until the next limit; 0 when one is over."""
+        now = self._clock()
+        left = self._deadline - now
+        if self._waits_for_token:
+            left = min(left, self.started + self._timeouts.first_token - now)
+        return max(0.0, left)
+
+    @property
+    def over(self) -> bool:
+        return self.left() <= _SLACK
+
+    def which(self) -> tuple[LimitName, float]:
+        """The limit that is over, or will be next, and its seconds."""
+        first_token = self.started + self._timeouts.first_token
+        if self._waits_for_token and first_token < self._deadline and self._clock() < self._deadline - _SLACK:
+            return "first_token_timeout", self._timeouts.first_token
+        return "total_timeout", self._timeouts.total
+
+    def elapsed(self) -> float:
+        return self._clock() - self.started
+
+
+_CUT: Final = ("protocol_error", "connection_reset")
+_PHASES: Final = ("read_timeout", "connect_timeout")
+
+
+class Exchange:
+    """Its steps (`whole`, `open`, `fill`) raise failures.AttemptFailed, or what the HTTP client raises: see `failure`.
+
+    on_token: called for every piece of content. ready: the chunks of a stream that nobody took yet.
+    Raises TypeError or ValueError at creation when the body is no JSON; nothing is open then.
+    """
+
+    on_token: Callable[[], object]
+
+    def __init__(self, services: Services, call: Call, deployment: Deployment) -> None:
+        self._services, self._call, self._deployment = services, call, deployment
+        self.format = wire_format(deployment)
+        self.body = body_of(call, deployment)
+        self.ask = self.format.read_request(self.body)
+        self.limits = Limits(services.clock, call.timeouts, deadline=call.deadline, stream=call.stream)
+        self._request = http_request(call, deployment, self.body, self.limits.left())
+        self._place = failures.Place(
+            model_id=call.model_id, deployment=deployment.name, endpoint=endpoint_of(deployment), redact=services.redact
+        )
+        self._response: HttpResponse | None = None
+        self._reader = self.format.reader()
+        self.ready: deque[Chunk] = deque()
+        self._heard = False
+        self._whole: Reply | None = None
+        self._looks_sent = False
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response's; empty before it came."""
+        return {} if self._response is None else self._response.headers
+
+    @property
+    def status(self) -> int | None:
+        """None before the response's head came."""
+        return None if self._response is None else self._response.status
+
+    @property
+    def sent(self) -> bool:
+        """Whether the request reached the wire."""
+        trail = self._request.trail
+        return trail.sent if trail.heard else self._response is not None or self._looks_sent
+
+    @property
+    def only_end_is_left(self) -> bool:
+        """Whether nothing waits that the caller would be shown, and then the end."""
+        ready = self.ready
+        return bool(ready) and ready[-1].terminal and all(chunk.data is None or chunk.usage_only for chunk in ready)
+
+    def reply(self) -> Reply:
+        """What was said so far."""
+        return self._whole or self._reader.reply()
+
+    # The steps.
+
+    async def whole(self) -> Reply:
+        """Send, and read the whole answer."""
+        return await self._read(await self._open())
+
+    async def open(self) -> None:
+        """Send, until the response's head says 2xx."""
+        response = await self._open()
+        if self.format.api != "unknown" and "json" in response.headers.get("content-type", ""):
+            # A provider that ignores `stream` answers with the whole; the caller gets it as one chunk.
+            reply = await self._read(response)
+            self._take([Chunk(data=reply.body, text=reply.text, content=True), Chunk(terminal=True)])
+
+    async def fill(self) -> None:
+        """Read until at least one chunk is ready."""
+        assert self._response is not None  # noqa: S101  (open() has returned)
+        while not self.ready:
+            data = await self._response.next()
+            self._take(self._at_end(self._response) if data is None else self._reader.feed(data))
+            self._check_clock()
+
+    async def _open(self) -> HttpResponse:
+        self._check_clock()  # a socket that may wait for 0 s says all kinds of things
+        response = self._response = await self._services.http.open(self._request)
+        self._services.observer.limits(self._deployment.name, read_limits(response.headers))
+        if not 200 <= response.status < 300:
+            body = await response.read()
+            raise failures.AttemptFailed(failures.from_status(self._place, response.status, response.headers, body))
+        self._check_clock()
+        return response
+
+    async def _read(self, response: HttpResponse) -> Reply:
+        reply = self.format.read_response(await response.read())
+        self._check_clock()
+        wrong = failures.check_reply(self._place, response.status, response.headers, reply)
+        if wrong is not None:
+            raise failures.AttemptFailed(wrong)
+        self._whole = reply
+        return reply
+
+    def _take(self, chunks: list[Chunk]) -> None:
+        self.ready.extend(chunks)
+        self._heard = self._heard or bool(chunks)
+        for chunk in chunks:
+            if chunk.content:
+                self.limits.token_came()
+                self.on_token()
+
+    def _at_end(self, response: HttpResponse) -> list[Chunk]:
+        """The chunks that are left at the end of the body."""
+        chunks = self._reader.end()
+        if chunks:
+            return chunks
+        if self._reader.finished:
+            return [Chunk(terminal=True)]
+        raise failures.AttemptFailed(
+            failures.from_early_end(self._place, response.status, response.headers, self._heard)
+        )
+
+    def _check_clock(self) -> None:
+        # asyncio has interrupted by now; a blocking read can only be looked at after it came back.
+        if self.limits.left() <= 0:
+            raise failures.AttemptFailed(self.limit())
+
+    # How it fails.
+
+    def limit(self) -> Failure:
+        """For the limit that is over."""
+        return failures.from_limit(self._place, *self.limits.which())
+
+    def event(self, error: ProviderError) -> Failure:
+        """For an error that came as a chunk."""
+        return failures.from_event(self._place, error, self.status or 200)
+
+    def failure(self, exc: Exception) -> Failure:
+        """For what the HTTP client has raised."""
+        failure, self._looks_sent = failures.from_exception(self._place, exc)
+        name = failure.error.category.name
+        if name in _PHASES and self.limits.over:  # the phase was cut to what was left
+            return failures.from_exception(self._place, exc, category(self.limits.which()[0]))[0]
+        if name in _CUT and self.status is not None and self._call.stream:
+            return failures.from_exception(self._place, exc, category("stream_truncated"))[0]
+        return failure
+
+    # Its connection.
+
+    async def release(self, *, complete: bool) -> None:
+        """Give the connection back. complete: the body was read to its end."""
+        if self._response is not None:
+            await self._response.release(complete=complete)
+
+    def discard(self) -> None:
+        """`release` for those who cannot wait."""
+        if self._response is not None:
+            self._response.discard()

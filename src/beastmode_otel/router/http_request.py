@@ -1,0 +1,89 @@
+"""The HTTP request that a call makes of a deployment."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from beastmode_otel.attempts.progress import Trail
+from beastmode_otel.config import Deployment, Secret
+from beastmode_otel.router.call import Call
+from beastmode_otel.router.http import HttpRequest
+from beastmode_otel.wire import Format, format_named, with_usage
+
+ANTHROPIC_VERSION = "2023-06-01"
+# A socket takes no more than a few hundred years, and refuses what is not finite.
+_LONGEST = 30 * 86_400.0
+
+
+def wire_format(deployment: Deployment) -> Format:
+    return format_named(deployment.api)
+
+
+def url_of(deployment: Deployment) -> str:
+    """The address of the API, with the deployment's query. A pass-through's base_url is the whole address."""
+    base = deployment.base_url
+    path = "" if deployment.kind == "passthrough" else wire_format(deployment).path
+    query = f"?{urlencode(deployment.query)}" if deployment.query else ""
+    return f"{base}{path}{query}"
+
+
+def endpoint_of(deployment: Deployment) -> str:
+    """The address as people may see it: without query, which some gateways use for keys."""
+    return url_of(deployment).partition("?")[0]
+
+
+def host_of(deployment: Deployment) -> tuple[str, int]:
+    return _host(deployment.base_url)
+
+
+@functools.lru_cache(maxsize=256)
+def _host(base_url: str) -> tuple[str, int]:
+    parts = urlsplit(base_url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def body_of(call: Call, deployment: Deployment) -> dict[str, Any]:
+    """The body for this deployment: the caller's, with the vendor's model name and the stream flag."""
+    body = dict(call.body)
+    if deployment.model is not None:
+        body["model"] = deployment.model
+    if not call.stream:
+        return body
+    body["stream"] = True
+    return with_usage(body) if deployment.kind == "openai" else body
+
+
+def http_request(call: Call, deployment: Deployment, body: Mapping[str, Any], left: float) -> HttpRequest:
+    """The POST, with no phase allowed to last longer than the `left` seconds of the request."""
+    limits = call.timeouts
+    return HttpRequest(
+        url=url_of(deployment),
+        headers=headers_of(deployment, stream=call.stream),
+        body=encode(body),
+        timeouts={phase: min(getattr(limits, phase), left, _LONGEST) for phase in ("connect", "read", "write", "pool")},
+        trail=Trail(),
+    )
+
+
+def headers_of(deployment: Deployment, *, stream: bool) -> dict[str, str]:
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if stream else "application/json",
+    }
+    if deployment.kind == "anthropic":
+        headers["anthropic-version"] = ANTHROPIC_VERSION
+    if deployment.api_key is not None:
+        key = deployment.api_key.reveal()
+        headers |= {"x-api-key": key} if deployment.kind == "anthropic" else {"authorization": f"Bearer {key}"}
+    for name, value in deployment.headers.items():
+        headers[name] = value.reveal() if isinstance(value, Secret) else value
+    return headers
+
+
+def encode(body: Mapping[str, Any]) -> bytes:
+    """JSON as providers accept it. Raises TypeError or ValueError for what it cannot say (NaN, bytes, surrogates)."""
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

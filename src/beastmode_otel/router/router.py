@@ -1,0 +1,207 @@
+"""Send a request through its route: whole, or as a stream that may change deployments until its first content."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from beastmode_otel.config import Deployment, Route
+from beastmode_otel.errors import AttemptRecord, UpstreamError
+from beastmode_otel.observer import OutcomeKind, RequestScope, Saving
+from beastmode_otel.router.attempt import Attempt
+from beastmode_otel.router.attempt_sequence import Journey
+from beastmode_otel.router.call import Call, Services
+from beastmode_otel.router.routes import resolve
+from beastmode_otel.wire import Chunk, Reply, Usage
+
+
+class Delivery:
+    """One request on its way through a route. What it tells is right at any time, also after a failure."""
+
+    def __init__(self, journey: Journey) -> None:
+        self._journey = journey
+        self._attempt: Attempt | None = None
+
+    @property
+    def records(self) -> tuple[AttemptRecord, ...]:
+        return self._journey.records
+
+    @property
+    def begun(self) -> int:
+        """How many attempts there are, the open one included."""
+        return self._journey.begun
+
+    @property
+    def deployment(self) -> str | None:
+        return None if self._attempt is None else self._attempt.deployment.name
+
+    @property
+    def answered_by(self) -> Deployment:
+        """The deployment that was asked last. Once there was one."""
+        assert self._attempt is not None  # noqa: S101
+        return self._attempt.deployment
+
+    @property
+    def provider(self) -> str:
+        """Its `gen_ai.provider.name`."""
+        return self.answered_by.provider
+
+    @property
+    def api(self) -> str:
+        """The wire format of the reply."""
+        return "unknown" if self._attempt is None else self._attempt.api
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response's."""
+        return {} if self._attempt is None else self._attempt.headers
+
+    @property
+    def reply(self) -> Reply | None:
+        return None if self._attempt is None else self._attempt.reply()
+
+    @property
+    def usage(self) -> Usage | None:
+        return None if self._attempt is None else self._attempt.usage
+
+    @property
+    def cost(self) -> float | None:
+        return None if self._attempt is None else self._attempt.cost
+
+    @property
+    def saving(self) -> Saving | None:
+        """What the route's reference model would have cost more."""
+        return None if self._attempt is None else self._journey.saving(self.usage, self.cost)
+
+    def finish(self, kind: OutcomeKind) -> None:
+        """End the attempt that is still open, if any."""
+        if self._attempt is not None:
+            self._attempt.finish(kind)
+
+
+class Router:
+    """Chooses deployments, retries, falls back. Holds no request state; safe to share."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        for route in services.config.routes.values():
+            for target in route.targets:
+                services.health.know(target.deployment.name)
+
+    def resolve(self, model_id: str) -> Route:
+        return resolve(self._services.config, model_id)
+
+    def whole(self, call: Call, scope: RequestScope) -> RoutedAnswer:
+        """A request for a whole answer, not yet sent."""
+        return RoutedAnswer(Journey(self._services, call, scope))
+
+    def stream(self, call: Call, scope: RequestScope, *, include_usage: bool | None = None) -> RoutedStream:
+        """A request for a stream, not yet sent. include_usage: None for what the call says."""
+        shown = call.include_usage if include_usage is None else include_usage
+        return RoutedStream(Journey(self._services, call, scope), include_usage=shown)
+
+
+class RoutedAnswer(Delivery):
+    """A whole answer over as many attempts as it takes."""
+
+    async def fetch(self) -> Reply:
+        """The answer. Raises UpstreamError, or RequestError when no deployment can be asked."""
+        attempt = self._attempt = self._journey.first()
+        while True:
+            try:
+                return await attempt.answer()
+            except UpstreamError as error:
+                failed = error
+            attempt = self._attempt = await self._journey.again(attempt, failed)
+
+
+class RoutedStream(Delivery):
+    """A stream over as many attempts as it takes. Chunks without content wait for the first one with content,
+    so that until then a failure can still be made good by another attempt."""
+
+    def __init__(self, journey: Journey, *, include_usage: bool) -> None:
+        super().__init__(journey)
+        self._include_usage = include_usage
+        self._held: deque[Chunk] = deque()
+        self._delivered = False
+
+    async def open(self) -> None:
+        self._attempt = self._journey.first()
+        await self._open_current()
+
+    async def next(self) -> Chunk | None:
+        """The next chunk; None after the last. Raises UpstreamError."""
+        await self.reach_content()
+        if self._held:
+            return self._held.popleft()
+        return await self._step()
+
+    async def reach_content(self) -> None:
+        """Hold chunks until one has content or the stream is over; start again on failure. Raises UpstreamError."""
+        while not self._delivered:
+            try:
+                chunk = await self._step()
+            except UpstreamError as error:
+                failed = error
+            else:
+                if chunk is not None:
+                    self._held.append(chunk)
+                self._delivered = chunk is None or chunk.content
+                continue
+            self._held.clear()
+            await self._again(failed)
+            await self._open_current()
+
+    async def _step(self) -> Chunk | None:
+        """The next chunk that the caller is shown."""
+        while self._attempt is not None:
+            try:
+                chunk = await self._attempt.next()
+            except UpstreamError as error:
+                if self._delivered:
+                    await self._attempt.release()
+                    self._journey.final(error)
+                raise
+            if chunk is None:
+                return None
+            hidden = chunk.data is None if chunk.terminal else chunk.usage_only and not self._include_usage
+            if not hidden:
+                return chunk
+        return None
+
+    async def _open_current(self) -> None:
+        while self._attempt is not None:
+            try:
+                await self._attempt.open()
+            except UpstreamError as error:
+                failed = error
+            else:
+                return
+            await self._again(failed)
+
+    async def _again(self, failed: UpstreamError) -> None:
+        assert self._attempt is not None  # noqa: S101
+        self._attempt = await self._journey.again(self._attempt, failed)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the terminal event was reached."""
+        return self.ending and not self._held and not (self._include_usage and self._has_more)
+
+    @property
+    def ending(self) -> bool:
+        """Whether the provider has said everything: what is left needs no waiting."""
+        record = None if self._attempt is None else self._attempt.record
+        return record is not None and record.outcome == "ok"
+
+    @property
+    def _has_more(self) -> bool:
+        return self._attempt is not None and self._attempt.has_more
+
+    async def release(self) -> None:
+        if self._attempt is not None:
+            await self._attempt.release()
+
+    def discard(self) -> None:
+        if self._attempt is not None:
+            self._attempt.discard()

@@ -1,0 +1,1 @@
+"""One file for each API: its request, response, stream and replay together."""
