@@ -1,6 +1,6 @@
 """A model router whose every request, attempt and error is visible in your own Grafana, through OpenTelemetry."""
 
-from beastmode_otel.client import AnswerStream, AsyncAnswerStream, AsyncModelRouter, ModelRouter
+from beastmode_otel.client import AnswerStream, AsyncAnswerStream, AsyncModelRouter, ModelRouter, RouteOptions
 from beastmode_otel.config import Config
 from beastmode_otel.doctor import Finding, diagnose
 from beastmode_otel.engine import Access, Answer
@@ -30,6 +30,7 @@ __all__ = [
     "Finding",
     "ModelRouter",
     "RequestError",
+    "RouteOptions",
     "Telemetry",
     "UpstreamError",
     "__version__",

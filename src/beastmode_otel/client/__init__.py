@@ -2,5 +2,6 @@
 
 from beastmode_otel.client.asynchronous import AsyncAnswerStream, AsyncModelRouter
 from beastmode_otel.client.blocking import AnswerStream, ModelRouter
+from beastmode_otel.client.face import RouteOptions
 
-__all__ = ["AnswerStream", "AsyncAnswerStream", "AsyncModelRouter", "ModelRouter"]
+__all__ = ["AnswerStream", "AsyncAnswerStream", "AsyncModelRouter", "ModelRouter", "RouteOptions"]

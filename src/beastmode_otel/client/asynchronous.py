@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.assembly import Parts, build_async
-from beastmode_otel.client.face import ConfigLike, Timeout, answer_so_far, orphan
-from beastmode_otel.engine import AccessRule, Answer, CacheUse, Question, StreamCore
+from beastmode_otel.client.face import ConfigLike, RouteOptions, answer_so_far, orphan
+from beastmode_otel.engine import AccessRule, Answer, Question, StreamCore
 from beastmode_otel.wire import Chunk
 
 
@@ -39,58 +39,20 @@ class AsyncModelRouter:
         model_id: str,
         request: Mapping[str, Any],
         user_id: str | None = None,
-        *,
-        tenant: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        timeout: Timeout = None,
-        ttl: float | None = None,
-        tags: Sequence[str] = (),
-        cache: CacheUse = "on",
+        **options: Unpack[RouteOptions],
     ) -> Answer:
         """The whole answer of the model; see ModelRouter.route."""
-        asked = Question(
-            model_id=model_id,
-            body=request,
-            stream=False,
-            user_id=user_id,
-            tenant=tenant,
-            labels=labels,
-            timeout=timeout,
-            ttl=ttl,
-            tags=tags,
-            cache=cache,
-        )
+        asked = Question(model_id=model_id, body=request, stream=False, user_id=user_id, **options)
         return await self._parts.engine.answer(asked)
 
     def stream(
-        self,
-        model_id: str,
-        request: Mapping[str, Any],
-        user_id: str | None = None,
-        *,
-        tenant: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        timeout: Timeout = None,
-        ttl: float | None = None,
-        tags: Sequence[str] = (),
-        cache: CacheUse = "on",
+        self, model_id: str, request: Mapping[str, Any], user_id: str | None = None, **options: Unpack[RouteOptions]
     ) -> AsyncAnswerStream:
         """The answer as it is generated: `async with router.stream(…) as stream: async for chunk in stream: …`.
 
         The request is sent on entering, on `await`, or on the first step, whichever comes first.
         """
-        asked = Question(
-            model_id=model_id,
-            body=request,
-            stream=True,
-            user_id=user_id,
-            tenant=tenant,
-            labels=labels,
-            timeout=timeout,
-            ttl=ttl,
-            tags=tags,
-            cache=cache,
-        )
+        asked = Question(model_id=model_id, body=request, stream=True, user_id=user_id, **options)
         return AsyncAnswerStream(self._parts, asked)
 
     async def invalidate(

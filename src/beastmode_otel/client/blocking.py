@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.assembly import build_blocking
-from beastmode_otel.client.face import ConfigLike, Timeout, answer_so_far, orphan
-from beastmode_otel.engine import AccessRule, Answer, CacheUse, Question, StreamCore
+from beastmode_otel.client.face import ConfigLike, RouteOptions, answer_so_far, orphan
+from beastmode_otel.engine import AccessRule, Answer, Question, StreamCore
 from beastmode_otel.runtime import run_sync
 from beastmode_otel.wire import Chunk
 
@@ -42,66 +42,22 @@ class ModelRouter:
         self._parts = build_blocking(config, tenant=tenant, client=client, access=access, providers=providers)
 
     def route(
-        self,
-        model_id: str,
-        request: Mapping[str, Any],
-        user_id: str | None = None,
-        *,
-        tenant: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        timeout: Timeout = None,
-        ttl: float | None = None,
-        tags: Sequence[str] = (),
-        cache: CacheUse = "on",
+        self, model_id: str, request: Mapping[str, Any], user_id: str | None = None, **options: Unpack[RouteOptions]
     ) -> Answer:
         """The whole answer of the model.
 
         model_id: a configured route, or a prefixed id. request: the provider's own JSON body; its model is replaced.
-        user_id: for the access rule only. labels: the configured allow-list's values. timeout: total seconds, or a
-        mapping such as {"total": 60, "read": 20}. cache: on; off (neither asked nor filled); refresh (only filled);
-        only (nobody else is asked). ttl: seconds for which the answer may be stored. tags: names to invalidate it by.
+        user_id: for the access rule only. options: tenant, labels, timeout, cache, ttl, tags: see RouteOptions.
         Raises UpstreamError, RequestError, AccessDenied; each is recorded before it is raised.
         """
-        asked = Question(
-            model_id=model_id,
-            body=request,
-            stream=False,
-            user_id=user_id,
-            tenant=tenant,
-            labels=labels,
-            timeout=timeout,
-            ttl=ttl,
-            tags=tags,
-            cache=cache,
-        )
+        asked = Question(model_id=model_id, body=request, stream=False, user_id=user_id, **options)
         return run_sync(self._parts.engine.answer(asked))
 
     def stream(
-        self,
-        model_id: str,
-        request: Mapping[str, Any],
-        user_id: str | None = None,
-        *,
-        tenant: str | None = None,
-        labels: Mapping[str, str] | None = None,
-        timeout: Timeout = None,
-        ttl: float | None = None,
-        tags: Sequence[str] = (),
-        cache: CacheUse = "on",
+        self, model_id: str, request: Mapping[str, Any], user_id: str | None = None, **options: Unpack[RouteOptions]
     ) -> AnswerStream:
         """The answer as it is generated; arguments and errors as in `route`. Use it in a `with` statement."""
-        asked = Question(
-            model_id=model_id,
-            body=request,
-            stream=True,
-            user_id=user_id,
-            tenant=tenant,
-            labels=labels,
-            timeout=timeout,
-            ttl=ttl,
-            tags=tags,
-            cache=cache,
-        )
+        asked = Question(model_id=model_id, body=request, stream=True, user_id=user_id, **options)
         return AnswerStream(run_sync(self._parts.engine.open(asked)))
 
     def invalidate(

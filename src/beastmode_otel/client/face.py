@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 from beastmode_otel.config import Config, Timeouts
-from beastmode_otel.engine import Answer, StreamCore, answer_of
+from beastmode_otel.engine import Answer, CacheUse, StreamCore, answer_of
 
 ConfigLike = Config | Mapping[str, Any] | str | os.PathLike[str] | None
-Timeout = float | Mapping[str, float] | Timeouts | None
+
+
+class RouteOptions(TypedDict, total=False):
+    """The keywords of `route` and `stream`; what is left out has engine.Question's default.
+
+    tenant: whom the request is for, the router's own if None. labels: the configured allow-list's values.
+    timeout: total seconds, or a mapping such as {"total": 60, "read": 20}.
+    cache: on (the default); off (neither asked nor filled); refresh (only filled); only (nobody else is asked).
+    ttl: seconds for which the answer may be stored. tags: names to invalidate it by.
+    """
+
+    tenant: str | None
+    labels: Mapping[str, str] | None
+    timeout: float | Mapping[str, float] | Timeouts | None
+    cache: CacheUse
+    ttl: float | None
+    tags: Sequence[str]
 
 
 def answer_so_far(core: StreamCore | None) -> Answer:

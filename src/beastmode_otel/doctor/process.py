@@ -10,10 +10,9 @@ from opentelemetry import _logs, metrics, trace
 
 from beastmode_otel import semconv
 from beastmode_otel.doctor.catalog import Finding, Severity, found
-from beastmode_otel.doctor.other_instrumentations import neighbour_findings
+from beastmode_otel.doctor.other_instrumentations import other_instrumentation_findings
 from beastmode_otel.doctor.settings import is_off
-from beastmode_otel.telemetry.forks import FORKS
-from beastmode_otel.telemetry.instruments import Instruments, all_instruments
+from beastmode_otel.telemetry.instruments import FORKS, Instruments, all_instruments
 from beastmode_otel.telemetry.setup import LIVE, Telemetry, configured, is_on
 
 # A module, the ones that must be loaded beside it, and whose calls it makes. The OTLP exporter loads grpc itself.
@@ -32,7 +31,7 @@ def process_findings(environ: Mapping[str, str]) -> list[Finding]:
     telemetry = configured()
     off = [] if is_off(environ) else [*_sdk(telemetry), *_live(telemetry, environ)]
     counted = [*_exports(telemetry), *_counted(all_instruments()), *_forks(telemetry)]
-    return [*off, *counted, *neighbour_findings(), *_unseen(sys.modules)]
+    return [*off, *counted, *other_instrumentation_findings(), *_unseen(sys.modules)]
 
 
 def _sdk(telemetry: Telemetry | None) -> list[Finding]:
@@ -74,7 +73,7 @@ def _exports(telemetry: Telemetry | None) -> list[Finding]:
 def _counted(instruments: Iterable[Instruments]) -> list[Finding]:
     findings = []
     for own in instruments:
-        dropped = own.tallies[semconv.TELEMETRY_DROPPED.name].snapshot()
+        dropped = own.tallies.snapshot(semconv.TELEMETRY_DROPPED)
         findings += [found("telemetry_dropped", f"{signal}: {n:g} ({why})") for (signal, why), n in dropped.items()]
         folded = [name for name in ("model", "deployment", "provider") if getattr(own.labels, name).overflowed]
         if folded:

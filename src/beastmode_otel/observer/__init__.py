@@ -19,26 +19,21 @@ from beastmode_otel.observer.facts import (
     TierName,
     WriteResult,
 )
-from beastmode_otel.observer.guarded import (
-    Guarded,
-)
-from beastmode_otel.observer.null import (
-    NULL_SCOPE,
-    NullObserver,
-    NullScope,
-)
+from beastmode_otel.observer.guarded import Guarded
 from beastmode_otel.observer.ports import (
-    AccessScope,
+    NULL_SCOPE,
     AttemptScope,
     LookupScope,
+    NullObserver,
+    NullScope,
     Observer,
     RequestScope,
+    TierScope,
 )
 
 __all__ = [
     "CACHE_OFF",
     "NULL_SCOPE",
-    "AccessScope",
     "AttemptFacts",
     "AttemptOutcome",
     "AttemptScope",
@@ -57,5 +52,6 @@ __all__ = [
     "RequestScope",
     "Saving",
     "TierName",
+    "TierScope",
     "WriteResult",
 ]

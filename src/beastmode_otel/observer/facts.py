@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from beastmode_otel.errors import BeastModeError, Category
 from beastmode_otel.record import record
+
+if TYPE_CHECKING:
+    from beastmode_otel.wire import Ask, Reply, Usage
 
 OutcomeKind = Literal["ok", "error", "cancelled", "abandoned"]
 CacheStatus = Literal["hit", "miss", "stale", "bypass", "off"]
@@ -35,7 +38,7 @@ class RequestFacts:
 
 @record(frozen=True, slots=True, kw_only=True)
 class AttemptFacts:
-    """One try at one deployment. model: the exact name sent to the vendor. number: from 1. ask: wire.Ask."""
+    """One try at one deployment. model: the exact name sent to the vendor. number: from 1. body: the request's JSON."""
 
     deployment: str
     provider: str
@@ -45,7 +48,7 @@ class AttemptFacts:
     port: int
     number: int
     stream: bool
-    ask: Any = None
+    ask: Ask | None = None
     body: Mapping[str, Any] | None = None
 
 
@@ -70,12 +73,12 @@ class CacheFacts:
 
 @record(frozen=True, slots=True, kw_only=True)
 class Saving:
-    """What a request did not have to pay. cost: USD, None when the price is not known. tokens: wire.Usage not used."""
+    """What a request did not have to pay. cost: USD, None when the price is not known. tokens: those not used."""
 
     by: Literal["cache", "routing"]
     provider: str
     cost: float | None
-    tokens: Any = None
+    tokens: Usage | None = None
 
 
 CACHE_OFF = CacheFacts()
@@ -99,8 +102,8 @@ class RequestOutcome:
 class AttemptOutcome:
     """How an attempt ended.
 
-    sent: whether the request reached the wire. reply: wire.Reply as far as it came. tokens: wire.Usage, perhaps
-    estimated. cost: USD for `tokens`; None with `tokens` given means that the price is not known.
+    sent: whether the request reached the wire. reply: as far as it came. tokens: perhaps estimated. cost: USD for
+    `tokens`; None with `tokens` given means that the price is not known.
     """
 
     kind: OutcomeKind
@@ -109,6 +112,6 @@ class AttemptOutcome:
     category: Category | None = None
     provider_code: str | None = None
     exception: str | None = None
-    reply: Any = None
-    tokens: Any = None
+    reply: Reply | None = None
+    tokens: Usage | None = None
     cost: float | None = None

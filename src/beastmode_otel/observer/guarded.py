@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
-from beastmode_otel.errors import Category
-from beastmode_otel.observer.facts import AttemptFacts, DeploymentState, RequestFacts, TierName
-from beastmode_otel.observer.null import NULL_SCOPE, NullScope
-from beastmode_otel.observer.ports import AccessScope, AttemptScope, LookupScope, Observer, RequestScope
+from beastmode_otel.observer.facts import AttemptFacts, RequestFacts, TierName
+from beastmode_otel.observer.ports import (
+    NULL_SCOPE,
+    AttemptScope,
+    LookupScope,
+    NullScope,
+    Observer,
+    RequestScope,
+    TierScope,
+)
 
 _log = logging.getLogger("beastmode_otel")
 
 
-class Guarded:
+class Guarded(Observer):
     """Passes all on to `inner`; what `inner` raises is logged once per kind, counted in `faults`, and swallowed."""
 
     def __init__(self, inner: Observer) -> None:
@@ -27,45 +33,9 @@ class Guarded:
         scope = self.call(self._inner.request, facts)
         return NULL_SCOPE if scope is None else _GuardedScope(self, scope)
 
-    def unmanaged(self) -> None:
-        self.call(self._inner.unmanaged)
-
-    def retried(self, deployment: str, category: Category) -> None:
-        self.call(self._inner.retried, deployment, category)
-
-    def fell_back(self, source: str, target: str) -> None:
-        self.call(self._inner.fell_back, source, target)
-
-    def deployment_state(self, deployment: str, state: DeploymentState) -> None:
-        self.call(self._inner.deployment_state, deployment, state)
-
-    def limits(self, deployment: str, remaining: Mapping[str, float]) -> None:
-        self.call(self._inner.limits, deployment, remaining)
-
-    def write(self, tier: TierName) -> AccessScope:
+    def write(self, tier: TierName) -> TierScope:
         scope = self.call(self._inner.write, tier)
         return NULL_SCOPE if scope is None else _GuardedScope(self, scope)
-
-    def tier_state(self, tier: TierName, state: DeploymentState) -> None:
-        self.call(self._inner.tier_state, tier, state)
-
-    def promoted(self, tier: TierName) -> None:
-        self.call(self._inner.promoted, tier)
-
-    def evicted(self, tier: TierName, reason: str) -> None:
-        self.call(self._inner.evicted, tier, reason)
-
-    def invalidated(self, by: str, count: int) -> None:
-        self.call(self._inner.invalidated, by, count)
-
-    def watch_tier(self, tier: TierName, system: str | None, stats: Callable[[], tuple[int, int]]) -> None:
-        self.call(self._inner.watch_tier, tier, system, stats)
-
-    def before_collect(self, sweep: Callable[[], None]) -> None:
-        self.call(self._inner.before_collect, sweep)
-
-    def dropped(self, signal: str, reason: str) -> None:
-        self.call(self._inner.dropped, signal, reason)
 
     def call(self, tell: Callable[..., Any], *args: Any) -> Any:
         """What `tell` returns; None when it raises."""
@@ -80,6 +50,18 @@ class Guarded:
                 self._told.add(kind)
                 _log.warning("telemetry failed and was skipped (told once per kind): %s", kind, exc_info=exc)
             return None
+
+
+def _passed_on(name: str) -> Callable[..., None]:
+    def tell(self: Guarded, *args: Any) -> None:
+        self.call(getattr(self._inner, name), *args)
+
+    return tell
+
+
+for _name in vars(Observer):
+    if not _name.startswith("_") and _name not in vars(Guarded):  # each telling, with its signature from the protocol
+        setattr(Guarded, _name, _passed_on(_name))
 
 
 class _GuardedActive:
@@ -121,7 +103,7 @@ class _GuardedScope:
     def lookup(self, key: str) -> LookupScope:
         return self._opened(self._scope.lookup, key)
 
-    def access(self, tier: TierName) -> AccessScope:
+    def access(self, tier: TierName) -> TierScope:
         return self._opened(self._scope.access, tier)
 
     def _opened(self, opener: Callable[..., Any], *args: Any) -> NullScope | _GuardedScope:

@@ -1,10 +1,14 @@
-"""Who is told, and what is open: the protocols that telemetry implements."""
+"""Who is told, and what is open: the protocols that telemetry implements; and the null observer, the default.
+
+A new telling is declared here and implemented in telemetry/observer.py: NullObserver inherits it, and does nothing,
+Guarded passes it on by its name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final, Protocol
 
 from beastmode_otel.errors import Category
 from beastmode_otel.observer.facts import (
@@ -34,7 +38,7 @@ class AttemptScope(Protocol):
         """End it: the span and every metric. Idempotent, the first outcome counts."""
 
 
-class AccessScope(Protocol):
+class TierScope(Protocol):
     """One question to, or one write in, a slower tier."""
 
     def active(self) -> AbstractContextManager[Any]:
@@ -47,7 +51,7 @@ class AccessScope(Protocol):
 class LookupScope(Protocol):
     """A lookup that has left L1."""
 
-    def access(self, tier: TierName) -> AccessScope:
+    def access(self, tier: TierName) -> TierScope:
         """One slower tier is asked."""
 
     def finish(self, result: LookupResult, tier: TierName | None = None) -> None:
@@ -71,46 +75,92 @@ class RequestScope(Protocol):
 
 
 class Observer(Protocol):
-    """Who is told."""
+    """Who is told. Methods that open a scope return it; the others return, and here do, nothing: see NullObserver."""
 
     def request(self, facts: RequestFacts) -> RequestScope:
         """A request begins."""
 
     def unmanaged(self) -> None:
         """An LLM call was seen that no door looks after."""
+        return
 
     def retried(self, deployment: str, category: Category) -> None:
         """The same deployment is tried again because of `category`."""
+        return
 
     def fell_back(self, source: str, target: str) -> None:
         """The request goes on to another deployment."""
+        return
 
     def deployment_state(self, deployment: str, state: DeploymentState) -> None:
         """A deployment's breaker is in this state from now on."""
+        return
 
     def limits(self, deployment: str, remaining: Mapping[str, float]) -> None:
         """What the provider says is left of its rate limits, by kind."""
+        return
 
-    def write(self, tier: TierName) -> AccessScope:
+    def write(self, tier: TierName) -> TierScope:
         """A slower tier is written to, in the background or not."""
 
     def tier_state(self, tier: TierName, state: DeploymentState) -> None:
         """A tier's breaker is in this state from now on."""
+        return
 
     def promoted(self, tier: TierName) -> None:
         """An entry was copied up into this tier."""
+        return
 
     def evicted(self, tier: TierName, reason: str) -> None:
         """An entry left this tier."""
+        return
 
     def invalidated(self, by: str, count: int) -> None:
         """invalidate() removed entries."""
+        return
 
     def watch_tier(self, tier: TierName, system: str | None, stats: Callable[[], tuple[int, int]]) -> None:
         """A tier exists. system: its `db.system.name`. stats: a bound method that gives entries and bytes, quickly."""
+        return
 
     def before_collect(self, sweep: Callable[[], None]) -> None:
         """Call the bound method `sweep`, as long as its object lives, before the active requests are counted."""
+        return
 
     def dropped(self, signal: str, reason: str) -> None:
         """Something that should have been told was lost."""
+        return
+
+
+class NullScope:
+    """Hears nothing; every kind of scope at once."""
+
+    def lookup(self, key: str) -> LookupScope:
+        return self
+
+    def access(self, tier: TierName) -> TierScope:
+        return self
+
+    def active(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def token(self) -> bool:
+        return False
+
+    def attempt(self, facts: AttemptFacts) -> AttemptScope:
+        return self
+
+    def finish(self, outcome: Any, tier: TierName | None = None) -> None: ...
+
+
+NULL_SCOPE: Final = NullScope()
+
+
+class NullObserver(Observer):
+    """Nobody is told: what opens no scope is inherited, and empty."""
+
+    def request(self, facts: RequestFacts) -> RequestScope:
+        return NULL_SCOPE
+
+    def write(self, tier: TierName) -> TierScope:
+        return NULL_SCOPE

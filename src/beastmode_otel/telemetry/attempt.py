@@ -14,13 +14,12 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 
 from beastmode_otel import semconv
 from beastmode_otel.observer import AttemptFacts, AttemptOutcome
-from beastmode_otel.telemetry import genai
-from beastmode_otel.telemetry import util_genai as inference
+from beastmode_otel.telemetry import genai, util_genai
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.content import content_of
-from beastmode_otel.telemetry.savings import token_counts
+from beastmode_otel.telemetry.observables import token_counts
 from beastmode_otel.telemetry.suppress import OURS, attached
-from beastmode_otel.wire import identifier
+from beastmode_otel.wire import Usage, identifier
 
 
 class AttemptSpan:
@@ -40,8 +39,8 @@ class AttemptSpan:
         self._first_token: float | None = None
         self._done, self._ends = False, shared is None
         self.left: genai.Attributes = {}
-        self._outer = inference.outer(facts.operation, parent)
-        inference.notice_native(parent)
+        self._outer = util_genai.outer_data(facts.operation, parent)
+        util_genai.notice_native(parent)
         alone = self._outer is None
         attributes = genai.at_start(facts) if alone else genai.place_of(facts)
         attributes[semconv.MODEL.key] = asked
@@ -49,7 +48,7 @@ class AttemptSpan:
         name = f"{facts.operation} {facts.model}".strip() if alone else f"attempt {facts.deployment}"
         self._span = channel.tracer.start_span(name, parent, SpanKind.CLIENT, attributes)
         context = otel_context.set_value(OURS, True, set_span_in_context(self._span, parent))
-        self._context = inference.placed(facts.operation, context) if alone else context
+        self._context = util_genai.with_own_data(facts.operation, context) if alone else context
 
     @property
     def span(self) -> Span:
@@ -83,7 +82,7 @@ class AttemptSpan:
             self._record(outcome, duration)
             self._tally(outcome)
             if self._outer is not None:
-                inference.publish_attempt(self._outer, self._facts, outcome)
+                util_genai.publish_attempt(self._outer, self._facts, outcome)
             else:
                 self._record_genai(outcome, duration)
                 self._emit_content(outcome)
@@ -120,26 +119,25 @@ class AttemptSpan:
         own = self._channel.instruments
         if outcome.status is not None:
             code = outcome.status if own.labels.status.admits(outcome.status) else semconv.OTHER
-            own.add(semconv.RESPONSES, 1, self._deployment(), code)
+            own.tallies.responses(deployment=self._deployment(), status_code=code)
         if outcome.tokens is not None:
-            self._tally_tokens(outcome)
+            self._tally_tokens(outcome.tokens, outcome.cost)
 
-    def _tally_tokens(self, outcome: AttemptOutcome) -> None:
-        own, tokens = self._channel.instruments, outcome.tokens
+    def _tally_tokens(self, tokens: Usage, cost: float | None) -> None:
+        own = self._channel.instruments
         source = "estimated" if tokens.estimated else "provider"
         for kind, count in token_counts(tokens).items():
-            own.add(semconv.TOKEN_COUNT, count, self._model, kind, source)
-        if outcome.cost is None:
-            own.add(semconv.COST_UNKNOWN, 1, self._model)
+            own.tallies.token_count(count, model=self._model, token_type=kind, token_source=source)
+        if cost is None:
+            own.tallies.cost_unknown(model=self._model)
         else:
-            own.add(
-                semconv.COST_TOTAL,
-                outcome.cost,
-                self._model,
-                own.labels.provider(self._facts.provider),
-                "spent",
-                "local",
-                None,
+            own.tallies.cost_total(
+                cost,
+                model=self._model,
+                provider=own.labels.provider(self._facts.provider),
+                cost_kind="spent",
+                cost_source="local",
+                cost_reason=None,
             )
 
     def _deployment(self) -> str:
@@ -147,7 +145,7 @@ class AttemptSpan:
 
     def _emit_content(self, outcome: AttemptOutcome) -> None:
         capture = self._channel.capture
-        if not capture.any:
+        if not (capture.span or capture.event):
             return
         content = content_of(self._facts, outcome, self._channel.redact)
         if capture.span:

@@ -11,7 +11,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, set_span_in_context
 
 from beastmode_otel import semconv
-from beastmode_otel.observer import AccessScope, LookupResult, TierName
+from beastmode_otel.observer import LookupResult, TierName, TierScope
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.suppress import OURS, attached
 
@@ -28,8 +28,8 @@ class LookupSpan:
         )
         self._context = set_span_in_context(self._span, parent)
 
-    def access(self, tier: TierName) -> AccessScope:
-        return AccessSpan(self._channel, tier, parent=self._context, write=False)
+    def access(self, tier: TierName) -> TierScope:
+        return TierSpan(self._channel, tier, parent=self._context, write=False)
 
     def finish(self, result: LookupResult, tier: TierName | None = None) -> None:
         if self._done:
@@ -41,8 +41,8 @@ class LookupSpan:
         self._span.end()
 
 
-class AccessSpan:
-    """observer.AccessScope, told to OpenTelemetry: one read of, or one write in, a slower tier."""
+class TierSpan:
+    """observer.TierScope, told to OpenTelemetry: one read of, or one write in, a slower tier."""
 
     def __init__(self, channel: Channel, tier: TierName, *, parent: Context | None, write: bool) -> None:
         self._channel, self._tier, self._write, self._done = channel, tier, write, False
@@ -78,12 +78,7 @@ def _match(result: str) -> dict[str, str]:
     return {semconv.CACHE_MATCH.key: "exact"} if result in _FOUND else {}
 
 
-_L1_LABELS: Final = {  # the SDK copies them
+L1_LABELS: Final = {  # the SDK copies them
     result: {semconv.CACHE_TIER.key: "l1", semconv.LOOKUP_RESULT.key: result} | _match(result)
     for result in get_args(LookupResult)
 }
-
-
-def record_l1(channel: Channel, result: LookupResult, seconds: float, context: Context) -> None:
-    """L1 is no I/O: no span of its own, only its histogram, told with the request's end."""
-    channel.instruments.cache_lookup.record(seconds, _L1_LABELS[result], context)

@@ -30,10 +30,6 @@ class Capture:
     span: bool = False
     event: bool = False
 
-    @property
-    def any(self) -> bool:
-        return self.span or self.event
-
     @classmethod
     def parse(cls, value: str) -> Capture:
         """From the variable's text. What is not one of its values means no content, and says so."""

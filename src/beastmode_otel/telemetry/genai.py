@@ -1,4 +1,4 @@
-"""The GenAI convention's attributes of an attempt. The only file that knows how facts map to its names."""
+"""The GenAI convention's attributes of an attempt. How facts map to its names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from beastmode_otel import semconv
 from beastmode_otel.observer import AttemptFacts, AttemptOutcome
-from beastmode_otel.telemetry.labels import Bounded
 
 Attributes = dict[str, Any]
 
@@ -51,56 +50,6 @@ def at_end(outcome: AttemptOutcome) -> Attributes:
         _put(attributes, semconv.GENAI_CACHE_WRITE_TOKENS, tokens.cache_write_tokens)
         _put(attributes, semconv.GENAI_REASONING_TOKENS, tokens.reasoning_tokens)
     return attributes
-
-
-class LabelSets:
-    """The convention's metric labels, one dict for each set that is never changed, since most calls have equal ones.
-
-    Folded once there are `limit` different sets.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._bounded = Bounded(limit)
-        self._known: dict[tuple[Any, ...], Attributes] = {}
-
-    def of(
-        self, facts: AttemptFacts, *, response_model: str | None = None, error: str | None = None, more: str = ""
-    ) -> Attributes:
-        """more: the token type, which makes no set of its own: there are two of each."""
-        place = (facts.operation, facts.provider, facts.model, facts.host, facts.port, response_model, error)
-        key = (place, more)
-        known = self._known.get(key)
-        if known is not None:
-            return known
-        if not self._bounded.admits(place):
-            return self._folded(facts, error, more)
-        labels = self._known[key] = self._labels(facts, response_model, error, more)
-        return labels
-
-    def _labels(self, facts: AttemptFacts, response_model: str | None, error: str | None, more: str) -> Attributes:
-        labels: Attributes = {
-            semconv.GENAI_OPERATION: facts.operation,
-            semconv.GENAI_PROVIDER: facts.provider,
-            semconv.GENAI_REQUEST_MODEL: facts.model,
-            semconv.SERVER_ADDRESS: facts.host,
-            semconv.SERVER_PORT: facts.port,
-        }
-        _put(labels, semconv.GENAI_RESPONSE_MODEL, response_model)
-        return _specified(labels, error, more)
-
-    def _folded(self, facts: AttemptFacts, error: str | None, more: str) -> Attributes:
-        labels = {
-            semconv.GENAI_OPERATION: facts.operation,
-            semconv.GENAI_PROVIDER: semconv.OTHER,
-            semconv.GENAI_REQUEST_MODEL: semconv.OTHER,
-        }
-        return _specified(labels, error, more)
-
-
-def _specified(labels: Attributes, error: str | None, more: str) -> Attributes:
-    _put(labels, semconv.ERROR_TYPE.key, error)
-    _put(labels, semconv.GENAI_TOKEN_TYPE, more or None)
-    return labels
 
 
 def _put(attributes: Attributes, key: str, value: Any) -> None:

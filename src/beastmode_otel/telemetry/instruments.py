@@ -2,71 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry import metrics
-from opentelemetry.metrics import Meter, MeterProvider
+from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
 
 from beastmode_otel import semconv
 from beastmode_otel.config import LabelBounds
-from beastmode_otel.errors import Redactor
-from beastmode_otel.telemetry.genai import LabelSets
-from beastmode_otel.telemetry.labels import Bounded
-from beastmode_otel.telemetry.observables import ActiveRequests, Tally, Tiers
+from beastmode_otel.observer import TierName
+from beastmode_otel.telemetry.labels import Labels
+from beastmode_otel.telemetry.observables import ActiveRequests, Tallies
 from beastmode_otel.version import VERSION
 
-_TALLIED = (
-    semconv.REQUESTS_STARTED,
-    semconv.RESPONSES,
-    semconv.RETRIES,
-    semconv.FALLBACKS,
-    semconv.TOKEN_COUNT,
-    semconv.COST_TOTAL,
-    semconv.COST_UNKNOWN,
-    semconv.LLM_CALLS,
-    semconv.LABEL_REQUESTS,
-    semconv.LABEL_COST,
-    semconv.CACHE_PROMOTIONS,
-    semconv.CACHE_EVICTIONS,
-    semconv.CACHE_COLLAPSES,
-    semconv.CACHE_INVALIDATIONS,
-    semconv.TOKENS_SAVED,
-    semconv.TELEMETRY_DROPPED,
-)
-_LATEST = (semconv.DEPLOYMENT_STATE, semconv.RATE_LIMIT_REMAINING, semconv.CACHE_TIER_STATE)
-_NAME_LIMIT = 200
-_NAMES_REMEMBERED = 200
+Stats = Callable[[], tuple[int, int]]
 
 
-class Labels:
-    """The bounded label values of one meter provider."""
+class Tiers:
+    """What the tiers hold. Routers may each have an L1, whose numbers add up; a store that they share is one."""
 
-    def __init__(self, bounds: LabelBounds) -> None:
-        self.model = Bounded(bounds.models)
-        self.deployment = Bounded(bounds.deployments)
-        self.provider = Bounded(bounds.providers)
-        self.status = Bounded((semconv.STATUS_CODE.bound or 1) - 1)
-        self.genai_sets = LabelSets(semconv.GENAI_SET_LIMIT)
-        self.genai_token_sets = LabelSets(semconv.GENAI_SET_LIMIT // 2)  # each set twice: input and output
-        self._values: dict[str, Bounded] = {}
-        self._shown: dict[str, str] = {}
+    def __init__(self) -> None:
+        self._systems: dict[str, str] = {}
+        self._stats: list[tuple[str, weakref.WeakMethod[Stats]]] = []
 
-    def shown(self, name: str, redact: Redactor) -> str:
-        """A model id as it may stand on spans and logs: not too long, and no key that somebody pasted there."""
-        found = self._shown.get(name)
-        if found is None:
-            found = redact(name[:_NAME_LIMIT])
-            if len(self._shown) < _NAMES_REMEMBERED:
-                self._shown[name] = found
-        return found
+    def watch(self, tier: TierName, system: str | None, stats: Stats) -> None:
+        if system is not None:
+            self._systems[tier] = system
+        self._stats = [(name, reference) for name, reference in self._stats if reference() is not None]
+        self._stats.append((tier, weakref.WeakMethod(stats)))
 
-    def value(self, label: str, value: str) -> str:
-        """A value of one of the team's own labels; the labels themselves are bounded by the configuration."""
-        bounded = self._values.get(label)
-        if bounded is None:
-            bounded = self._values.setdefault(label, Bounded((semconv.LABEL_VALUE.bound or 1) - 1))
-        return bounded(value)
+    def system(self, tier: str) -> str | None:
+        """The tier's `db.system.name`."""
+        return self._systems.get(tier)
+
+    def observe_entries(self, options: CallbackOptions) -> Iterable[Observation]:
+        return self._observe(0)
+
+    def observe_size(self, options: CallbackOptions) -> Iterable[Observation]:
+        return self._observe(1)
+
+    def _observe(self, which: int) -> list[Observation]:
+        sums: dict[str, int] = {}
+        for tier, reference in self._stats:
+            stats = reference()
+            if stats is not None:
+                with contextlib.suppress(Exception):  # a tier that is ill has no size; its state says so
+                    number, known = stats()[which], sums.get(tier, 0)
+                    sums[tier] = max(known, number) if tier in self._systems else known + number
+        return [Observation(value, {semconv.CACHE_TIER.key: tier}) for tier, value in sums.items()]
 
 
 class Instruments:
@@ -93,21 +80,8 @@ class Instruments:
         meter.create_observable_gauge(entries.name, [self.tiers.observe_entries], entries.unit, entries.about)
         meter.create_observable_gauge(size.name, [self.tiers.observe_size], size.unit, size.about)
         self.errors = meter.create_counter(semconv.ERRORS.name, semconv.ERRORS.unit, semconv.ERRORS.about)
-        self.tallies = {metric.name: Tally(metric) for metric in (*_TALLIED, *_LATEST)}
-        self.started, self.calls = self.tallies[semconv.REQUESTS_STARTED.name], self.tallies[semconv.LLM_CALLS.name]
-        self.saved = self.tallies[semconv.TOKENS_SAVED.name]
-        for metric in _TALLIED:
-            meter.create_observable_counter(metric.name, [self.tallies[metric.name].observe], metric.unit, metric.about)
-        for metric in _LATEST:
-            meter.create_observable_gauge(metric.name, [self.tallies[metric.name].observe], metric.unit, metric.about)
-
-    def add(self, metric: semconv.Metric, amount: int | float, *labels: str | int | None) -> None:
-        """Add to a tallied counter; labels in the order of the metric's attributes."""
-        self.tallies[metric.name].add(amount, *labels)
-
-    def put(self, metric: semconv.Metric, value: int | float, *labels: str | int) -> None:
-        """Set a gauge."""
-        self.tallies[metric.name].put(value, *labels)
+        self.tallies = Tallies()
+        self.tallies.register(meter)
 
 
 def _histogram(meter: Meter, metric: semconv.Metric) -> metrics.Histogram:
@@ -124,7 +98,7 @@ def all_instruments() -> list[Instruments]:
 def count_lost(signal: str, items: int) -> None:
     """Spans or log records that an exporter of ours has given up, told with the metrics of the global provider."""
     for own in _global:
-        own.add(semconv.TELEMETRY_DROPPED, items, signal, "export_failed")
+        own.tallies.telemetry_dropped(items, signal=signal, reason="export_failed")
 
 
 _by_provider: weakref.WeakKeyDictionary[Any, Instruments] = weakref.WeakKeyDictionary()
@@ -145,3 +119,27 @@ def instruments_of(provider: MeterProvider | None, bounds: LabelBounds) -> Instr
         found = Instruments(provider.get_meter(semconv.SCOPE, VERSION), bounds)
         _by_provider[provider] = found
     return found
+
+
+@dataclass(slots=True)
+class Forks:
+    """Whether something was recorded before a fork: a child begins with its parent's counts and exports them again.
+
+    after_recording: forks of this process after its first request. inherited: this process is such a child.
+
+    Harmless where `configure()` made the meter provider: the child then begins at zero.
+    """
+
+    after_recording: int = 0
+    inherited: bool = False
+
+    def before(self) -> None:
+        self.after_recording += any(own.tallies.snapshot(semconv.REQUESTS_STARTED) for own in all_instruments())
+
+    def in_child(self) -> None:
+        self.inherited, self.after_recording = self.inherited or self.after_recording > 0, 0
+
+
+FORKS = Forks()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=FORKS.before, after_in_child=FORKS.in_child)

@@ -13,8 +13,8 @@ from opentelemetry.trace import TracerProvider
 from beastmode_otel import semconv
 from beastmode_otel.config import Config
 from beastmode_otel.errors import Category, Redactor
-from beastmode_otel.observer import AccessScope, DeploymentState, RequestFacts, RequestScope, TierName
-from beastmode_otel.telemetry.cache import AccessSpan
+from beastmode_otel.observer import DeploymentState, RequestFacts, RequestScope, TierName, TierScope
+from beastmode_otel.telemetry.cache import TierSpan
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.instruments import instruments_of
 from beastmode_otel.telemetry.request import RequestSpan
@@ -42,39 +42,40 @@ class OtelObserver:
         return found
 
     def unmanaged(self) -> None:
-        self._channel.instruments.calls.add(1, "none")
+        self._channel.instruments.tallies.llm_calls(door="none")
 
     def retried(self, deployment: str, category: Category) -> None:
         own = self._channel.instruments
-        own.add(semconv.RETRIES, 1, own.labels.deployment(deployment), category.name)
+        own.tallies.retries(deployment=own.labels.deployment(deployment), error_type=category.name)
 
     def fell_back(self, source: str, target: str) -> None:
         own = self._channel.instruments
-        own.add(semconv.FALLBACKS, 1, own.labels.deployment(source), own.labels.deployment(target))
+        bounded = own.labels.deployment
+        own.tallies.fallbacks(fallback_from=bounded(source), fallback_to=bounded(target))
 
     def deployment_state(self, deployment: str, state: DeploymentState) -> None:
         own = self._channel.instruments
-        own.put(semconv.DEPLOYMENT_STATE, _STATES[state], own.labels.deployment(deployment))
+        own.tallies.deployment_state(_STATES[state], deployment=own.labels.deployment(deployment))
 
     def limits(self, deployment: str, remaining: Mapping[str, float]) -> None:
         own = self._channel.instruments
         for kind, left in remaining.items():
-            own.put(semconv.RATE_LIMIT_REMAINING, left, own.labels.deployment(deployment), kind)
+            own.tallies.rate_limit_remaining(left, deployment=own.labels.deployment(deployment), limit_kind=kind)
 
-    def write(self, tier: TierName) -> AccessScope:
-        return AccessSpan(self._channel, tier, parent=None, write=True)
+    def write(self, tier: TierName) -> TierScope:
+        return TierSpan(self._channel, tier, parent=None, write=True)
 
     def tier_state(self, tier: TierName, state: DeploymentState) -> None:
-        self._channel.instruments.put(semconv.CACHE_TIER_STATE, _STATES[state], tier)
+        self._channel.instruments.tallies.cache_tier_state(_STATES[state], cache_tier=tier)
 
     def promoted(self, tier: TierName) -> None:
-        self._channel.instruments.add(semconv.CACHE_PROMOTIONS, 1, tier)
+        self._channel.instruments.tallies.cache_promotions(cache_tier=tier)
 
     def evicted(self, tier: TierName, reason: str) -> None:
-        self._channel.instruments.add(semconv.CACHE_EVICTIONS, 1, tier, reason)
+        self._channel.instruments.tallies.cache_evictions(cache_tier=tier, eviction_reason=reason)
 
     def invalidated(self, by: str, count: int) -> None:
-        self._channel.instruments.add(semconv.CACHE_INVALIDATIONS, count, by)
+        self._channel.instruments.tallies.cache_invalidations(count, invalidation=by)
 
     def watch_tier(self, tier: TierName, system: str | None, stats: Callable[[], tuple[int, int]]) -> None:
         self._channel.instruments.tiers.watch(tier, system, stats)
@@ -83,7 +84,7 @@ class OtelObserver:
         self._channel.instruments.active.before_collect(sweep)
 
     def dropped(self, signal: str, reason: str) -> None:
-        self._channel.instruments.add(semconv.TELEMETRY_DROPPED, 1, signal, reason)
+        self._channel.instruments.tallies.telemetry_dropped(1, signal=signal, reason=reason)
 
 
 def otel_observer(

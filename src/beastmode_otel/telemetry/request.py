@@ -13,12 +13,12 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 
 from beastmode_otel import semconv
 from beastmode_otel.errors import BeastModeError
-from beastmode_otel.observer import AttemptFacts, AttemptScope, LookupScope, RequestFacts, RequestOutcome
-from beastmode_otel.telemetry import util_genai as inference
+from beastmode_otel.observer import AttemptFacts, AttemptScope, LookupScope, RequestFacts, RequestOutcome, Saving
+from beastmode_otel.telemetry import util_genai
 from beastmode_otel.telemetry.attempt import AttemptSpan
-from beastmode_otel.telemetry.cache import LookupSpan, record_l1
+from beastmode_otel.telemetry.cache import L1_LABELS, LookupSpan
 from beastmode_otel.telemetry.channel import Channel
-from beastmode_otel.telemetry.savings import tally_saving
+from beastmode_otel.telemetry.observables import token_counts
 from beastmode_otel.telemetry.suppress import attached
 from beastmode_otel.wire import identifier
 
@@ -39,8 +39,9 @@ class RequestSpan:
         self._asked = own.labels.shown(facts.model, channel.redact)
         self._model = own.labels.model(self._asked)
         self._ticket = own.active.enter(facts.door)
-        own.started.add(1, self._model, facts.door, "true" if facts.stream else "false")
-        own.calls.add(1, facts.door)
+        stream = "true" if facts.stream else "false"
+        own.tallies.requests_started(model=self._model, door=facts.door, stream=stream)
+        own.tallies.llm_calls(door=facts.door)
         self._began = time.time_ns()
         self._parent = otel_context.get_current()
         self._span: Span | None = None
@@ -92,9 +93,9 @@ class RequestSpan:
             own.request_duration.record(time.monotonic() - self._started, self._metric_labels(outcome), self._context)
             self._tell_cache(outcome)
             self._tally_labels(outcome)
-            above = inference.outer(self._facts.operation, self._parent)
+            above = util_genai.outer_data(self._facts.operation, self._parent)
             if above is not None:
-                inference.publish_request(above, outcome)
+                util_genai.publish_request(above, outcome)
             if outcome.error is not None:
                 self._tell_failure(outcome, outcome.error)
             if fault is not None:
@@ -124,22 +125,40 @@ class RequestSpan:
         return labels
 
     def _tell_cache(self, outcome: RequestOutcome) -> None:
-        if outcome.cache.l1 is not None:
-            record_l1(self._channel, *outcome.cache.l1, self._context)
+        own = self._channel.instruments
+        if outcome.cache.l1 is not None:  # L1 is no I/O: no span of its own, only its histogram
+            result, seconds = outcome.cache.l1
+            own.cache_lookup.record(seconds, L1_LABELS[result], self._context)
         if outcome.cache.collapsed:
-            self._channel.instruments.add(semconv.CACHE_COLLAPSES, 1, self._model)
+            own.tallies.cache_collapses(model=self._model)
         if outcome.saving is not None:
-            tally_saving(self._channel.instruments, self._model, outcome.saving)
+            self._tally_saving(outcome.saving)
+
+    def _tally_saving(self, saving: Saving) -> None:
+        """Money whose amount is known, and tokens that were not used (none are saved by routing)."""
+        own = self._channel.instruments
+        if saving.cost is not None:
+            own.tallies.cost_total(
+                saving.cost,
+                model=self._model,
+                provider=own.labels.provider(saving.provider),
+                cost_kind="saved",
+                cost_source="local",
+                cost_reason=saving.by,
+            )
+        if saving.tokens is not None:
+            for kind, count in token_counts(saving.tokens).items():
+                own.tallies.tokens_saved(count, model=self._model, token_type=kind)
 
     def _tally_labels(self, outcome: RequestOutcome) -> None:
         own = self._channel.instruments
         for label, value in self._labels.items():
             bounded = own.labels.value(label, value)
-            own.add(semconv.LABEL_REQUESTS, 1, label, bounded, outcome.kind)
+            own.tallies.label_requests(label=label, label_value=bounded, outcome=outcome.kind)
             if outcome.cost is not None:
-                own.add(semconv.LABEL_COST, outcome.cost, label, bounded, "spent")
+                own.tallies.label_cost(outcome.cost, label=label, label_value=bounded, cost_kind="spent")
             if outcome.saving is not None and outcome.saving.cost is not None:
-                own.add(semconv.LABEL_COST, outcome.saving.cost, label, bounded, "saved")
+                own.tallies.label_cost(outcome.saving.cost, label=label, label_value=bounded, cost_kind="saved")
 
     def _tell_failure(self, outcome: RequestOutcome, error: BeastModeError) -> None:
         labels = {semconv.MODEL.key: self._model, semconv.ERROR_TYPE.key: error.category.name}
@@ -166,7 +185,7 @@ class RequestSpan:
             semconv.PROVIDER_REQUEST.key: identifier(error.request_id or ""),
             semconv.EXCEPTION_TYPE.key: type(cause or error).__name__,
         }
-        if self._channel.capture.any:
+        if self._channel.capture.span or self._channel.capture.event:
             found[semconv.EXCEPTION_MESSAGE.key] = error.context.original or error.message
         return {key: value for key, value in found.items() if value is not None}
 

@@ -23,7 +23,7 @@ _EMBEDDING: Final = ("opentelemetry.genai.client.embedding.context", "EmbeddingD
 _NATIVE: Final = {"com.anthropic.sdk.python": "anthropic", "mistralai_sdk_tracer": "mistralai"}
 
 
-class Neighbours:
+class OthersSeen:
     """Who else was seen at our calls, for the doctor. Only ever added to.
 
     above: whether a GenAI span of util-genai's was. native: SDKs whose own span was.
@@ -34,19 +34,19 @@ class Neighbours:
         self.native: set[str] = set()
 
 
-NEIGHBOURS: Final = Neighbours()
+OTHERS_SEEN: Final = OthersSeen()
 
 
-def outer(operation: str, context: Context) -> Any:
+def outer_data(operation: str, context: Context) -> Any:
     """The data object of the GenAI span above; None when there is none, and ours is the GenAI span."""
     data = get_value(_kind(operation)[0], context)
     if data is None or not isinstance(getattr(data, "attributes", None), dict):
         return None
-    NEIGHBOURS.above = True
+    OTHERS_SEEN.above = True
     return data
 
 
-def placed(operation: str, context: Context) -> Context:
+def with_own_data(operation: str, context: Context) -> Context:
     """`context` with an object of ours, so that none below makes a second GenAI span.
 
     Nobody below can look for one before util-genai is loaded, so it is not loaded for this.
@@ -60,7 +60,7 @@ def notice_native(context: Context) -> None:
     """Remember an SDK that traces itself, whose span the call is in."""
     scope = getattr(trace.get_current_span(context), "instrumentation_scope", None)
     if scope is not None and scope.name in _NATIVE:
-        NEIGHBOURS.native.add(_NATIVE[scope.name])
+        OTHERS_SEEN.native.add(_NATIVE[scope.name])
 
 
 def publish_attempt(data: Any, facts: AttemptFacts, outcome: AttemptOutcome) -> None:

@@ -25,9 +25,9 @@ def test_nothing_was_collected() -> None:
 
 def test_counters_by_label() -> None:
     own, reader, _provider = collected()
-    own.add(semconv.REQUESTS_STARTED, 3, "a", "router", "false")
-    own.add(semconv.REQUESTS_STARTED, 4, "a", "router", "true")
-    own.add(semconv.REQUESTS_STARTED, 5, "b", "router", "true")
+    for times, model, stream in ((3, "a", "false"), (4, "a", "true"), (5, "b", "true")):
+        for _ in range(times):
+            own.tallies.requests_started(model=model, door="router", stream=stream)
     reading = read(reader.get_metrics_data())
     assert reading.count(semconv.REQUESTS_STARTED) == 12
     assert reading.count(semconv.REQUESTS_STARTED, {semconv.MODEL: "a"}) == 7
