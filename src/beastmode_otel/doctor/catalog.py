@@ -27,7 +27,7 @@ def worst(findings: Iterable[Finding]) -> Severity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class CatalogEntry:
     """cause: why one sees it. cure: what to do. severity: the usual one."""
 
     code: str
@@ -37,46 +37,46 @@ class Kind:
     cure: str = ""
 
 
-def _kind(code: str, severity: Severity, title: str, cause: str, cure: str = "") -> Kind:
-    return Kind(code=code, severity=severity, title=title, cause=cause, cure=cure)
+def _entry(code: str, severity: Severity, title: str, cause: str, cure: str = "") -> CatalogEntry:
+    return CatalogEntry(code=code, severity=severity, title=title, cause=cause, cure=cure)
 
 
 SETTINGS: Final = (
-    _kind(
+    _entry(
         "settings_fit",
         "ok",
         "the settings fit together",
         "The OTEL_* and BEASTMODE_* variables and the configuration have no warning or problem among them.",
     ),
-    _kind(
+    _entry(
         "telemetry_off",
         "warning",
         "telemetry is switched off",
         "OTEL_SDK_DISABLED or BEASTMODE_DISABLED is on: nothing is recorded or exported.",
         "Unset the variable.",
     ),
-    _kind(
+    _entry(
         "config_invalid",
         "problem",
         "the configuration cannot work",
         "beastmode.toml, or the file that BEASTMODE_CONFIG names, has a setting that the router refuses.",
         "Correct the setting that is named.",
     ),
-    _kind(
+    _entry(
         "exporter_none",
         "warning",
         "a signal is not exported",
         "OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER or OTEL_LOGS_EXPORTER is none.",
         "Unset it, or set it to otlp.",
     ),
-    _kind(
+    _entry(
         "exporter_missing",
         "problem",
         "an exporter cannot be made",
         "A variable names an exporter or a protocol that no installed package offers.",
         "Use otlp with grpc or http/protobuf, or install the exporter's package.",
     ),
-    _kind(
+    _entry(
         "temporality_delta",
         "warning",
         "metrics are exported as deltas",
@@ -85,7 +85,7 @@ SETTINGS: Final = (
         "A problem when the endpoint is Prometheus's own.",
         "Unset it for Prometheus, Mimir and Grafana Cloud; convert in the Collector for backends that want deltas.",
     ),
-    _kind(
+    _entry(
         "live_slowed",
         "warning",
         "live is asked for, but exports are slow",
@@ -93,7 +93,7 @@ SETTINGS: Final = (
         "something else with the default intervals (60, 5 and 1 seconds). Live never changes either.",
         "Unset the variable; where something else sets up the SDK, start with `beastmode-otel run --live`.",
     ),
-    _kind(
+    _entry(
         "instance_id_fixed",
         "info",
         "service.instance.id is fixed",
@@ -101,7 +101,7 @@ SETTINGS: Final = (
         "overwrites the first one's counters.",
         "Leave it out (the SDK makes one for each process), or make sure that there is only one process.",
     ),
-    _kind(
+    _entry(
         "instance_id_shared",
         "problem",
         "several processes share one service.instance.id",
@@ -110,7 +110,7 @@ SETTINGS: Final = (
         "Their counters overwrite each other, and rates come out wrong by an order of magnitude.",
         "Take service.instance.id out of OTEL_RESOURCE_ATTRIBUTES: the SDK makes one for each process.",
     ),
-    _kind(
+    _entry(
         "secret_missing",
         "problem",
         "a Collector overlay lacks an environment variable",
@@ -120,63 +120,63 @@ SETTINGS: Final = (
 )
 
 ENDPOINT: Final = (
-    _kind(
+    _entry(
         "endpoint_invalid",
         "problem",
         "the endpoint is not an address",
         "OTEL_EXPORTER_OTLP_ENDPOINT, or a signal's own, has no host, no scheme or no possible port.",
         "Write scheme, host and port: http://collector:4318.",
     ),
-    _kind(
+    _entry(
         "endpoint_unknown_host",
         "problem",
         "the endpoint's host name is not known",
         "The name cannot be resolved from this machine or container.",
         "Correct the name; within compose or Kubernetes use the service's name.",
     ),
-    _kind(
+    _entry(
         "endpoint_refused",
         "problem",
         "nothing listens at the endpoint",
         "The host answers, but its port is closed: the Collector is down, or listens elsewhere or on loopback only.",
         "Start the Collector, or correct host and port. In a container, localhost is the container itself.",
     ),
-    _kind(
+    _entry(
         "endpoint_timeout",
         "problem",
         "the endpoint does not answer",
         "No connection within the time allowed: a firewall, a wrong address, or a host that is down.",
         "Check the address and what is between.",
     ),
-    _kind(
+    _entry(
         "endpoint_silent",
         "problem",
         "something accepts the connection, but speaks neither HTTP nor gRPC",
         "Another service has that port, or the receiver hangs.",
         "Point the endpoint at an OTLP receiver: port 4317 is gRPC, 4318 HTTP.",
     ),
-    _kind(
+    _entry(
         "endpoint_proxied",
         "info",
         "the endpoint is reached through a proxy",
         "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY applies to it. The socket is not looked at; the export itself is tried.",
         "For a Collector in your own network add its host to NO_PROXY.",
     ),
-    _kind(
+    _entry(
         "http_to_grpc",
         "problem",
         "HTTP is sent to a gRPC port",
         "The protocol is http/protobuf, the server speaks HTTP/2 only, as gRPC receivers do.",
         "Set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or use the receiver's HTTP port (4318).",
     ),
-    _kind(
+    _entry(
         "grpc_to_http",
         "problem",
         "gRPC is sent to an HTTP port",
         "The protocol is grpc, the server speaks HTTP/1.1.",
         "Set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or use the receiver's gRPC port (4317).",
     ),
-    _kind(
+    _entry(
         "endpoint_answers",
         "ok",
         "the endpoint answers",
@@ -185,28 +185,28 @@ ENDPOINT: Final = (
 )
 
 TLS: Final = (
-    _kind(
+    _entry(
         "tls_missing",
         "problem",
         "plain text is sent to a TLS port",
         "The endpoint says http://, the server wants TLS.",
         "Write https:// (gRPC: and not OTEL_EXPORTER_OTLP_INSECURE=true).",
     ),
-    _kind(
+    _entry(
         "tls_unexpected",
         "problem",
         "TLS is sent to a plain port",
         "The endpoint says https://, or is gRPC without a scheme, which means TLS; the server speaks plain text.",
         "Write http:// before the host.",
     ),
-    _kind(
+    _entry(
         "tls_self_signed",
         "problem",
         "the server's certificate is self-signed",
         "It is its own authority, which nobody trusts by default.",
         "Set OTEL_EXPORTER_OTLP_CERTIFICATE to the certificate's file (PEM).",
     ),
-    _kind(
+    _entry(
         "tls_unknown_authority",
         "problem",
         "the server's certificate is from an unknown authority",
@@ -214,7 +214,7 @@ TLS: Final = (
         "OTEL_EXPORTER_OTLP_CERTIFICATE names another authority.",
         "Set OTEL_EXPORTER_OTLP_CERTIFICATE to the authority's file (PEM).",
     ),
-    _kind(
+    _entry(
         "tls_bundle_wins",
         "problem",
         "OTEL_EXPORTER_OTLP_CERTIFICATE is overridden",
@@ -222,21 +222,21 @@ TLS: Final = (
         "that file instead, and the server's authority is not in it.",
         "Unset the variable for this program, add the authority to that file, or use gRPC.",
     ),
-    _kind(
+    _entry(
         "tls_expired",
         "problem",
         "the server's certificate has expired, or is not valid yet",
         "Its dates do not include now, or this machine's clock is wrong.",
         "Renew the certificate; check the clock.",
     ),
-    _kind(
+    _entry(
         "tls_wrong_host",
         "problem",
         "the server's certificate is for another host",
         "The endpoint's host is not among the certificate's names.",
         "Use a name that the certificate has, or have it issued for this one.",
     ),
-    _kind(
+    _entry(
         "tls_client_certificate",
         "problem",
         "the server wants a client certificate",
@@ -244,14 +244,14 @@ TLS: Final = (
         "Set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY; "
         "gRPC reads them only beside OTEL_EXPORTER_OTLP_CERTIFICATE.",
     ),
-    _kind(
+    _entry(
         "tls_file",
         "problem",
         "a certificate file cannot be used",
         "OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_CERTIFICATE or _CLIENT_KEY names a file that is missing or not PEM.",
         "Correct the path; certificates and keys are PEM files.",
     ),
-    _kind(
+    _entry(
         "tls_failed",
         "problem",
         "TLS fails",
@@ -261,27 +261,27 @@ TLS: Final = (
 )
 
 EXPORT: Final = (
-    _kind(
+    _entry(
         "export_accepted",
         "ok",
         "a probe is accepted",
         "One span, one metric and one log record named beastmode.doctor were exported and taken.",
     ),
-    _kind(
+    _entry(
         "export_unauthorized",
         "problem",
         "the backend does not know who is sending",
         "401 or UNAUTHENTICATED: credentials are missing or wrong.",
         "Set OTEL_EXPORTER_OTLP_HEADERS as the backend says, such as Authorization=Basic%20… (spaces as %20).",
     ),
-    _kind(
+    _entry(
         "export_forbidden",
         "problem",
         "the backend knows the sender and refuses",
         "403 or PERMISSION_DENIED: the token may not write this signal, or belongs to another tenant or region.",
         "Give the token write rights for traces, metrics and logs; check the endpoint's region.",
     ),
-    _kind(
+    _entry(
         "export_no_such_path",
         "problem",
         "the server has no OTLP at that path",
@@ -289,28 +289,28 @@ EXPORT: Final = (
         "is used as it stands; only OTEL_EXPORTER_OTLP_ENDPOINT gets /v1/traces, /v1/metrics or /v1/logs appended.",
         "Correct the path; in a signal's own variable write it in full.",
     ),
-    _kind(
+    _entry(
         "export_temporality",
         "problem",
         "the backend refuses delta metrics",
         "Metrics were refused, and OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE is not cumulative.",
         "Unset OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE.",
     ),
-    _kind(
+    _entry(
         "export_busy",
         "problem",
         "the backend takes nothing right now",
         "429, 502, 503, 504, UNAVAILABLE or RESOURCE_EXHAUSTED: a limit, an overload, or a dead backend behind it.",
         "Look at the Collector's own log and queue; raise the limit at the backend.",
     ),
-    _kind(
+    _entry(
         "export_rejected",
         "problem",
         "a probe is rejected",
         "The server answered with another error; the detail has its words.",
         "Look into the server's log.",
     ),
-    _kind(
+    _entry(
         "export_timeout",
         "problem",
         "a probe is not answered in time",
@@ -320,7 +320,7 @@ EXPORT: Final = (
 )
 
 PROCESS: Final = (
-    _kind(
+    _entry(
         "sdk_not_set_up",
         "problem",
         "no OpenTelemetry SDK is set up in the process",
@@ -328,13 +328,13 @@ PROCESS: Final = (
         "`opentelemetry-instrument` this means that no distro is installed.",
         "Call beastmode_otel.configure() early, or start with `beastmode-otel run` (extra: beastmode-otel[auto]).",
     ),
-    _kind(
+    _entry(
         "sdk_set_up",
         "ok",
         "an OpenTelemetry SDK is set up in the process",
         "By configure(), or by somebody else, whose providers are then used.",
     ),
-    _kind(
+    _entry(
         "export_failing",
         "warning",
         "exports of the process have failed",
@@ -342,28 +342,28 @@ PROCESS: Final = (
         "A problem when the last export failed.",
         "See the findings about the endpoint; put a Collector with a queue beside the application.",
     ),
-    _kind(
+    _entry(
         "telemetry_dropped",
         "warning",
         "telemetry was dropped before it was recorded",
         "beastmode.telemetry.dropped counts it: an observer failed, or a background queue was full.",
         "Look for warnings of the logger beastmode_otel.",
     ),
-    _kind(
+    _entry(
         "cardinality_overflow",
         "warning",
         "a metric has more label sets than the SDK keeps",
         "Beyond 2,000 sets everything lands in one point with otel.metric.overflow=true.",
         "Find the label with unbounded values and drop it; with our own metrics, tell us.",
     ),
-    _kind(
+    _entry(
         "labels_folded",
         "warning",
         "names beyond a bound are counted as _OTHER",
         "More models, deployments or label values were seen than the configuration's bounds allow.",
         "Raise the bound in the configuration, or look for callers that invent model names.",
     ),
-    _kind(
+    _entry(
         "fork_after_recording",
         "problem",
         "the process was forked after it had recorded",
@@ -371,7 +371,7 @@ PROCESS: Final = (
         "A warning in the parent.",
         "Set up the SDK in each worker, after the fork: see docs/servers.md.",
     ),
-    _kind(
+    _entry(
         "native_doubled",
         "warning",
         "an SDK traces itself, too",
@@ -380,7 +380,7 @@ PROCESS: Final = (
         "asks for it, and its span holds prompts and answers.",
         "Set ANTHROPIC_OPEN_TELEMETRY=false before the client is made; unset MISTRAL_SDK_TELEMETRY: docs/others.md.",
     ),
-    _kind(
+    _entry(
         "instrumentation_doubled",
         "warning",
         "another instrumentation makes spans for the same calls",
@@ -388,7 +388,7 @@ PROCESS: Final = (
         "by which instrumentations agree on one span: spans, and with OpenLLMetry the gen_ai.* metrics, come twice.",
         "Keep one: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS takes entry points (openai, anthropic, …, or beastmode).",
     ),
-    _kind(
+    _entry(
         "genai_shared",
         "info",
         "another instrumentation makes the GenAI spans, ours are below",
@@ -396,21 +396,21 @@ PROCESS: Final = (
         "the GenAI span and metrics; each attempt is our span `attempt …` below, and what we know is told to it.",
         "Nothing to do; to have ours only, see docs/others.md.",
     ),
-    _kind(
+    _entry(
         "library_unseen",
         "info",
         "a library is loaded whose LLM calls cannot be seen",
         "It does not use httpx: botocore (Bedrock), aiohttp, gRPC (Vertex AI), websockets (realtime), requests.",
         "Route these calls through ModelRouter, or add that library's own OpenTelemetry instrumentation.",
     ),
-    _kind(
+    _entry(
         "no_report",
         "warning",
         "the command did not report from inside",
         "No process of the command imported beastmode_otel, or it was killed within its first second.",
         "Import beastmode_otel in the program, or start it with `beastmode-otel run`.",
     ),
-    _kind(
+    _entry(
         "command_failed",
         "warning",
         "the command failed",
@@ -426,16 +426,16 @@ GROUPS: Final = {
     "A real export": EXPORT,
     "Inside the process": PROCESS,
 }
-KINDS: Final = {kind.code: kind for group in GROUPS.values() for kind in group}
+CATALOG: Final = {entry.code: entry for group in GROUPS.values() for entry in group}
 
 
 def found(code: str, detail: str, *, severity: Severity | None = None, hint: str | None = None) -> Finding:
     """A finding of the table."""
-    kind = KINDS[code]
+    entry = CATALOG[code]
     return Finding(
         code=code,
-        severity=severity or kind.severity,
-        title=kind.title,
+        severity=severity or entry.severity,
+        title=entry.title,
         detail=detail,
-        hint=kind.cure if hint is None else hint,
+        hint=entry.cure if hint is None else hint,
     )

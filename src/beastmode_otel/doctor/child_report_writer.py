@@ -25,10 +25,10 @@ def report_if_asked(environ: Mapping[str, str]) -> None:
     """Costs one look-up in the environment when nobody asked."""
     folder = environ.get(VARIABLE)
     if folder and os.path.isdir(folder):
-        _Witness(Path(folder)).begin()
+        _ReportWriter(Path(folder)).begin()
 
 
-class _Witness:
+class _ReportWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 

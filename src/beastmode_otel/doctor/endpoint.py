@@ -15,17 +15,17 @@ from beastmode_otel.doctor.handshake import (
     PREFACE,
     Mismatch,
     NotTls,
-    Speech,
+    Spoken,
     bundle,
     context_of,
+    handshake,
     http1_question,
     is_tls,
+    protocol_at,
+    protocol_of,
     refused,
-    shaken,
-    speech_of,
-    spoken_at,
 )
-from beastmode_otel.doctor.targets import Target
+from beastmode_otel.doctor.targets import ExportTarget
 
 _CONNECT: Final = 2.0  # seconds
 _ANSWER: Final = 1.5
@@ -33,7 +33,7 @@ _ALERT: Final = 0.3  # for what a server says unasked; asked again with _ANSWER 
 _ENOUGH: Final = 4_096
 
 
-def endpoint_finding(target: Target, environ: Mapping[str, str]) -> Finding:
+def endpoint_finding(target: ExportTarget, environ: Mapping[str, str]) -> Finding:
     """Never raises OSError. Takes some seconds at most, and longer only where the look-up of a name hangs."""
     if proxied(target):
         return found("endpoint_proxied", f"{target}")
@@ -51,7 +51,7 @@ def endpoint_finding(target: Target, environ: Mapping[str, str]) -> Finding:
         return found("endpoint_invalid", f"{target.host} is not a host name")
 
 
-def proxied(target: Target) -> bool:
+def proxied(target: ExportTarget) -> bool:
     """Whether the exporters' libraries would go through a proxy."""
     proxies = getproxies()
     if not proxies.keys() & {target.scheme or "https", "all"}:
@@ -59,45 +59,45 @@ def proxied(target: Target) -> bool:
     return not proxy_bypass(target.host)
 
 
-def _connect(target: Target) -> socket.socket:
+def _connect(target: ExportTarget) -> socket.socket:
     connection = socket.create_connection((target.host, target.port), timeout=_CONNECT)
     connection.settimeout(_ANSWER)
     return connection
 
 
-def _question(target: Target) -> bytes:
+def _question(target: ExportTarget) -> bytes:
     return PREFACE if target.protocol == "grpc" else http1_question(target.host)
 
 
-def _plain(target: Target) -> Finding:
+def _plain(target: ExportTarget) -> Finding:
     connect = functools.partial(_connect, target)
-    speech = spoken_at(connect, target.host, first=_question(target))
-    if speech == "tls" or (speech == "silence" and is_tls(connect, target.host)):
+    spoken = protocol_at(connect, target.host, first=_question(target))
+    if spoken == "tls" or (spoken == "silence" and is_tls(connect, target.host)):
         return found("tls_missing", f"{target} speaks TLS")
-    return _judged(speech, target)
+    return _judged(spoken, target)
 
 
-def _judged(speech: Speech, target: Target) -> Finding:
+def _judged(spoken: Spoken, target: ExportTarget) -> Finding:
     wanted = "http2" if target.protocol == "grpc" else "http1"
-    if speech == wanted:
+    if spoken == wanted:
         how = f"{'TLS, ' if target.tls else ''}{target.protocol}"
         return found("endpoint_answers", f"{target} ({how}) for {', '.join(target.signals)}")
-    if speech == "silence":
+    if spoken == "silence":
         return found("endpoint_silent", f"{target}")
-    return found("http_to_grpc" if speech == "http2" else "grpc_to_http", f"{target}, for {', '.join(target.signals)}")
+    return found("http_to_grpc" if spoken == "http2" else "grpc_to_http", f"{target}, for {', '.join(target.signals)}")
 
 
-def _tls(target: Target, environ: Mapping[str, str]) -> Finding:
+def _tls(target: ExportTarget, environ: Mapping[str, str]) -> Finding:
     context = context_of(target, environ)
     if isinstance(context, Finding):
         return context
     connect = functools.partial(_connect, target)
     try:
-        connection = shaken(connect, target, context)
+        connection = handshake(connect, target, context)
     except Mismatch:
         return found("grpc_to_http" if target.protocol == "grpc" else "http_to_grpc", f"{target}")
     except NotTls as exc:
-        plain = spoken_at(connect, target.host, first=_question(target))
+        plain = protocol_at(connect, target.host, first=_question(target))
         if plain in ("http1", "http2"):
             return found("tls_unexpected", f"{target} speaks plain {'HTTP' if plain == 'http1' else 'gRPC'}")
         return found("tls_failed", f"{target}: {exc.__cause__}")
@@ -106,7 +106,7 @@ def _tls(target: Target, environ: Mapping[str, str]) -> Finding:
     return _inside(connection, connect, target, context)
 
 
-def _overridden(finding: Finding, target: Target, environ: Mapping[str, str]) -> Finding:
+def _overridden(finding: Finding, target: ExportTarget, environ: Mapping[str, str]) -> Finding:
     wins = bundle(target, environ)
     if finding.code in ("tls_self_signed", "tls_unknown_authority") and wins and target.certificate:
         return found("tls_bundle_wins", f"{wins} is used instead of {target.certificate}")
@@ -114,21 +114,21 @@ def _overridden(finding: Finding, target: Target, environ: Mapping[str, str]) ->
 
 
 def _inside(
-    connection: socket.socket, connect: functools.partial[socket.socket], target: Target, context: ssl.SSLContext
+    connection: socket.socket, connect: functools.partial[socket.socket], target: ExportTarget, context: ssl.SSLContext
 ) -> Finding:
     """The protocol within TLS; asked in the exporter's language first."""
     other = http1_question(target.host) if target.protocol == "grpc" else PREFACE
     try:
-        speech = speech_of(_heard(connection, _question(target), _ALERT))
+        spoken = protocol_of(_heard(connection, _question(target), _ALERT))
         for question, patience in ((_question(target), _ANSWER), (other, _ALERT)):
-            if speech == "silence":
-                again = shaken(connect, target, context)
+            if spoken == "silence":
+                again = handshake(connect, target, context)
                 if isinstance(again, Finding):
                     return again
-                speech = speech_of(_heard(again, question, patience))
+                spoken = protocol_of(_heard(again, question, patience))
     except ssl.SSLError as exc:
         return refused(exc, target)
-    return _judged(speech, target)
+    return _judged(spoken, target)
 
 
 def _heard(connection: socket.socket, question: bytes, patience: float) -> bytes:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from beastmode_otel.doctor.catalog import Finding, found
-from beastmode_otel.doctor.probe import SECONDS, Attempt
+from beastmode_otel.doctor.probe import SECONDS, ProbeResult
 from beastmode_otel.errors import Redactor
 
 _BY_STATUS: Final = {
@@ -30,7 +30,7 @@ _LONGEST: Final = 300
 TEMPORALITY: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 
 
-def verdict(signal: str, tried: Attempt | None, environ: Mapping[str, str], redact: Redactor) -> Finding:
+def export_finding(signal: str, tried: ProbeResult | None, environ: Mapping[str, str], redact: Redactor) -> Finding:
     """tried: None when it was not done in time."""
     if tried is None:
         return found("export_timeout", f"{signal}: nothing within the time allowed")

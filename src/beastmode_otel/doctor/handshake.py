@@ -1,4 +1,4 @@
-"""TLS with the server as the exporter would do it, and which of the many ways in which it fails."""
+"""What a server speaks, and TLS with it as the exporter would do it: which of the many ways in which it fails."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 from beastmode_otel.doctor.catalog import Finding, found
-from beastmode_otel.doctor.targets import Target
+from beastmode_otel.doctor.targets import ExportTarget
 
-Speech = Literal["http1", "http2", "tls", "silence"]
+Spoken = Literal["http1", "http2", "tls", "silence"]
 _EMPTY_SETTINGS: Final = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _EMPTY_SETTINGS  # RFC 9113, 3.4
 _FRAME_HEAD: Final = 9
@@ -26,7 +26,7 @@ def http1_question(host: str) -> bytes:
     return f"GET / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: beastmode-otel-doctor\r\nConnection: close\r\n\r\n".encode()
 
 
-def ask(connection: socket.socket, question: bytes) -> bytes:
+def first_answer(connection: socket.socket, question: bytes) -> bytes:
     """The beginning of the answer; what has come when the connection ends or its timeout passes."""
     answer = b""
     with contextlib.suppress(OSError):  # an end in mid-answer, a timeout: what came before it is the answer
@@ -39,7 +39,7 @@ def ask(connection: socket.socket, question: bytes) -> bytes:
     return answer
 
 
-def speech_of(answer: bytes) -> Speech:
+def protocol_of(answer: bytes) -> Spoken:
     if answer.startswith(b"HTTP/1."):
         # Go, nginx and others answer plain text on a TLS port with a page of plain text.
         asks_for_tls = b" 400 " in answer.partition(b"\r\n")[0] and b"HTTPS" in answer
@@ -58,13 +58,13 @@ def _is_http2(answer: bytes) -> bool:
     return kind in (_SETTINGS, _GOAWAY) and stream == 0 and length <= _LARGEST_FRAME
 
 
-def spoken_at(connect: Callable[[], socket.socket], host: str, *, first: bytes) -> Speech:
+def protocol_at(connect: Callable[[], socket.socket], host: str, *, first: bytes) -> Spoken:
     """Asks in one language, then in the other, each on a connection of its own. connect may raise OSError."""
     for question in (first, PREFACE if first != PREFACE else http1_question(host)):
         with contextlib.closing(connect()) as connection:
-            speech = speech_of(ask(connection, question))
-        if speech != "silence":
-            return speech
+            spoken = protocol_of(first_answer(connection, question))
+        if spoken != "silence":
+            return spoken
     return "silence"
 
 
@@ -104,7 +104,7 @@ class Mismatch(Exception):
     """The server refuses the protocol that was offered (ALPN)."""
 
 
-def context_of(target: Target, environ: Mapping[str, str]) -> ssl.SSLContext | Finding:
+def context_of(target: ExportTarget, environ: Mapping[str, str]) -> ssl.SSLContext | Finding:
     """Trusts whom the exporter trusts."""
     authorities = bundle(target, environ) or target.certificate or _default(target, environ)
     for path in (authorities, target.client_certificate, target.client_key):
@@ -121,14 +121,14 @@ def context_of(target: Target, environ: Mapping[str, str]) -> ssl.SSLContext | F
     return context
 
 
-def bundle(target: Target, environ: Mapping[str, str]) -> str | None:
+def bundle(target: ExportTarget, environ: Mapping[str, str]) -> str | None:
     """What requests, the OTLP/HTTP exporters' library, prefers to the certificate that it is given."""
     if target.protocol == "grpc":
         return None
     return environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or None
 
 
-def _default(target: Target, environ: Mapping[str, str]) -> str | None:
+def _default(target: ExportTarget, environ: Mapping[str, str]) -> str | None:
     """What the exporters' libraries trust when nobody says; None: the system's store."""
     roots = environ.get("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH") if target.protocol == "grpc" else None
     return roots or _certifi()
@@ -142,7 +142,9 @@ def _certifi() -> str | None:
     return certifi.where()
 
 
-def shaken(connect: Callable[[], socket.socket], target: Target, context: ssl.SSLContext) -> socket.socket | Finding:
+def handshake(
+    connect: Callable[[], socket.socket], target: ExportTarget, context: ssl.SSLContext
+) -> socket.socket | Finding:
     """A connection with valid TLS. Raises NotTls, Mismatch, OSError."""
     connection = connect()
     try:
@@ -160,7 +162,7 @@ def shaken(connect: Callable[[], socket.socket], target: Target, context: ssl.SS
         raise
 
 
-def _failed(exc: OSError, target: Target) -> Finding:
+def _failed(exc: OSError, target: ExportTarget) -> Finding:
     reason = (exc.reason or "") if isinstance(exc, ssl.SSLError) else ""
     if "NO_APPLICATION_PROTOCOL" in reason:
         raise Mismatch
@@ -169,7 +171,7 @@ def _failed(exc: OSError, target: Target) -> Finding:
     return refused(exc, target)
 
 
-def refused(exc: OSError, target: Target) -> Finding:
+def refused(exc: OSError, target: ExportTarget) -> Finding:
     """What an alert of the server means."""
     reason = _reason(exc)
     wanted = any(part in reason for part in _WANTS_CERTIFICATE) and not target.client_certificate

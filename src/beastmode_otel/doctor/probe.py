@@ -35,16 +35,16 @@ SECONDS: Final = 3.0  # that one export may take
 
 
 @dataclass(slots=True)
-class Attempt:
+class ProbeResult:
     """What came of one signal's export. accepted: None when nothing was exported. said: the exporter's log records."""
 
     accepted: bool | None = None
     said: list[logging.LogRecord] = field(default_factory=list)
 
 
-def attempt(signal: str, factory: Callable[..., Any]) -> Attempt:
+def probe(signal: str, factory: Callable[..., Any]) -> ProbeResult:
     """Export one item. factory: an OTLP exporter's class. Raises what the exporter's constructor raises."""
-    results, tried = Results(), Attempt()
+    results, tried = Results(), ProbeResult()
     ours = otel_context.set_value(OURS, True)
     with attached(ours), suppress_instrumentation(), _overheard(tried.said):
         _SENDERS[signal](lambda: factory(timeout=SECONDS), results)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import Final
+from urllib.parse import unquote
 
 from beastmode_otel.config import load
 from beastmode_otel.doctor.catalog import Finding, found, worst
 from beastmode_otel.doctor.export_result import TEMPORALITY, deltas
-from beastmode_otel.doctor.instance_id import instance_findings
 from beastmode_otel.doctor.targets import SIGNALS, exporter_names, setting
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.telemetry.exporters import exporter_factories
 from beastmode_otel.telemetry.setup import LIVE, is_on
 
 SWITCHES: Final = ("OTEL_SDK_DISABLED", "BEASTMODE_DISABLED")
+_INSTANCE_ID: Final = "service.instance.id"
+_SERVERS: Final = ("gunicorn", "uvicorn", "hypercorn", "granian")
+_WORKER_OPTIONS: Final = ("-w", "--workers")
 _PROMETHEUS_PATHS: Final = ("/api/v1/otlp", "/otlp/v1/metrics", "/opentelemetry/v1/metrics")
 
 
@@ -32,7 +36,7 @@ def settings_findings(
         *_exporters(environ),
         *_temporality(environ),
         *_live(environ),
-        *instance_findings(environ, command),
+        *_instance_id(environ, command),
     ]
     if worst(findings) in ("ok", "info"):
         return [found("settings_fit", f"OTEL_* and BEASTMODE_* variables set: {_set(environ)}"), *findings]
@@ -88,3 +92,50 @@ def _number(text: str | None) -> float:
         return float(text or 0)
     except ValueError:
         return 0.0
+
+
+def _instance_id(environ: Mapping[str, str], command: Sequence[str]) -> list[Finding]:
+    """Whether several processes will share one service.instance.id.
+
+    No process can see the others, but a fixed id beside a server that starts several workers is enough to know. (The
+    SDK gives a forked child a new id; workers that set up their SDK after the fork, as they should, and spawned ones
+    keep the fixed one.)
+    """
+    fixed = _fixed_id(environ)
+    if fixed is None:
+        return []
+    count, where = _workers(environ, command)
+    if count > 1:
+        return [found("instance_id_shared", f"{fixed!r} in OTEL_RESOURCE_ATTRIBUTES, and {count} workers ({where})")]
+    return [found("instance_id_fixed", f"{fixed!r} in OTEL_RESOURCE_ATTRIBUTES")]
+
+
+def _fixed_id(environ: Mapping[str, str]) -> str | None:
+    """The id that OTEL_RESOURCE_ATTRIBUTES sets."""
+    pairs = (pair.partition("=") for pair in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","))
+    return next(
+        (unquote(value.strip()) for key, _, value in pairs if key.strip() == _INSTANCE_ID and value.strip()), None
+    )
+
+
+def _workers(environ: Mapping[str, str], command: Sequence[str]) -> tuple[int, str]:
+    """How many worker processes are asked for, and where."""
+    found_in = [(_count(environ.get("WEB_CONCURRENCY")), "WEB_CONCURRENCY")]
+    found_in.append((_option(shlex.split(environ.get("GUNICORN_CMD_ARGS", "")), True), "GUNICORN_CMD_ARGS"))
+    server = any(word.rpartition("/")[2] in _SERVERS for word in command)
+    found_in.append((_option(command, server), "--workers"))
+    return max(found_in)
+
+
+def _option(words: Sequence[str], applies: bool) -> int:
+    if not applies:
+        return 0
+    pairs = [(word, words[i + 1] if i + 1 < len(words) else "") for i, word in enumerate(words)]
+    separate = [_count(value) for word, value in pairs if word in _WORKER_OPTIONS]
+    joined = [_count(word.partition("=")[2]) for word in words if word.startswith("--workers=")]
+    short = [_count(word[2:]) for word in words if word.startswith("-w") and word[2:].isdigit()]
+    return max([*separate, *joined, *short], default=0)
+
+
+def _count(text: str | None) -> int:
+    return int(text) if text and text.strip().isdigit() else 0

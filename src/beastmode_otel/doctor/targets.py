@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from beastmode_otel.telemetry.exporters import protocol
 
@@ -15,7 +15,7 @@ _DEFAULTS: Final = {"grpc": "http://localhost:4317", "http/protobuf": "http://lo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class ExportTarget:
     """One place that signals go to. certificate: a file of authorities. signals: those that go there."""
 
     signals: tuple[str, ...]
@@ -47,14 +47,14 @@ def otlp_names(signal: str, environ: Mapping[str, str]) -> list[str]:
 class Places:
     """Where the signals go. impossible: signals whose endpoint is none. local: those that go to a local socket."""
 
-    targets: list[Target] = field(default_factory=list)
+    targets: list[ExportTarget] = field(default_factory=list)
     impossible: dict[str, list[str]] = field(default_factory=dict)
     local: list[str] = field(default_factory=list)
 
 
 def places_of(environ: Mapping[str, str]) -> Places:
     """Each place once, with all signals that go there by OTLP. Raises ConfigError for an unknown protocol."""
-    places, targets = Places(), dict[Target, list[str]]()
+    places, targets = Places(), dict[ExportTarget, list[str]]()
     for signal in SIGNALS:
         for name in otlp_names(signal, environ):
             spoken = _EXPLICIT.get(name) or protocol(signal, environ)
@@ -82,9 +82,9 @@ def setting(signal: str, name: str, environ: Mapping[str, str]) -> str | None:
     return own or environ.get(f"OTEL_EXPORTER_OTLP_{name}") or None
 
 
-def _target(signal: str, spoken: str, parts: SplitResult, environ: Mapping[str, str]) -> Target:
+def _target(signal: str, spoken: str, parts: SplitResult, environ: Mapping[str, str]) -> ExportTarget:
     tls = parts.scheme == "https" or (spoken == "grpc" and not _insecure(signal, parts.scheme, environ))
-    return Target(
+    return ExportTarget(
         signals=(),
         protocol=spoken,
         scheme=parts.scheme,
@@ -110,3 +110,14 @@ def _insecure(signal: str, scheme: str, environ: Mapping[str, str]) -> bool:
     """gRPC without a scheme is TLS, unless OTEL_EXPORTER_OTLP_INSECURE says otherwise."""
     said = setting(signal, "INSECURE", environ)
     return scheme == "http" if said is None else said.lower() == "true"
+
+
+def secrets_of(environ: Mapping[str, str]) -> list[str]:
+    """What no message about an export may show: the endpoints' passwords and queries, values of their headers."""
+    found = []
+    for prefix in ("OTEL_EXPORTER_OTLP", *(f"OTEL_EXPORTER_OTLP_{signal.upper()}" for signal in SIGNALS)):
+        parts = urlsplit(environ.get(f"{prefix}_ENDPOINT", ""))
+        pairs = environ.get(f"{prefix}_HEADERS", "").split(",")
+        found += [parts.query, parts.netloc.rpartition("@")[0].partition(":")[2]]
+        found += [unquote(pair.partition("=")[2]).strip() for pair in pairs]
+    return [secret for secret in found if secret]

@@ -8,13 +8,13 @@ import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
 
-from beastmode_otel.doctor.targets import Places, Target, places_of
+from beastmode_otel.doctor.targets import ExportTarget, Places, places_of
 
 ENDPOINT, TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 GRPC = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
 
 
-def target(environ: dict[str, str], signal: str = "traces") -> Target:
+def target(environ: dict[str, str], signal: str = "traces") -> ExportTarget:
     return next(each for each in places_of(environ).targets if signal in each.signals)
 
 

@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from beastmode_otel.cli.demo.export import Export, exports_of
 from beastmode_otel.cli.demo.witness import Witness
-from beastmode_otel.doctor.secrets import secrets_of
+from beastmode_otel.doctor.targets import secrets_of
 from beastmode_otel.errors import Redactor
 from beastmode_otel.telemetry.exporters import ForkSafeLogExporter, ForkSafeMetricExporter, ForkSafeSpanExporter
 from beastmode_otel.telemetry.setup import all_in_time, live_delay

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from beastmode_otel.cli.exits import NOT_EXECUTABLE, NOT_FOUND
-from beastmode_otel.doctor.child_report_reader import Report, read_reports
+from beastmode_otel.doctor.child_report_reader import ChildReport, read_reports
 from beastmode_otel.doctor.child_report_writer import VARIABLE
 
 
@@ -22,7 +22,7 @@ class Observed:
     """status: as a shell would report it, 128 + n for signal n."""
 
     status: int
-    reports: tuple[Report, ...] = ()
+    reports: tuple[ChildReport, ...] = ()
 
 
 def observe(command: Sequence[str]) -> Observed:
@@ -47,7 +47,7 @@ def _cannot(command: Sequence[str], why: str, status: int) -> Observed:
     return Observed(status=status)
 
 
-def _adopt(report: Report) -> None:
+def _adopt(report: ChildReport) -> None:
     for name in [name for name in os.environ if name.startswith("OTEL_") and name not in report.environ]:
         del os.environ[name]
     os.environ.update(report.environ)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beastmode_otel.doctor.handshake import PREFACE, speech_of
+from beastmode_otel.doctor.handshake import PREFACE, protocol_of
 
 
 @pytest.mark.parametrize(
-    ("answer", "speech"),
+    ("answer", "spoken"),
     [
         (b"", "silence"),
         (b"HTTP/1.1 404 Not Found\r\n\r\n", "http1"),
@@ -27,16 +27,16 @@ from beastmode_otel.doctor.handshake import PREFACE, speech_of
         (b"-ERR unknown command 'GET'\r\n", "silence"),
     ],
 )
-def test_told_apart(answer: bytes, speech: str) -> None:
-    assert speech_of(answer) == speech
+def test_told_apart(answer: bytes, spoken: str) -> None:
+    assert protocol_of(answer) == spoken
 
 
 @given(st.binary(max_size=64))
 def test_any_bytes_are_some_speech(answer: bytes) -> None:
-    assert speech_of(answer) in ("http1", "http2", "tls", "silence")
+    assert protocol_of(answer) in ("http1", "http2", "tls", "silence")
 
 
 def test_the_preface_is_as_the_standard_has_it() -> None:
     """RFC 9113, 3.4: the text, then a SETTINGS frame, which may be empty."""
     assert PREFACE.startswith(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-    assert speech_of(PREFACE[24:]) == "http2"
+    assert protocol_of(PREFACE[24:]) == "http2"

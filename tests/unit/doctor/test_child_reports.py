@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from beastmode_otel.doctor.catalog import Finding, found
-from beastmode_otel.doctor.child_report_reader import Report, merged, read_reports
+from beastmode_otel.doctor.child_report_reader import ChildReport, merged, read_reports
 
 
-def report(pid: int, *findings: Finding, instance: str | None = None) -> Report:
-    return Report(pid=pid, instance=instance, environ={}, findings=findings)
+def report(pid: int, *findings: Finding, instance: str | None = None) -> ChildReport:
+    return ChildReport(pid=pid, instance=instance, environ={}, findings=findings)
 
 
 FINE, SLOW = found("sdk_set_up", "traces by others"), found("live_slowed", "metrics")
@@ -42,4 +42,4 @@ def test_reports_that_were_cut_off_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "8.json").write_text(json.dumps(whole)[:40])
     (tmp_path / "9.json").write_text("{}")
     (tmp_path / "10.part").write_text("")
-    assert read_reports(tmp_path) == [Report(pid=7, instance=None, environ={"OTEL_X": "1"}, findings=(FINE,))]
+    assert read_reports(tmp_path) == [ChildReport(pid=7, instance=None, environ={"OTEL_X": "1"}, findings=(FINE,))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from beastmode_otel.doctor.network import ENDPOINTS, PROBES, at_once
+from beastmode_otel.doctor.examine import ENDPOINTS, PROBES, at_once
 from beastmode_otel.doctor.probe import SECONDS
 
 
