@@ -6,29 +6,15 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
-from beastmode_otel.cli import cache, collector, dashboards, demo, run
-from beastmode_otel.cli.doctor import verb as doctor
+from beastmode_otel.cli import cache, collector, dashboards, demo, doctor, run
 from beastmode_otel.cli.exits import FAILED, INTERRUPTED, USAGE, Failed
+from beastmode_otel.cli.verb import Verb, add_verbs
 from beastmode_otel.errors import BeastModeError, ConfigError
 from beastmode_otel.version import VERSION
 
 __all__ = ["main"]
-
-
-class Verb(Protocol):
-    """What a verb's module offers."""
-
-    NAME: str
-    HELP: str
-
-    def add(self, parser: argparse.ArgumentParser) -> None:
-        """Declare its options."""
-
-    def run(self, given: argparse.Namespace) -> int:
-        """Do it; the exit status. Raises ConfigError for what cannot be meant, Failed, BeastModeError."""
-
 
 VERBS: Final[tuple[Verb, ...]] = (demo, run, doctor, cache, collector, dashboards)
 
@@ -63,9 +49,5 @@ def _parser() -> argparse.ArgumentParser:
         description="A model router whose every request, attempt and error is visible in Grafana.",
     )
     parser.add_argument("--version", action="version", version=f"beastmode-otel {VERSION}")
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for verb in VERBS:
-        own = verbs.add_parser(verb.NAME, help=verb.HELP, description=verb.HELP)
-        verb.add(own)
-        own.set_defaults(run=verb.run)
+    add_verbs(parser, VERBS, "run")
     return parser

@@ -29,7 +29,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--live", action="store_true", help="export within a second (also: BEASTMODE_LIVE=1)")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="the command and its arguments, after --")
-    parser.set_defaults(check=parser.error)
 
 
 def run(given: argparse.Namespace) -> int:  # noqa: RET503  (exec does not return)

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
-from beastmode_otel.cli.report.figures import Report
-
 _DIGITS = 6  # of a second, of a dollar: more would be noise
-
-
-def json_of(report: Report) -> dict[str, Any]:
-    """What `json.dumps` takes."""
-    told: dict[str, Any] = rounded(asdict(report))
-    return {"law_holds": report.law_holds, **told}
 
 
 def rounded(value: Any) -> Any:

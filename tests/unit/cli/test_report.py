@@ -8,14 +8,12 @@ from dataclasses import replace
 import pytest
 
 from beastmode_otel import semconv
-from beastmode_otel.cli.report.coverage import Heard
-from beastmode_otel.cli.report.failures import failure_of
-from beastmode_otel.cli.report.figures import OUTCOMES, Report, report_of
+from beastmode_otel.cli.report.coverage import Heard, recorded_failure
+from beastmode_otel.cli.report.figures import OUTCOMES, Report, json_of, report_of
 from beastmode_otel.cli.report.histogram import Histogram
 from beastmode_otel.cli.report.reading import Label, Point, Reading
 from beastmode_otel.cli.report.text import text_of, verdict_of
 from beastmode_otel.cli.terminal import Style
-from beastmode_otel.cli.units import json_of
 from beastmode_otel.errors.categories import CATEGORIES
 from beastmode_otel.semconv import Metric
 
@@ -66,7 +64,7 @@ READING = reading_of(
     point(semconv.COST_TOTAL, 9.0, "chat", "openai", "saved", "local"),
     point(semconv.COST_UNKNOWN, 1, AWKWARD),
 )
-RECENT = (failure_of(1.0, {semconv.MODEL.key: AWKWARD, semconv.ERROR_TYPE.key: "server_error"}),)
+RECENT = (recorded_failure(1.0, {semconv.MODEL.key: AWKWARD, semconv.ERROR_TYPE.key: "server_error"}),)
 
 
 @pytest.fixture
@@ -165,7 +163,7 @@ def test_text_fits_whatever_was_measured(seconds: float) -> None:
         point(semconv.COST_UNKNOWN, count, model),
         *(point(semconv.ERRORS, count, model, name) for name in CATEGORIES),
     )
-    recent = [failure_of(1.0, {**failed_at(place), semconv.ERROR_TYPE.key: name}) for name in CATEGORIES]
+    recent = [recorded_failure(1.0, {**failed_at(place), semconv.ERROR_TYPE.key: name}) for name in CATEGORIES]
     heard = Heard(calls=count, received=count, requests=count, attempts=count, sent=count, failures=count)
     lines = text_of(report_of(reading, heard, seconds=seconds, recent=recent), Style())
     assert max(map(len, lines)) <= 80, max(lines, key=len)

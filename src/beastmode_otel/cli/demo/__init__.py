@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Final
 
-from beastmode_otel.cli.demo.against import Endpoint, endpoint_from
+from beastmode_otel.cli.demo.against import RealEndpoint, endpoint_from
 from beastmode_otel.cli.demo.run import Plan, run_plan
 from beastmode_otel.cli.demo.stage import endpoint_stage, simulated_stage
 from beastmode_otel.cli.exits import FAILED, INTERRUPTED, OK
@@ -38,7 +38,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="where its API key is (default: OPENAI_API_KEY or ANTHROPIC_API_KEY; none for this machine)",
     )
     real.add_argument("--cache", action="store_true", help="reuse answers; without it every request goes there")
-    parser.set_defaults(check=parser.error)
 
 
 def _seconds(text: str) -> float:
@@ -66,7 +65,7 @@ def run(given: argparse.Namespace) -> int:
     return OK if ending.report.law_holds else FAILED
 
 
-def _endpoint(given: argparse.Namespace) -> Endpoint | None:
+def _endpoint(given: argparse.Namespace) -> RealEndpoint | None:
     if given.against is None:
         stray = [name for name in ("model", "kind", "key_env", "cache") if getattr(given, name)]
         if stray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from beastmode_otel.cli.demo.caller import Ask, Caller
+from beastmode_otel.cli.demo.caller import Caller, DemoCall
 from beastmode_otel.cli.demo.tasks import end
 from beastmode_otel.config import Secret
 from beastmode_otel.errors import ConfigError
@@ -26,7 +26,7 @@ _THIS_MACHINE: Final = ("localhost", "::1", "0.0.0.0")  # noqa: S104  (compared,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class RealEndpoint:
     """Where to send the load. key_name: the variable that `key` comes from. cached: whether answers may be reused."""
 
     url: str
@@ -49,7 +49,7 @@ class Endpoint:
 
 def endpoint_from(
     *, url: str, model: str, kind: str, key_env: str | None, cached: bool, environ: Mapping[str, str]
-) -> Endpoint:
+) -> RealEndpoint:
     """With the key of `key_env`, else the vendor's own variable; no key goes to this machine unless it was named.
 
     Raises ConfigError when the variable that was named is not set.
@@ -58,7 +58,7 @@ def endpoint_from(
     value = environ.get(name, "").strip() if name else ""
     if key_env and not value:
         raise ConfigError(f"the environment variable {key_env} is not set", hints=(f"export {key_env}=…",))
-    return Endpoint(
+    return RealEndpoint(
         url=url,
         model=model,
         kind=kind,
@@ -79,7 +79,7 @@ def _is_here(url: str) -> bool:
 class PoliteTraffic:
     """A few callers who share a small number of short requests, and stop when the endpoint keeps refusing."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: RealEndpoint) -> None:
         self._endpoint = endpoint
         self._left = MOST
         self._failures = 0
@@ -102,11 +102,11 @@ class PoliteTraffic:
             error = await act(self._ask(self._left))
             self._failures = 0 if error is None else self._failures + 1
 
-    def _ask(self, number: int) -> Ask:
+    def _ask(self, number: int) -> DemoCall:
         body: dict[str, Any] = {"messages": [{"role": "user", "content": _PROMPTS[number % len(_PROMPTS)]}]}
         if self._endpoint.kind == "anthropic":
             body["max_tokens"] = 64  # that API demands it; newer OpenAI models refuse this name
-        return Ask(model=self._endpoint.model, body=body)
+        return DemoCall(model=self._endpoint.model, body=body)
 
 
 async def _cancel_when(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -14,7 +14,7 @@ from beastmode_otel.errors import BeastModeError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class DemoCall:
     """One request, whatever is going to become of it. patience: seconds until an impatient caller leaves.
 
     cache: what the caller wants of it; off, as for "write me another one".
@@ -39,11 +39,11 @@ class Caller:
         self._turns = cycle(routers)
         self.calls = 0
 
-    def _open(self, ask: Ask) -> AsyncAnswerStream:
+    def _open(self, ask: DemoCall) -> AsyncAnswerStream:
         router = next(self._turns)
         return router.stream(ask.model, ask.body, ask.user_id, labels=ask.labels, cache=ask.cache)
 
-    async def whole(self, ask: Ask) -> BeastModeError | None:
+    async def whole(self, ask: DemoCall) -> BeastModeError | None:
         """Wait for the answer."""
         try:
             self.calls += 1
@@ -53,7 +53,7 @@ class Caller:
             return error
         return None
 
-    async def stream(self, ask: Ask) -> BeastModeError | None:
+    async def stream(self, ask: DemoCall) -> BeastModeError | None:
         """Read a stream to its end."""
         try:
             self.calls += 1
@@ -64,7 +64,7 @@ class Caller:
             return error
         return None
 
-    async def leave(self, ask: Ask) -> BeastModeError | None:
+    async def leave(self, ask: DemoCall) -> BeastModeError | None:
         """Leave a stream after its first chunk, as a user does who has seen enough."""
         try:
             self.calls += 1
@@ -75,7 +75,7 @@ class Caller:
             return error
         return None
 
-    async def cancel(self, ask: Ask) -> BeastModeError | None:
+    async def cancel(self, ask: DemoCall) -> BeastModeError | None:
         """Give up waiting, as a web server does whose client hung up."""
         try:
             async with asyncio.timeout(ask.patience):
@@ -83,7 +83,7 @@ class Caller:
         except TimeoutError:
             return None
 
-    async def abandon(self, ask: Ask) -> BeastModeError | None:
+    async def abandon(self, ask: DemoCall) -> BeastModeError | None:
         """Forget a stream without closing it, as buggy programs do."""
         try:
             self.calls += 1

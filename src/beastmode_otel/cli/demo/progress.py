@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TextIO
 
 from beastmode_otel import semconv
-from beastmode_otel.cli.report.latency import answered, quantiles
-from beastmode_otel.cli.report.reading import Reading
+from beastmode_otel.cli.report.reading import Reading, answered, quantiles
 from beastmode_otel.cli.terminal import Style
 from beastmode_otel.cli.units import seconds as shown
 

@@ -1,9 +1,11 @@
-"""Ending asyncio tasks."""
+"""RunEnd asyncio tasks, and Ctrl-C as an event."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import contextlib
+import signal
+from collections.abc import Iterable, Iterator
 
 
 async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
@@ -23,3 +25,23 @@ async def wait_for(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         pass
+
+
+@contextlib.contextmanager
+def interruptible(stop: asyncio.Event) -> Iterator[None]:
+    """The first Ctrl-C sets `stop`, so that what happened so far can be told; the second one is as rude as ever."""
+    loop = asyncio.get_running_loop()
+
+    def on_interrupt(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        loop.call_soon_threadsafe(stop.set)
+
+    try:
+        before = signal.signal(signal.SIGINT, on_interrupt)
+    except ValueError:  # not the main thread: somebody else handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

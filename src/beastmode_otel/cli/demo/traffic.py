@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
-from beastmode_otel.cli.demo.caller import Ask, Caller
+from beastmode_otel.cli.demo.caller import Caller, DemoCall
 from beastmode_otel.cli.demo.tasks import end, wait_for
 from beastmode_otel.engine import Access, CacheUse
 from beastmode_otel.errors import BeastModeError
@@ -73,13 +73,13 @@ def _question(rng: random.Random, now: float) -> str:
     return f"{rng.choice(_PROMPTS)} (case {rng.randrange(_POPULAR, 1_000_000)})"
 
 
-def _ask(rng: random.Random, model: str, now: float) -> Ask:
+def _ask(rng: random.Random, model: str, now: float) -> DemoCall:
     messages = [
         {"role": "system", "content": "You are a helpful assistant of a small company."},
         {"role": "user", "content": _question(rng, now)},
     ]
     body = {"messages": messages[1:], "max_tokens": 500} if model == "custom:summarise" else {"messages": messages}
-    return Ask(
+    return DemoCall(
         model=model,
         body=body,
         user_id=_draw(rng, _USERS),
@@ -99,7 +99,7 @@ class Traffic:
 
     async def send(self, caller: Caller, seconds: float, stop: asyncio.Event) -> None:
         """For so many seconds, or until `stop`; at its end nothing is under way."""
-        acts: dict[str, Callable[[Ask], Awaitable[BeastModeError | None]]] = {
+        acts: dict[str, Callable[[DemoCall], Awaitable[BeastModeError | None]]] = {
             name: getattr(caller, name) for name in _ACTS
         }
         until = asyncio.get_running_loop().time() + seconds
@@ -115,7 +115,7 @@ class Traffic:
 async def _ask_on(
     number: int,
     rng: random.Random,
-    acts: Mapping[str, Callable[[Ask], Awaitable[BeastModeError | None]]],
+    acts: Mapping[str, Callable[[DemoCall], Awaitable[BeastModeError | None]]],
     until: float,
     stop: asyncio.Event,
 ) -> None:

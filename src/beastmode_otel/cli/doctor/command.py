@@ -1,4 +1,4 @@
-"""Run a command and hear its processes' own reports."""
+"""Run a command, and collect what its processes report from inside."""
 
 from __future__ import annotations
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from beastmode_otel import semconv
-from beastmode_otel.cli.report.latency import Quantiles, answered, quantiles
-from beastmode_otel.cli.report.reading import Reading, Where
+from beastmode_otel.cli.report.reading import Quantiles, Reading, Where, answered, quantiles
 from beastmode_otel.observer import CacheStatus
 
 STATUSES: Final[tuple[CacheStatus, ...]] = get_args(CacheStatus)

@@ -1,9 +1,10 @@
-"""The law: every request ends exactly once, and every signal says so. Pure."""
+"""The law: every request ends exactly once, and every signal says so. And what a failed request's record says. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from beastmode_otel import semconv
 from beastmode_otel.cli.report.reading import Reading
@@ -69,3 +70,29 @@ def _equal(name: str, facts: Mapping[str, float]) -> Check:
 
 def _none(name: str, facts: Mapping[str, float]) -> Check:
     return Check(name=name, holds=not any(facts.values()), facts=dict(facts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedFailure:
+    """at: Unix seconds. Every field but these two is None when the record does not say."""
+
+    at: float
+    model: str
+    category: str | None
+    deployment: str | None
+    status: int | None
+    attempts: int | None
+    hint: str | None
+
+
+def recorded_failure(at: float, attributes: Mapping[str, Any]) -> RecordedFailure:
+    """From the attributes of a FAILED_EVENT record."""
+    return RecordedFailure(
+        at=at,
+        model=str(attributes.get(semconv.MODEL.key, semconv.OTHER)),
+        category=attributes.get(semconv.ERROR_TYPE.key),
+        deployment=attributes.get(semconv.DEPLOYMENT.key),
+        status=attributes.get(semconv.STATUS_CODE.key),
+        attempts=attributes.get(semconv.ATTEMPTS.key),
+        hint=attributes.get(semconv.HINT.key),
+    )

@@ -6,15 +6,14 @@ The program that made the calls adds nothing to it but their number.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Final, get_args
 
 from beastmode_otel import semconv
 from beastmode_otel.cli.report.cache_figures import CacheFigures, cache_figures
-from beastmode_otel.cli.report.coverage import Check, Heard, checks
-from beastmode_otel.cli.report.failures import Failure
-from beastmode_otel.cli.report.latency import Quantiles, answered, quantiles
-from beastmode_otel.cli.report.reading import Reading, Where
+from beastmode_otel.cli.report.coverage import Check, Heard, RecordedFailure, checks
+from beastmode_otel.cli.report.reading import Quantiles, Reading, Where, answered, quantiles
+from beastmode_otel.cli.units import rounded
 from beastmode_otel.observer import DeploymentState, OutcomeKind
 
 OUTCOMES: Final[tuple[OutcomeKind, ...]] = get_args(OutcomeKind)
@@ -79,7 +78,7 @@ class Report:
     deployments: tuple[DeploymentFigures, ...]
     errors: tuple[ErrorFigures, ...]
     cache: CacheFigures
-    recent: tuple[Failure, ...]
+    recent: tuple[RecordedFailure, ...]
 
     @property
     def law_holds(self) -> bool:
@@ -87,7 +86,7 @@ class Report:
         return all(check.holds for check in self.coverage)
 
 
-def report_of(reading: Reading, heard: Heard, *, seconds: float, recent: Sequence[Failure] = ()) -> Report:
+def report_of(reading: Reading, heard: Heard, *, seconds: float, recent: Sequence[RecordedFailure] = ()) -> Report:
     """The report on a run of so many seconds."""
     models = reading.labels(semconv.REQUESTS_STARTED, semconv.MODEL)
     figures = [_model(reading, name, {semconv.MODEL: name}) for name in models]
@@ -158,3 +157,9 @@ def _errors(reading: Reading) -> tuple[ErrorFigures, ...]:
         for name in names
     ]
     return tuple(sorted(found, key=lambda error: (-error.requests, -error.attempts, error.category)))
+
+
+def json_of(report: Report) -> dict[str, Any]:
+    """What `json.dumps` takes."""
+    told: dict[str, Any] = rounded(asdict(report))
+    return {"law_holds": report.law_holds, **told}

@@ -1,18 +1,23 @@
-"""Our metrics, read back from what OpenTelemetry collected: by the names of semconv, never by hand. Pure."""
+"""Our metrics, read back from what OpenTelemetry collected: by the names of semconv, never by hand; and how long
+things took, as quantiles. Pure.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from opentelemetry.sdk.metrics.export import HistogramDataPoint, MetricsData, NumberDataPoint
 
 from beastmode_otel import semconv
 from beastmode_otel.cli.report.histogram import Histogram, merged
+from beastmode_otel.observer import OutcomeKind
 from beastmode_otel.semconv import Attribute, Metric
 
 Label = str | int
 Where = Mapping[Attribute, Label]
+_ANSWERED: Final[tuple[OutcomeKind, ...]] = ("ok", "error")  # how long the others took was their caller's choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +84,26 @@ def _point(point: NumberDataPoint | HistogramDataPoint) -> Point:
         bounds=tuple(point.explicit_bounds), counts=tuple(point.bucket_counts), low=point.min, high=point.max
     )
     return Point(labels=labels, value=point.count, histogram=histogram)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantiles:
+    """Seconds, interpolated from histogram buckets; None without records."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+def quantiles(histogram: Histogram) -> Quantiles:
+    return Quantiles(p50=histogram.quantile(0.5), p95=histogram.quantile(0.95), p99=histogram.quantile(0.99))
+
+
+def answered(reading: Reading, metric: Metric, where: Where, *, hits: bool = False) -> Histogram:
+    """Without the cancelled and the abandoned; without what the cache answered, unless `hits`."""
+    return merged(
+        point.histogram
+        for kind in _ANSWERED
+        for point in reading.find(metric, {**where, semconv.OUTCOME: kind})
+        if point.histogram is not None and (hits or point.labels.get(semconv.CACHE_STATUS.key) != "hit")
+    )

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from beastmode_otel.cli.report.cache_text import cache_lines
-from beastmode_otel.cli.report.coverage import Check
-from beastmode_otel.cli.report.failures import Failure
+from beastmode_otel.cli.report.coverage import Check, RecordedFailure
 from beastmode_otel.cli.report.figures import OUTCOMES, DeploymentFigures, ErrorFigures, ModelFigures, Report
-from beastmode_otel.cli.report.latency import Quantiles
+from beastmode_otel.cli.report.reading import Quantiles
 from beastmode_otel.cli.terminal import Cell, Column, Style, Tone, short, table, wrapped
 from beastmode_otel.cli.units import dollars, percent, seconds, whole
 
@@ -144,7 +143,7 @@ def _recent(report: Report, style: Style) -> Iterator[str]:
         told.add(hint)
 
 
-def _failure(failure: Failure, style: Style) -> str:
+def _failure(failure: RecordedFailure, style: Style) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(failure.at))
     status = f" (HTTP {failure.status})" if failure.status else ""
     where = f" at {short(failure.deployment, _DEPLOYMENT_WIDTH)}" if failure.deployment else ""

@@ -1,11 +1,12 @@
-"""The demo's OpenTelemetry providers: its witness, and OTLP beside it when the environment asks for it."""
+"""The demo's OpenTelemetry SDK: its signals kept in memory, and OTLP beside it when the environment asks for it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
@@ -16,17 +17,66 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from beastmode_otel.cli.demo.export import Export, exports_of
-from beastmode_otel.cli.demo.witness import Witness
+from beastmode_otel.cli.demo.signals import Signals
 from beastmode_otel.doctor.targets import secrets_of
 from beastmode_otel.errors import Redactor
-from beastmode_otel.telemetry.exporters import ForkSafeLogExporter, ForkSafeMetricExporter, ForkSafeSpanExporter
+from beastmode_otel.telemetry.exporters import (
+    ForkSafeLogExporter,
+    ForkSafeMetricExporter,
+    ForkSafeSpanExporter,
+    Results,
+    exporter_factories,
+)
 from beastmode_otel.telemetry.setup import all_in_time, live_delay
 from beastmode_otel.version import VERSION
 
 SERVICE: Final = "beastmode-demo"
 _FLUSH_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 2.0
+SIGNALS: Final = ("traces", "metrics", "logs")
+
+
+@dataclass(slots=True, kw_only=True)
+class Export:
+    """One signal's export. make: its exporter."""
+
+    signal: str
+    endpoint: str
+    make: Callable[[], Any]
+    results: Results = field(default_factory=Results)
+
+
+def exports_of(environ: Mapping[str, str]) -> list[Export]:
+    """Those signals that have an OTLP endpoint and whose exporter is not turned off.
+
+    Raises ConfigError for a protocol that is not there.
+    """
+    return [
+        Export(signal=signal, endpoint=_shown(endpoint), make=factory)
+        for signal in SIGNALS
+        if (endpoint := _endpoint(signal, environ))
+        for factory in _factories(signal, environ)
+    ]
+
+
+def _endpoint(signal: str, environ: Mapping[str, str]) -> str | None:
+    general = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    return environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT") or general
+
+
+def _factories(signal: str, environ: Mapping[str, str]) -> list[Callable[[], Any]]:
+    # Only OTLP: a console exporter would write into the report.
+    variable = f"OTEL_{signal.upper()}_EXPORTER"
+    names = [name.strip() for name in (environ.get(variable) or "otlp").split(",")]
+    wanted = ",".join(name for name in names if name.startswith("otlp")) or "none"
+    return exporter_factories(signal, {**environ, variable: wanted})
+
+
+def _shown(endpoint: str) -> str:
+    """Without credentials and query."""
+    parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
+    scheme = f"{parts.scheme}://" if parts.scheme else ""
+    return f"{scheme}{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 class Complaints(logging.Handler):
@@ -42,10 +92,10 @@ class Complaints(logging.Handler):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Providers:
+class DemoSdk:
     """What the router is given. Nothing is sampled away, whatever the environment says: the demo counts spans."""
 
-    witness: Witness
+    signals: Signals
     exports: tuple[Export, ...]
     tracer: TracerProvider
     meter: MeterProvider
@@ -64,22 +114,22 @@ class Providers:
         _quiet(self.complaints, on=False)
 
 
-def providers_of(environ: Mapping[str, str]) -> Providers:
+def demo_sdk(environ: Mapping[str, str]) -> DemoSdk:
     """Raises ConfigError for OTLP settings that cannot work."""
-    witness, exports = Witness.new(), exports_of(environ)
+    signals, exports = Signals.new(), exports_of(environ)
     complaints = Complaints(Redactor(secrets_of(environ)))
     _quiet(complaints, on=True)
     resource = Resource.create({"service.name": SERVICE, "service.version": VERSION})
     tracer = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
-    tracer.add_span_processor(witness.spans)
+    tracer.add_span_processor(signals.spans)
     logger = LoggerProvider(resource=resource, shutdown_on_exit=False)
-    logger.add_log_record_processor(witness.failures)
-    readers: list[MetricReader] = [witness.metrics]
+    logger.add_log_record_processor(signals.failures)
+    readers: list[MetricReader] = [signals.metrics]
     for export in exports:
         _add(export, environ, tracer, logger, readers)
     meter = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
-    return Providers(
-        witness=witness, exports=tuple(exports), tracer=tracer, meter=meter, logger=logger, complaints=complaints
+    return DemoSdk(
+        signals=signals, exports=tuple(exports), tracer=tracer, meter=meter, logger=logger, complaints=complaints
     )
 
 

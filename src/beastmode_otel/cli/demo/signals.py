@@ -12,7 +12,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from beastmode_otel import semconv
-from beastmode_otel.cli.report.failures import Failure, failure_of
+from beastmode_otel.cli.report.coverage import RecordedFailure, recorded_failure
 from beastmode_otel.cli.report.reading import Reading, read
 
 _REMEMBERED: Final = 8
@@ -43,13 +43,13 @@ class FailureLog(LogRecordProcessor):
 
     def __init__(self) -> None:
         self.count = 0
-        self.recent: deque[Failure] = deque(maxlen=_REMEMBERED)
+        self.recent: deque[RecordedFailure] = deque(maxlen=_REMEMBERED)
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         record = log_record.log_record
         if record.event_name == semconv.FAILED_EVENT:
             self.count += 1
-            self.recent.append(failure_of((record.timestamp or 0) / 1e9, record.attributes or {}))
+            self.recent.append(recorded_failure((record.timestamp or 0) / 1e9, record.attributes or {}))
 
     def shutdown(self) -> None:
         """Nothing to give back."""
@@ -59,15 +59,15 @@ class FailureLog(LogRecordProcessor):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Witness:
-    """The three signals' collectors."""
+class Signals:
+    """What was recorded, by signal."""
 
     spans: SpanTally
     metrics: InMemoryMetricReader
     failures: FailureLog
 
     @classmethod
-    def new(cls) -> Witness:
+    def new(cls) -> Signals:
         return cls(spans=SpanTally(), metrics=InMemoryMetricReader(), failures=FailureLog())
 
     def reading(self) -> Reading:
