@@ -17,7 +17,7 @@ from beastmode_otel.simulator.kinds import (
     RETRY_AFTER,
     SECONDS,
     TEXT,
-    Kind,
+    ValueKind,
     one_of,
     pairs_of,
     whole,
@@ -183,7 +183,7 @@ def _library(given: Behaviour) -> str | None:
     return check_installed(given.encoding) if given.encoding else None
 
 
-KINDS: Final[Mapping[str, Kind]] = {
+KINDS: Final[Mapping[str, ValueKind]] = {
     name: hint.__metadata__[0] for name, hint in get_type_hints(Behaviour, include_extras=True).items()
 }
 _OPTIONAL: Final = frozenset(f.name for f in fields(Behaviour) if f.default is None)

@@ -14,7 +14,7 @@ _ZLIB_WBITS: Final = {"gzip": 31, "deflate": 15}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Encoder:
+class Compressor:
     """add: these bytes, compressed and flushed, so that the client can decode them at once. end: what is left."""
 
     add: Callable[[bytes], bytes]
@@ -29,35 +29,35 @@ def check_installed(encoding: str) -> str | None:
     return f"encoding={encoding!r} needs the package {library} (pip install {library})"
 
 
-def encoder(encoding: str | None) -> Encoder:
+def compressor(encoding: str | None) -> Compressor:
     """A fresh encoder; None passes bytes through."""
     if encoding is None:
-        return Encoder(add=bytes, end=bytes)
+        return Compressor(add=bytes, end=bytes)
     if encoding in _ZLIB_WBITS:
         return _zlib(_ZLIB_WBITS[encoding])
     return _brotli() if encoding == "br" else _zstd()
 
 
-def encode(body: bytes, encoding: str | None) -> bytes:
+def compress(body: bytes, encoding: str | None) -> bytes:
     """A whole body."""
     if encoding is None:
         return body
-    into = encoder(encoding)
+    into = compressor(encoding)
     return into.add(body) + into.end()
 
 
-def _zlib(wbits: int) -> Encoder:
+def _zlib(wbits: int) -> Compressor:
     squeeze = zlib.compressobj(wbits=wbits)
-    return Encoder(add=lambda data: squeeze.compress(data) + squeeze.flush(zlib.Z_SYNC_FLUSH), end=squeeze.flush)
+    return Compressor(add=lambda data: squeeze.compress(data) + squeeze.flush(zlib.Z_SYNC_FLUSH), end=squeeze.flush)
 
 
-def _brotli() -> Encoder:
+def _brotli() -> Compressor:
     squeeze = importlib.import_module("brotli").Compressor(quality=4)
-    return Encoder(add=lambda data: squeeze.process(data) + squeeze.flush(), end=squeeze.finish)
+    return Compressor(add=lambda data: squeeze.process(data) + squeeze.flush(), end=squeeze.finish)
 
 
-def _zstd() -> Encoder:
+def _zstd() -> Compressor:
     library = importlib.import_module("zstandard")
     squeeze = library.ZstdCompressor().compressobj()
     block = library.COMPRESSOBJ_FLUSH_BLOCK
-    return Encoder(add=lambda data: squeeze.compress(data) + squeeze.flush(block), end=squeeze.flush)
+    return Compressor(add=lambda data: squeeze.compress(data) + squeeze.flush(block), end=squeeze.flush)

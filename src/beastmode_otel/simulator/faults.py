@@ -14,7 +14,7 @@ _JSON: Final = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ErrorText:
     """What an error says. kind, code: OpenAI's words. anthropic: Anthropic's type. param: what was wrong."""
 
     kind: str
@@ -28,37 +28,39 @@ _BAD: Final = "invalid_request_error"
 _RATE: Final = "Rate limit reached for requests. Limit 3 / min. Please try again in 20s."
 _QUOTA: Final = "You exceeded your current quota, please check your plan and billing details."
 
-_BY_STATUS: Final[Mapping[int, Fault]] = {
-    400: Fault(_BAD, None, _BAD, "The request is invalid."),
-    401: Fault(_BAD, "invalid_api_key", "authentication_error", "Incorrect API key provided."),
-    402: Fault("insufficient_quota", "insufficient_quota", "billing_error", _QUOTA),
-    403: Fault(_BAD, "model_not_allowed", "permission_error", "The project does not have access to this model."),
-    404: Fault(_BAD, "model_not_found", "not_found_error", "The model does not exist or you do not have access to it."),
-    408: Fault("timeout", None, "timeout_error", "The request timed out."),
-    409: Fault("conflict_error", None, _BAD, "The request conflicts with another one."),
-    413: Fault(_BAD, "request_too_large", "request_too_large", "Request exceeds the maximum size."),
-    422: Fault(_BAD, None, _BAD, "The request could not be processed."),
-    425: Fault(_BAD, "too_early", _BAD, "The request came too early."),
-    429: Fault("requests", "rate_limit_exceeded", "rate_limit_error", _RATE),
-    500: Fault("server_error", None, "api_error", "The server had an error while processing your request."),
-    502: Fault("server_error", "bad_gateway", "api_error", "Bad gateway."),
-    503: Fault("server_error", "service_unavailable", "api_error", "The service is temporarily unavailable."),
-    504: Fault("server_error", "gateway_timeout", "timeout_error", "The upstream server did not answer in time."),
-    529: Fault("overloaded_error", "overloaded", "overloaded_error", "Overloaded"),
+_BY_STATUS: Final[Mapping[int, ErrorText]] = {
+    400: ErrorText(_BAD, None, _BAD, "The request is invalid."),
+    401: ErrorText(_BAD, "invalid_api_key", "authentication_error", "Incorrect API key provided."),
+    402: ErrorText("insufficient_quota", "insufficient_quota", "billing_error", _QUOTA),
+    403: ErrorText(_BAD, "model_not_allowed", "permission_error", "The project does not have access to this model."),
+    404: ErrorText(
+        _BAD, "model_not_found", "not_found_error", "The model does not exist or you do not have access to it."
+    ),
+    408: ErrorText("timeout", None, "timeout_error", "The request timed out."),
+    409: ErrorText("conflict_error", None, _BAD, "The request conflicts with another one."),
+    413: ErrorText(_BAD, "request_too_large", "request_too_large", "Request exceeds the maximum size."),
+    422: ErrorText(_BAD, None, _BAD, "The request could not be processed."),
+    425: ErrorText(_BAD, "too_early", _BAD, "The request came too early."),
+    429: ErrorText("requests", "rate_limit_exceeded", "rate_limit_error", _RATE),
+    500: ErrorText("server_error", None, "api_error", "The server had an error while processing your request."),
+    502: ErrorText("server_error", "bad_gateway", "api_error", "Bad gateway."),
+    503: ErrorText("server_error", "service_unavailable", "api_error", "The service is temporarily unavailable."),
+    504: ErrorText("server_error", "gateway_timeout", "timeout_error", "The upstream server did not answer in time."),
+    529: ErrorText("overloaded_error", "overloaded", "overloaded_error", "Overloaded"),
 }
 _ANY_4XX: Final = _BY_STATUS[400]
 _ANY_5XX: Final = _BY_STATUS[500]
 
-_BY_CODE: Final[Mapping[str, Fault]] = {
+_BY_CODE: Final[Mapping[str, ErrorText]] = {
     "insufficient_quota": _BY_STATUS[402],
-    "context_length_exceeded": Fault(
+    "context_length_exceeded": ErrorText(
         _BAD,
         "context_length_exceeded",
         _BAD,
         "This model's maximum context length is 128000 tokens. However, your messages resulted in 150000 tokens.",
         "messages",
     ),
-    "content_filter": Fault(
+    "content_filter": ErrorText(
         _BAD,
         "content_filter",
         _BAD,
@@ -66,7 +68,7 @@ _BY_CODE: Final[Mapping[str, Fault]] = {
         "prompt",
     ),
     "model_not_found": _BY_STATUS[404],
-    "DeploymentNotFound": Fault(
+    "DeploymentNotFound": ErrorText(
         _BAD, "DeploymentNotFound", "not_found_error", "The API deployment for this resource does not exist."
     ),
 }
@@ -83,10 +85,10 @@ class ErrorBody:
 def error_body(behaviour: Behaviour, *, status: int, default_shape: ErrorShape, number: int, last: str) -> ErrorBody:
     """The error that this behaviour tells with this status. `last` is repeated only if the behaviour echoes."""
     shape = behaviour.error_shape or default_shape
-    fault = _fault(behaviour, status, shape, last)
+    text = _error_text(behaviour, status, shape, last)
     if shape in _PAGES:
-        return _PAGES[shape](fault, status)
-    return ErrorBody(content_type=_JSON, body=dumps(_json(shape, fault, status, number)))
+        return _PAGES[shape](text, status)
+    return ErrorBody(content_type=_JSON, body=dumps(_json(shape, text, status, number)))
 
 
 def error_event(
@@ -98,8 +100,8 @@ def error_event(
     """
     status = 529 if default_shape == "anthropic" else 500
     if flat and behaviour.error_shape is None:
-        fault = _fault(behaviour, status, "openai", last)
-        told = {"code": fault.code or fault.kind, "message": fault.message, "param": fault.param, "sequence_number": 0}
+        text = _error_text(behaviour, status, "openai", last)
+        told = {"code": text.code or text.kind, "message": text.message, "param": text.param, "sequence_number": 0}
         return event(dumps({"type": "error", **told}), b"error")
     body = error_body(behaviour, status=status, default_shape=default_shape, number=number, last=last).body
     line = body.replace(b"\n", b" ")
@@ -108,32 +110,32 @@ def error_event(
     return event(line, b"error" if default_shape == "anthropic" else None)
 
 
-def _fault(behaviour: Behaviour, status: int, shape: ErrorShape, last: str) -> Fault:
+def _error_text(behaviour: Behaviour, status: int, shape: ErrorShape, last: str) -> ErrorText:
     base = _BY_CODE.get(behaviour.error_code or "") or _BY_STATUS.get(status)
     base = base or (_ANY_5XX if status >= 500 else _ANY_4XX)
     kind = behaviour.error_type or (base.anthropic if shape == "anthropic" else base.kind)
     message = behaviour.error_message or base.message
     if behaviour.echo:
         message = f"{message} Input: {last}"
-    return Fault(kind, behaviour.error_code or base.code, kind, message, base.param)
+    return ErrorText(kind, behaviour.error_code or base.code, kind, message, base.param)
 
 
-def _json(shape: ErrorShape, fault: Fault, status: int, number: int) -> Any:
-    return _SHAPES[shape](fault, status, number)
+def _json(shape: ErrorShape, text: ErrorText, status: int, number: int) -> Any:
+    return _SHAPES[shape](text, status, number)
 
 
-def _openai(fault: Fault, status: int, number: int) -> Any:
-    return {"error": {"message": fault.message, "type": fault.kind, "param": fault.param, "code": fault.code}}
+def _openai(text: ErrorText, status: int, number: int) -> Any:
+    return {"error": {"message": text.message, "type": text.kind, "param": text.param, "code": text.code}}
 
 
-def _anthropic(fault: Fault, status: int, number: int) -> Any:
-    error = {"type": fault.kind, "message": fault.message}
+def _anthropic(text: ErrorText, status: int, number: int) -> Any:
+    error = {"type": text.kind, "message": text.message}
     return {"type": "error", "error": error, "request_id": f"req_sim{number:08d}"}
 
 
-def _azure(fault: Fault, status: int, number: int) -> Any:
-    code = "DeploymentNotFound" if fault.code == "model_not_found" else fault.code
-    error: dict[str, Any] = {"code": str(status) if status == 429 or code is None else code, "message": fault.message}
+def _azure(text: ErrorText, status: int, number: int) -> Any:
+    code = "DeploymentNotFound" if text.code == "model_not_found" else text.code
+    error: dict[str, Any] = {"code": str(status) if status == 429 or code is None else code, "message": text.message}
     if code == "content_filter":
         result = {"hate": {"filtered": True, "severity": "high"}, "violence": {"filtered": False, "severity": "safe"}}
         inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": result}
@@ -141,35 +143,35 @@ def _azure(fault: Fault, status: int, number: int) -> Any:
     return {"error": error}
 
 
-def _azure_gateway(fault: Fault, status: int, number: int) -> Any:
-    return {"statusCode": status, "message": fault.message}
+def _azure_gateway(text: ErrorText, status: int, number: int) -> Any:
+    return {"statusCode": status, "message": text.message}
 
 
-def _vllm_type(fault: Fault, status: int) -> str:
+def _vllm_type(text: ErrorText, status: int) -> str:
     phrase = "".join(part.capitalize() for part in _phrase(status).split())
     return phrase if phrase.endswith("Error") else f"{phrase}Error"
 
 
-def _vllm(fault: Fault, status: int, number: int) -> Any:
-    error = {"message": fault.message, "type": _vllm_type(fault, status), "param": fault.param, "code": status}
+def _vllm(text: ErrorText, status: int, number: int) -> Any:
+    error = {"message": text.message, "type": _vllm_type(text, status), "param": text.param, "code": status}
     return {"error": error}
 
 
-def _vllm_flat(fault: Fault, status: int, number: int) -> Any:
-    return {"object": "error", **_vllm(fault, status, number)["error"]}
+def _vllm_flat(text: ErrorText, status: int, number: int) -> Any:
+    return {"object": "error", **_vllm(text, status, number)["error"]}
 
 
-def _ollama(fault: Fault, status: int, number: int) -> Any:
-    return {"error": fault.message}
+def _ollama(text: ErrorText, status: int, number: int) -> Any:
+    return {"error": text.message}
 
 
-def _fastapi(fault: Fault, status: int, number: int) -> Any:
+def _fastapi(text: ErrorText, status: int, number: int) -> Any:
     if status == 422:
-        return {"detail": [{"type": "missing", "loc": ["body", "messages"], "msg": fault.message}]}
-    return {"detail": fault.message}
+        return {"detail": [{"type": "missing", "loc": ["body", "messages"], "msg": text.message}]}
+    return {"detail": text.message}
 
 
-_SHAPES: Final[Mapping[str, Callable[[Fault, int, int], Any]]] = {
+_SHAPES: Final[Mapping[str, Callable[[ErrorText, int, int], Any]]] = {
     "openai": _openai,
     "anthropic": _anthropic,
     "azure": _azure,
@@ -191,8 +193,8 @@ def _phrase(status: int) -> str:
     return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Unknown Error"
 
 
-_PAGES: Final[Mapping[str, Callable[[Fault, int], ErrorBody]]] = {
-    "html": lambda fault, status: ErrorBody(content_type="text/html", body=html_page(f"{status} {_phrase(status)}")),
-    "text": lambda fault, status: ErrorBody(content_type="text/plain; charset=utf-8", body=fault.message.encode()),
-    "empty": lambda fault, status: ErrorBody(content_type="text/plain", body=b""),
+_PAGES: Final[Mapping[str, Callable[[ErrorText, int], ErrorBody]]] = {
+    "html": lambda text, status: ErrorBody(content_type="text/html", body=html_page(f"{status} {_phrase(status)}")),
+    "text": lambda text, status: ErrorBody(content_type="text/plain; charset=utf-8", body=text.message.encode()),
+    "empty": lambda text, status: ErrorBody(content_type="text/plain", body=b""),
 }

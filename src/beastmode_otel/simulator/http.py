@@ -22,10 +22,10 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 Headers = list[tuple[bytes, bytes]]
 
 
-class Exchange:
+class ServedRequest:
     """One request on a connection, from its complete head to the end of its answer.
 
-    facts, content: the house's own; what it read from the head, and later from the body.
+    facts, content: the handler's own; what it read from the head, and later from the body.
     """
 
     def __init__(self, head: h11.Request, facts: Any) -> None:
@@ -38,7 +38,7 @@ class Exchange:
         self.task: asyncio.Task[None] | None = None
 
 
-class House(Protocol):
+class RequestHandler(Protocol):
     """Who answers.
 
     - `opened` and `closed` frame the life of each connection.
@@ -49,10 +49,10 @@ class House(Protocol):
 
     def opened(self, connection: Connection) -> None: ...
     def closed(self, connection: Connection) -> None: ...
-    def begin(self, head: h11.Request) -> Exchange: ...
-    def body(self, exchange: Exchange) -> None: ...
-    def answer(self, exchange: Exchange, connection: Connection) -> Coroutine[Any, Any, None]: ...
-    def end(self, exchange: Exchange) -> None: ...
+    def begin(self, head: h11.Request) -> ServedRequest: ...
+    def body(self, served: ServedRequest) -> None: ...
+    def answer(self, served: ServedRequest, connection: Connection) -> Coroutine[Any, Any, None]: ...
+    def end(self, served: ServedRequest) -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -60,10 +60,10 @@ class Connection(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, handler: RequestHandler) -> None:
+        self._handler = handler
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD)
-        self._exchange: Exchange | None = None
+        self._served: ServedRequest | None = None
         self._room: asyncio.Future[None] | None = None  # set while the client reads too slowly
 
     # What asyncio calls.
@@ -75,7 +75,7 @@ class Connection(asyncio.Protocol):
         # every stream waits 40 ms for the client's delayed acknowledgement.
         with contextlib.suppress(OSError):
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._house.opened(self)
+        self._handler.opened(self)
 
     def data_received(self, data: bytes) -> None:
         if self._h11.their_state is h11.ERROR:
@@ -89,9 +89,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.resume_writing()
-        if self._exchange is not None:
-            self._finish(self._exchange)
-        self._house.closed(self)
+        if self._served is not None:
+            self._finish(self._served)
+        self._handler.closed(self)
 
     def pause_writing(self) -> None:
         self._room = asyncio.get_running_loop().create_future()
@@ -134,11 +134,11 @@ class Connection(asyncio.Protocol):
     def _take(self, event: Any) -> bool:
         """Handle one event; whether there may be another one."""
         if isinstance(event, h11.Request):
-            self._exchange = self._house.begin(event)
-        elif isinstance(event, h11.Data) and self._exchange:
-            self._exchange.body += event.data
-        elif isinstance(event, h11.EndOfMessage) and self._exchange:
-            self._start(self._exchange)
+            self._served = self._handler.begin(event)
+        elif isinstance(event, h11.Data) and self._served:
+            self._served.body += event.data
+        elif isinstance(event, h11.EndOfMessage) and self._served:
+            self._start(self._served)
         else:
             self._continue()
             return False
@@ -149,21 +149,21 @@ class Connection(asyncio.Protocol):
             go_on = self._h11.send(h11.InformationalResponse(status_code=100, headers=[]))
             self.transport.write(go_on or b"")
 
-    def _start(self, exchange: Exchange) -> None:
-        exchange.complete = True
-        self._house.body(exchange)
-        exchange.task = asyncio.get_running_loop().create_task(self._respond(exchange))
+    def _start(self, served: ServedRequest) -> None:
+        served.complete = True
+        self._handler.body(served)
+        served.task = asyncio.get_running_loop().create_task(self._respond(served))
 
-    async def _respond(self, exchange: Exchange) -> None:
+    async def _respond(self, served: ServedRequest) -> None:
         try:
-            await self._house.answer(exchange, self)
+            await self._handler.answer(served, self)
         except ConnectionResetError:
-            pass  # the client left; connection_lost ends the exchange
+            pass  # the client left; connection_lost ends the request
         except Exception:
-            _logger.exception("the simulator failed to answer %s", exchange.method)
+            _logger.exception("the simulator failed to answer %s", served.method)
             self.transport.abort()
         else:
-            self._finish(exchange)
+            self._finish(served)
             self._next()
 
     def _next(self) -> None:
@@ -173,13 +173,13 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.close()
 
-    def _finish(self, exchange: Exchange) -> None:
-        self._exchange = None
-        if not exchange.complete:
-            self._house.body(exchange)
-        if exchange.task is not None and exchange.task is not asyncio.current_task():
-            exchange.task.cancel()
-        self._house.end(exchange)
+    def _finish(self, served: ServedRequest) -> None:
+        self._served = None
+        if not served.complete:
+            self._handler.body(served)
+        if served.task is not None and served.task is not asyncio.current_task():
+            served.task.cancel()
+        self._handler.end(served)
 
     def _malformed(self, exc: h11.RemoteProtocolError) -> None:
         if self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE):

@@ -14,7 +14,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class ValueKind:
     """One kind of value.
 
     wants: the end of the sentence "must be ...".
@@ -27,11 +27,11 @@ class Kind:
     read: Callable[[str], Any]
 
 
-def whole(low: int, high: int | None = None) -> Kind:
+def whole(low: int, high: int | None = None) -> ValueKind:
     """A whole number, from `low` to `high`."""
     wants = f"a whole number, {low} or more" if high is None else f"a whole number from {low} to {high}"
     top = math.inf if high is None else high
-    return Kind(wants=wants, accepts=lambda value: type(value) is int and low <= value <= top, read=int)
+    return ValueKind(wants=wants, accepts=lambda value: type(value) is int and low <= value <= top, read=int)
 
 
 def _is_seconds(value: object) -> bool:
@@ -74,9 +74,9 @@ def pairs_of(headers: Mapping[str, str] | tuple[tuple[str, str], ...]) -> tuple[
     return tuple(headers.items()) if isinstance(headers, Mapping) else headers
 
 
-def one_of(*words: str) -> Kind:
+def one_of(*words: str) -> ValueKind:
     """One word of a closed set."""
-    return Kind(wants=f"one of {', '.join(words)}", accepts=lambda value: value in words, read=str)
+    return ValueKind(wants=f"one of {', '.join(words)}", accepts=lambda value: value in words, read=str)
 
 
 def _is_line(value: object) -> bool:
@@ -89,12 +89,14 @@ def _is_retry_after(value: object) -> bool:
     return value.removeprefix("date+").replace(".", "", 1).isdecimal()
 
 
-SECONDS = Kind(wants="seconds, 0 or more", accepts=_is_seconds, read=float)
-PACE = Kind(wants="seconds above 0", accepts=lambda value: _is_seconds(value) and value > 0, read=float)
-RANGE = Kind(wants="seconds, or low and high seconds (spelled low,high)", accepts=_is_range, read=_read_range)
-FLAG = Kind(wants="true or false", accepts=lambda value: isinstance(value, bool), read=_read_flag)
-TEXT = Kind(wants="text", accepts=lambda value: isinstance(value, str), read=str)
+SECONDS = ValueKind(wants="seconds, 0 or more", accepts=_is_seconds, read=float)
+PACE = ValueKind(wants="seconds above 0", accepts=lambda value: _is_seconds(value) and value > 0, read=float)
+RANGE = ValueKind(wants="seconds, or low and high seconds (spelled low,high)", accepts=_is_range, read=_read_range)
+FLAG = ValueKind(wants="true or false", accepts=lambda value: isinstance(value, bool), read=_read_flag)
+TEXT = ValueKind(wants="text", accepts=lambda value: isinstance(value, str), read=str)
 # What goes into a header: h11 would refuse anything else in the middle of an answer.
-LINE = Kind(wants="one line of printable ASCII text", accepts=_is_line, read=str)
-RETRY_AFTER = Kind(wants='seconds, an HTTP date, or "date+2" for 2 s ahead', accepts=_is_retry_after, read=str)
-PAIRS = Kind(wants="header names and ASCII values (spelled name:value,name:value)", accepts=_is_pairs, read=_read_pairs)
+LINE = ValueKind(wants="one line of printable ASCII text", accepts=_is_line, read=str)
+RETRY_AFTER = ValueKind(wants='seconds, an HTTP date, or "date+2" for 2 s ahead', accepts=_is_retry_after, read=str)
+PAIRS = ValueKind(
+    wants="header names and ASCII values (spelled name:value,name:value)", accepts=_is_pairs, read=_read_pairs
+)

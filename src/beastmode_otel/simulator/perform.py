@@ -11,15 +11,15 @@ import h11
 
 from beastmode_otel.simulator.answers import Events
 from beastmode_otel.simulator.behaviour import Behaviour
-from beastmode_otel.simulator.compress import Encoder, encode, encoder
+from beastmode_otel.simulator.compress import Compressor, compress, compressor
 from beastmode_otel.simulator.http import Connection, response_head
-from beastmode_otel.simulator.reply import Reply
+from beastmode_otel.simulator.reply import PlannedResponse
 
 _KEEP_ALIVE = b": keep-alive\n\n"
 _KEEP_LINE_ALIVE = b" "  # JSON lines have no comments
 
 
-async def perform(reply: Reply, behaviour: Behaviour, connection: Connection, draw: random.Random) -> None:
+async def perform(reply: PlannedResponse, behaviour: Behaviour, connection: Connection, draw: random.Random) -> None:
     """Wait, then answer or fail. Returns when all is written; the connection may be closed by then."""
     await _pause(_latency(behaviour, draw))
     if behaviour.reset:
@@ -29,7 +29,7 @@ async def perform(reply: Reply, behaviour: Behaviour, connection: Connection, dr
     elif isinstance(reply.body, Events):
         await _stream(reply, reply.body, behaviour, connection)
     else:
-        await _whole(reply, encode(reply.body, behaviour.encoding), behaviour, connection)
+        await _whole(reply, compress(reply.body, behaviour.encoding), behaviour, connection)
 
 
 def _latency(behaviour: Behaviour, draw: random.Random) -> float:
@@ -42,7 +42,7 @@ async def _pause(seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
-def _head(reply: Reply, behaviour: Behaviour, length: int | None) -> h11.Response:
+def _head(reply: PlannedResponse, behaviour: Behaviour, length: int | None) -> h11.Response:
     headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in reply.headers]
     if reply.content_type is not None and not any(name.lower() == b"content-type" for name, _ in headers):
         headers.append((b"content-type", reply.content_type.encode("ascii")))
@@ -53,7 +53,7 @@ def _head(reply: Reply, behaviour: Behaviour, length: int | None) -> h11.Respons
     return response_head(reply.status, headers)
 
 
-async def _whole(reply: Reply, body: bytes, behaviour: Behaviour, connection: Connection) -> None:
+async def _whole(reply: PlannedResponse, body: bytes, behaviour: Behaviour, connection: Connection) -> None:
     head = _head(reply, behaviour, len(body))
     if reply.cut:
         await connection.send(head, h11.Data(data=body[: len(body) // 2]))
@@ -77,8 +77,8 @@ def _drops(body: bytes, behaviour: Behaviour) -> Iterator[bytes]:
     return (body[start : start + step] for start in range(0, len(body), step))
 
 
-async def _stream(reply: Reply, events: Events, behaviour: Behaviour, connection: Connection) -> None:
-    into = encoder(behaviour.encoding)
+async def _stream(reply: PlannedResponse, events: Events, behaviour: Behaviour, connection: Connection) -> None:
+    into = compressor(behaviour.encoding)
     await connection.send(_head(reply, behaviour, None))
     await _comments(behaviour, _KEEP_LINE_ALIVE if events.lines else _KEEP_ALIVE, into, connection)
     await _pause(behaviour.first_token)
@@ -95,7 +95,7 @@ async def _stream(reply: Reply, events: Events, behaviour: Behaviour, connection
         await connection.send(h11.Data(data=into.end()), h11.EndOfMessage())
 
 
-async def _comments(behaviour: Behaviour, comment: bytes, into: Encoder, connection: Connection) -> None:
+async def _comments(behaviour: Behaviour, comment: bytes, into: Compressor, connection: Connection) -> None:
     if behaviour.trickle is None:
         return
     until = None if behaviour.trickle_for is None else time.monotonic() + behaviour.trickle_for
@@ -104,5 +104,5 @@ async def _comments(behaviour: Behaviour, comment: bytes, into: Encoder, connect
         await _pause(behaviour.trickle)
 
 
-def _data(into: Encoder, event: bytes) -> h11.Data:
+def _data(into: Compressor, event: bytes) -> h11.Data:
     return h11.Data(data=into.add(event))

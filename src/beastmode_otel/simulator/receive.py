@@ -12,12 +12,11 @@ import h11
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.simulator.ask import read_ask, read_json
 from beastmode_otel.simulator.behaviour import Behaviour
-from beastmode_otel.simulator.behaviour_spelling import is_spelled, parse
 from beastmode_otel.simulator.counts import Counts, Received
-from beastmode_otel.simulator.http import Connection, Exchange
+from beastmode_otel.simulator.http import Connection, ServedRequest
 from beastmode_otel.simulator.perform import perform
-from beastmode_otel.simulator.reply import Reply, decide, refuse
-from beastmode_otel.simulator.script import Script
+from beastmode_otel.simulator.reply import PlannedResponse, decide, refuse
+from beastmode_otel.simulator.script import Script, is_spelled, parse
 
 PREFIX: Final = "/b/"
 DEFAULT: Final = "ok"
@@ -48,8 +47,8 @@ class Facts:
     choice: Behaviour | Refusal
 
 
-class Reception:
-    """The house behind all connections. Everything but `scripts` and `counts` belongs to the loop's thread."""
+class Receiver:
+    """The handler behind all connections. Everything but `scripts` and `counts` belongs to the loop's thread."""
 
     def __init__(self, *, scripts: dict[str, Script], counts: Counts, keys: frozenset[str] | None, seed: int) -> None:
         self._scripts = scripts
@@ -66,7 +65,7 @@ class Reception:
     def closed(self, connection: Connection) -> None:
         self.connections.discard(connection)
 
-    def begin(self, head: h11.Request) -> Exchange:
+    def begin(self, head: h11.Request) -> ServedRequest:
         target = head.target.decode("ascii")
         raw, path = _split(target)
         name = unquote(raw)
@@ -75,29 +74,29 @@ class Reception:
         headers = {key.decode("ascii"): value.decode("latin-1") for key, value in head.headers}
         choice = self._choose(raw, name) if self._admits(headers) else _BAD_KEY
         facts = Facts(number=self._number, target=target, path=path, name=name, headers=headers, choice=choice)
-        return Exchange(head, facts)
+        return ServedRequest(head, facts)
 
-    def body(self, exchange: Exchange) -> None:
-        facts: Facts = exchange.facts
-        raw = bytes(exchange.body)
-        exchange.content = read_json(raw) if exchange.complete else raw
+    def body(self, served: ServedRequest) -> None:
+        facts: Facts = served.facts
+        raw = bytes(served.body)
+        served.content = read_json(raw) if served.complete else raw
         received = Received(
-            method=exchange.method,
+            method=served.method,
             path=facts.target,
             headers=facts.headers,
-            body=exchange.content,
+            body=served.content,
             behaviour=facts.name,
-            at=exchange.at,
+            at=served.at,
         )
         self._counts.body(received)
 
-    async def answer(self, exchange: Exchange, connection: Connection) -> None:
-        behaviour, reply = _decide(exchange)
-        if exchange.method == "HEAD":
+    async def answer(self, served: ServedRequest, connection: Connection) -> None:
+        behaviour, reply = _decide(served)
+        if served.method == "HEAD":
             reply = replace(reply, body=b"")
         await perform(reply, behaviour, connection, self._draw)
 
-    def end(self, exchange: Exchange) -> None:
+    def end(self, served: ServedRequest) -> None:
         self._counts.end()
 
     def _admits(self, headers: dict[str, str]) -> bool:
@@ -135,10 +134,10 @@ def _read(spelled: str) -> Script | Refusal:
         return Refusal(status=400, code="bad_behaviour", message=str(exc))
 
 
-def _decide(exchange: Exchange) -> tuple[Behaviour, Reply]:
-    facts: Facts = exchange.facts
-    ask = read_ask(exchange.method, facts.path, exchange.content, facts.target)
+def _decide(served: ServedRequest) -> tuple[Behaviour, PlannedResponse]:
+    facts: Facts = served.facts
+    ask = read_ask(served.method, facts.path, served.content, facts.target)
     why = facts.choice
     if isinstance(why, Refusal):
         return _HEALTHY, refuse(ask, status=why.status, number=facts.number, code=why.code, message=why.message)
-    return why, decide(ask, why, number=facts.number, now=exchange.at)
+    return why, decide(ask, why, number=facts.number, now=served.at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Final
 
@@ -12,7 +13,6 @@ from beastmode_otel.simulator.ask import Ask
 from beastmode_otel.simulator.behaviour import Behaviour
 from beastmode_otel.simulator.faults import ErrorBody, error_body, error_event, html_page
 from beastmode_otel.simulator.kinds import pairs_of
-from beastmode_otel.simulator.limits import limit_headers
 from beastmode_otel.simulator.shapes import SHAPES, Shape
 
 JSON: Final = "application/json"
@@ -20,10 +20,14 @@ SSE: Final = "text/event-stream; charset=utf-8"
 LINES: Final = "application/x-ndjson"
 _BROKEN: Final = b'{"id": "chatcmpl-sim", "choices": [{"index": 0, "mess'
 _BODILESS: Final = frozenset({204, 304})
+_LIMIT_REQUESTS: Final = 1_000
+_LIMIT_TOKENS: Final = 200_000
+_TOKENS_EACH: Final = 100
+_LIMIT_RESET: Final = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class PlannedResponse:
     """A response, whole or as a stream. cut: the connection breaks before the end of its body."""
 
     status: int
@@ -33,7 +37,7 @@ class Reply:
     cut: bool = False
 
 
-def decide(ask: Ask, behaviour: Behaviour, *, number: int, now: float) -> Reply:
+def decide(ask: Ask, behaviour: Behaviour, *, number: int, now: float) -> PlannedResponse:
     """The reply to this request, the `number`th, at Unix time `now`."""
     reply = _content(ask, behaviour, number, now)
     if reply.status in _BODILESS:
@@ -41,12 +45,12 @@ def decide(ask: Ask, behaviour: Behaviour, *, number: int, now: float) -> Reply:
     return replace(reply, headers=_headers(ask, behaviour, reply.status, number, now) + reply.headers)
 
 
-def refuse(ask: Ask, *, status: int, number: int, code: str, message: str) -> Reply:
+def refuse(ask: Ask, *, status: int, number: int, code: str, message: str) -> PlannedResponse:
     """An error of the simulator's own: a wrong key, an unknown behaviour."""
     return _error(ask, Behaviour(status=status, error_code=code, error_message=message), status, number)
 
 
-def _content(ask: Ask, behaviour: Behaviour, number: int, now: float) -> Reply:
+def _content(ask: Ask, behaviour: Behaviour, number: int, now: float) -> PlannedResponse:
     if behaviour.redirect_to is not None:
         return _redirect(ask, behaviour, behaviour.redirect_to)
     if behaviour.status >= 400:
@@ -63,34 +67,36 @@ def _content(ask: Ask, behaviour: Behaviour, number: int, now: float) -> Reply:
     return _stream(ask, behaviour, said, shape.events(said, ask, behaviour))
 
 
-def _redirect(ask: Ask, behaviour: Behaviour, to: str) -> Reply:
+def _redirect(ask: Ask, behaviour: Behaviour, to: str) -> PlannedResponse:
     status = behaviour.status if 300 <= behaviour.status < 400 else 307
     location = ask.target if to == "self" else to
-    return Reply(status=status, content_type=None, body=b"", headers=(("location", location),))
+    return PlannedResponse(status=status, content_type=None, body=b"", headers=(("location", location),))
 
 
-def _error(ask: Ask, behaviour: Behaviour, status: int, number: int) -> Reply:
+def _error(ask: Ask, behaviour: Behaviour, status: int, number: int) -> PlannedResponse:
     told: ErrorBody = error_body(
         behaviour, status=status, default_shape=_shape(ask).errors, number=number, last=ask.last
     )
     cut = behaviour.cut_after is not None
-    return Reply(status=status, content_type=told.content_type, body=told.body, cut=cut)
+    return PlannedResponse(status=status, content_type=told.content_type, body=told.body, cut=cut)
 
 
-def _nonsense(ask: Ask, behaviour: Behaviour) -> Reply:
+def _nonsense(ask: Ask, behaviour: Behaviour) -> PlannedResponse:
     if behaviour.html:
-        return Reply(status=behaviour.status, content_type="text/html; charset=utf-8", body=html_page("Welcome"))
+        return PlannedResponse(
+            status=behaviour.status, content_type="text/html; charset=utf-8", body=html_page("Welcome")
+        )
     if behaviour.empty:
-        return Reply(status=behaviour.status, content_type=_media(ask) if ask.stream else JSON, body=b"")
+        return PlannedResponse(status=behaviour.status, content_type=_media(ask) if ask.stream else JSON, body=b"")
     if ask.stream:
         lines = _media(ask) is LINES
         broken = Events(deltas=(_BROKEN + b"\n" if lines else b"data: " + _BROKEN + b"\n\n",), lines=lines)
-        return Reply(status=behaviour.status, content_type=_media(ask), body=broken)
+        return PlannedResponse(status=behaviour.status, content_type=_media(ask), body=broken)
     return _whole(behaviour, _BROKEN)
 
 
-def _whole(behaviour: Behaviour, body: bytes) -> Reply:
-    return Reply(status=behaviour.status, content_type=JSON, body=body, cut=behaviour.cut_after is not None)
+def _whole(behaviour: Behaviour, body: bytes) -> PlannedResponse:
+    return PlannedResponse(status=behaviour.status, content_type=JSON, body=body, cut=behaviour.cut_after is not None)
 
 
 def _shape(ask: Ask) -> Shape:
@@ -101,7 +107,7 @@ def _media(ask: Ask) -> str:
     return LINES if ask.api.startswith("ollama_") else SSE
 
 
-def _stream(ask: Ask, behaviour: Behaviour, said: Answer, events: Events) -> Reply:
+def _stream(ask: Ask, behaviour: Behaviour, said: Answer, events: Events) -> PlannedResponse:
     if behaviour.cut_after is not None:
         events = replace(events, deltas=events.deltas[: behaviour.cut_after], closing=())
     if behaviour.error_event_after is not None:
@@ -110,7 +116,9 @@ def _stream(ask: Ask, behaviour: Behaviour, said: Answer, events: Events) -> Rep
         events = replace(events, deltas=events.deltas[: behaviour.error_event_after], closing=(told,))
     if 0 in (behaviour.cut_after, behaviour.error_event_after):
         events = replace(events, opening=())
-    return Reply(status=behaviour.status, content_type=_media(ask), body=events, cut=behaviour.cut_after is not None)
+    return PlannedResponse(
+        status=behaviour.status, content_type=_media(ask), body=events, cut=behaviour.cut_after is not None
+    )
 
 
 def _headers(ask: Ask, behaviour: Behaviour, status: int, number: int, now: float) -> tuple[tuple[str, str], ...]:
@@ -123,7 +131,7 @@ def _headers(ask: Ask, behaviour: Behaviour, status: int, number: int, now: floa
     if behaviour.should_retry is not None:
         headers.append(("x-should-retry", str(behaviour.should_retry).lower()))
     if behaviour.rate_limit_headers:
-        headers += limit_headers(anthropic=ask.api == "anthropic", exhausted=status == 429, number=number, now=now)
+        headers += _limit_headers(anthropic=ask.api == "anthropic", exhausted=status == 429, number=number, now=now)
     return (*headers, *pairs_of(behaviour.headers))
 
 
@@ -133,3 +141,30 @@ def _retry_after(given: str, now: float) -> str:
         # HTTP dates have whole seconds: rounded up, so that it is never less than what was asked for.
         return formatdate(math.ceil(now + float(seconds)), usegmt=True)
     return given
+
+
+def _limit_headers(*, anthropic: bool, exhausted: bool, number: int, now: float) -> list[tuple[str, str]]:
+    """As OpenAI and Anthropic send them: they count down with the request's number, and start again at nothing."""
+    used = _LIMIT_REQUESTS if exhausted else number % _LIMIT_REQUESTS
+    left = {
+        "requests": (_LIMIT_REQUESTS, _LIMIT_REQUESTS - used),
+        "tokens": (_LIMIT_TOKENS, 0 if exhausted else _LIMIT_TOKENS - used * _TOKENS_EACH),
+    }
+    return _anthropic_limits(left, now) if anthropic else _openai_limits(left)
+
+
+def _openai_limits(left: dict[str, tuple[int, int]]) -> list[tuple[str, str]]:
+    return [
+        (f"x-ratelimit-{what}-{kind}", value)
+        for kind, (limit, remaining) in left.items()
+        for what, value in (("limit", str(limit)), ("remaining", str(remaining)), ("reset", f"{_LIMIT_RESET:g}s"))
+    ]
+
+
+def _anthropic_limits(left: dict[str, tuple[int, int]], now: float) -> list[tuple[str, str]]:
+    reset = datetime.fromtimestamp(now + _LIMIT_RESET, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return [
+        (f"anthropic-ratelimit-{kind}-{what}", value)
+        for kind, (limit, remaining) in left.items()
+        for what, value in (("limit", str(limit)), ("remaining", str(remaining)), ("reset", reset))
+    ]

@@ -15,41 +15,12 @@ from beastmode_otel.errors import ConfigError
 from beastmode_otel.simulator.behaviour import Behaviour
 from beastmode_otel.simulator.counts import Counts, Received
 from beastmode_otel.simulator.http import Connection
-from beastmode_otel.simulator.receive import DEFAULT, PREFIX, Reception
+from beastmode_otel.simulator.receive import DEFAULT, PREFIX, Receiver
 from beastmode_otel.simulator.script import Script, Step
 from beastmode_otel.simulator.unreachable import DNS_FAILURE_URL, Unreachable
 
 T = TypeVar("T")
 _PATIENCE: Final = 10.0
-
-
-class LoopThread:
-    """Runs from construction to `stop`."""
-
-    def __init__(self, name: str) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, T], timeout: float = _PATIENCE) -> T:
-        """Run on the loop and wait here for the result. Not to be called from the loop's own thread."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
-
-    def stop(self) -> None:
-        """End every task, then the loop, then the thread."""
-        self.run(_end_tasks())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_PATIENCE)
-        self._loop.close()
-
-
-async def _end_tasks() -> None:
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
 _BACKLOG: Final = 2048
 _POLL: Final = 0.002
 _TURNS: Final = 5
@@ -84,11 +55,11 @@ class Simulator:
         self.host, self.port = host, port
         self._counts = Counts(history)
         self._scripts: dict[str, Script] = {}
-        self._reception = Reception(
+        self._receiver = Receiver(
             scripts=self._scripts, counts=self._counts, keys=None if keys is None else frozenset(keys), seed=seed
         )
         self._unreachable = Unreachable(host)
-        self._thread: LoopThread | None = None
+        self._thread: _LoopThread | None = None
         self._server: asyncio.Server | None = None
         self.define(DEFAULT, Behaviour())
         for name, steps in (behaviours or {}).items():
@@ -102,7 +73,7 @@ class Simulator:
             raise RuntimeError("the simulator is running already")
         listener = socket.create_server((self.host, self.port), backlog=_BACKLOG)
         self.port = listener.getsockname()[1]
-        self._thread = LoopThread(f"simulator-{self.port}")
+        self._thread = _LoopThread(f"simulator-{self.port}")
         self._thread.run(self._listen(listener))
         return self
 
@@ -178,7 +149,7 @@ class Simulator:
     @property
     def connections(self) -> int:
         """Connections open now."""
-        return len(self._reception.connections)
+        return len(self._receiver.connections)
 
     @property
     def requests(self) -> tuple[Received, ...]:
@@ -208,13 +179,13 @@ class Simulator:
 
     async def _listen(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self._reception), sock=listener, backlog=_BACKLOG)
+        self._server = await loop.create_server(lambda: Connection(self._receiver), sock=listener, backlog=_BACKLOG)
 
     async def _close(self) -> None:
         if self._server is not None:
             self._server.close()
-        while self._reception.connections:
-            for connection in tuple(self._reception.connections):
+        while self._receiver.connections:
+            for connection in tuple(self._receiver.connections):
                 connection.transport.abort()
             await asyncio.sleep(0)
 
@@ -228,9 +199,36 @@ class Simulator:
 
     def _unread(self) -> bool:
         """Whether the kernel holds anything that we have not read: a new connection, data, a client's goodbye."""
-        open_now = [c.transport for c in self._reception.connections if not c.transport.is_closing()]
+        open_now = [c.transport for c in self._receiver.connections if not c.transport.is_closing()]
         listeners = self._server.sockets if self._server else ()
         with selectors.DefaultSelector() as kernel:
             for source in (*listeners, *(t.get_extra_info("socket") for t in open_now)):
                 kernel.register(source, selectors.EVENT_READ)
             return bool(kernel.select(0))
+
+
+class _LoopThread:
+    """An event loop on a thread of its own, from construction to `stop`."""
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T], timeout: float = _PATIENCE) -> T:
+        """Run on the loop and wait here for the result. Not to be called from the loop's own thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+
+    def stop(self) -> None:
+        """End every task, then the loop, then the thread."""
+        self.run(_end_tasks())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_PATIENCE)
+        self._loop.close()
+
+
+async def _end_tasks() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

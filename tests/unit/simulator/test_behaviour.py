@@ -10,8 +10,7 @@ import pytest
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.simulator import Behaviour, Mix, mix
 from beastmode_otel.simulator.behaviour import KINDS
-from beastmode_otel.simulator.behaviour_spelling import parse
-from beastmode_otel.simulator.script import Script
+from beastmode_otel.simulator.script import Script, parse
 
 
 @pytest.mark.parametrize(

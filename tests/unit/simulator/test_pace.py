@@ -44,7 +44,7 @@ def test_streams_do_not_wait_for_acknowledgements(sim, one):
     """With Nagle's algorithm on, each stream on a connection in use takes 40 ms longer than it should."""
     with one.lib.Client() as client:
         client.post(f"{sim.url()}/chat/completions", json={"stream": True})
-        (connection,) = sim._reception.connections
+        (connection,) = sim._receiver.connections
         kernel = connection.transport.get_extra_info("socket")
         assert kernel.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 

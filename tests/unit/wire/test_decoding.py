@@ -92,11 +92,11 @@ def test_nothing_stays_inside_however_much_one_byte_decodes_to(
 
 def test_a_flush_is_all_that_is_needed(coding: tuple[str, Callable[[bytes], bytes]]) -> None:
     """So a stream is read in step with its events."""
-    from beastmode_otel.simulator.compress import encoder
+    from beastmode_otel.simulator.compress import compressor
 
     name, encode = coding
     encode(b"")  # skips
-    into = encoder(None if name in ("", "identity") else name.strip().lower().removeprefix("x-"))
+    into = compressor(None if name in ("", "identity") else name.strip().lower().removeprefix("x-"))
     decoder = ContentDecoder(name)
     for event in TEXT.split(b"\n\n")[:50]:
         assert b"".join(decoder.feed(into.add(event))) == event
