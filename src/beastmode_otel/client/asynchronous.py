@@ -11,8 +11,8 @@ from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from beastmode_otel.assembly import Parts, build_async
-from beastmode_otel.client.face import ConfigLike, RouteOptions, answer_so_far, orphan
+from beastmode_otel.assembly import ConfigLike, Parts, build_async
+from beastmode_otel.client.face import RouteOptions, answer_so_far, orphan
 from beastmode_otel.engine import AccessRule, Answer, Question, StreamCore
 from beastmode_otel.wire import Chunk
 

@@ -10,8 +10,8 @@ from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from beastmode_otel.assembly import build_blocking
-from beastmode_otel.client.face import ConfigLike, RouteOptions, answer_so_far, orphan
+from beastmode_otel.assembly import ConfigLike, build_blocking
+from beastmode_otel.client.face import RouteOptions, answer_so_far, orphan
 from beastmode_otel.engine import AccessRule, Answer, Question, StreamCore
 from beastmode_otel.runtime import run_sync
 from beastmode_otel.wire import Chunk

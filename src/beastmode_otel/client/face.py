@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from beastmode_otel.config import Config, Timeouts
+from beastmode_otel.config import Timeouts
 from beastmode_otel.engine import Answer, CacheUse, StreamCore, answer_of
-
-ConfigLike = Config | Mapping[str, Any] | str | os.PathLike[str] | None
 
 
 class RouteOptions(TypedDict, total=False):

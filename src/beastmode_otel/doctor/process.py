@@ -1,19 +1,20 @@
-"""What only the process itself knows: its providers, its exports, its forks, what it has loaded."""
+"""What only the process itself knows: its providers, its exports, its forks, what it has loaded, who else observes."""
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from opentelemetry import _logs, metrics, trace
 
 from beastmode_otel import semconv
 from beastmode_otel.doctor.catalog import Finding, Severity, found
-from beastmode_otel.doctor.other_instrumentations import other_instrumentation_findings
 from beastmode_otel.doctor.settings import is_off
 from beastmode_otel.telemetry.instruments import FORKS, Instruments, all_instruments
 from beastmode_otel.telemetry.setup import LIVE, Telemetry, configured, is_on
+from beastmode_otel.telemetry.util_genai import OTHERS_SEEN
 
 # A module, the ones that must be loaded beside it, and whose calls it makes. The OTLP exporter loads grpc itself.
 _UNSEEN: Final = (
@@ -24,6 +25,13 @@ _UNSEEN: Final = (
     ("requests", ("dashscope",), "DashScope"),
 )
 _INTERVALS: Final = dict(zip(LIVE, ("metrics", "traces", "logs"), strict=True))
+_BASE: Final = "opentelemetry.instrumentation.instrumentor"
+_SDKS: Final = "openai|anthropic|mistralai|groq|ollama|together"
+# Modules of instrumentors of SDKs whose calls we see, that do not use util-genai.
+_WITHOUT_UTIL_GENAI: Final = (
+    (re.compile(rf"opentelemetry\.instrumentation\.({_SDKS})\b"), "OpenLLMetry: {}"),
+    (re.compile(rf"openinference\.instrumentation\.({_SDKS})\b"), "OpenInference: {}"),
+)
 
 
 def process_findings(environ: Mapping[str, str]) -> list[Finding]:
@@ -31,7 +39,7 @@ def process_findings(environ: Mapping[str, str]) -> list[Finding]:
     telemetry = configured()
     off = [] if is_off(environ) else [*_sdk(telemetry), *_live(telemetry, environ)]
     counted = [*_exports(telemetry), *_counted(all_instruments()), *_forks(telemetry)]
-    return [*off, *counted, *other_instrumentation_findings(), *_unseen(sys.modules)]
+    return [*off, *counted, *_other_instrumentations(), *_unseen(sys.modules)]
 
 
 def _sdk(telemetry: Telemetry | None) -> list[Finding]:
@@ -99,3 +107,34 @@ def _unseen(loaded: Mapping[str, object]) -> list[Finding]:
         for module, beside, whose in _UNSEEN
         if module in loaded and (not beside or any(name in loaded for name in beside))
     ]
+
+
+def _other_instrumentations() -> list[Finding]:
+    """SDKs that trace themselves, and other people's instrumentations of the calls that we see. Only when there were
+    calls through the doors for other people's clients.
+    """
+    native = [found("native_doubled", name) for name in sorted(OTHERS_SEEN.native)]
+    shared = [found("genai_shared", "util-genai's span was round our attempts")] if OTHERS_SEEN.above else []
+    doubled = sorted(set(_without_util_genai())) if _calls_seen() else []
+    return [*native, *(found("instrumentation_doubled", who) for who in doubled), *shared]
+
+
+def _calls_seen() -> bool:
+    doors = {door for own in all_instruments() for (door,) in own.tallies.snapshot(semconv.LLM_CALLS)}
+    return bool(doors & {"hook", "transport"})
+
+
+def _without_util_genai() -> Iterator[str]:
+    """Names of those that are on. Nothing is imported: what is not loaded is not on."""
+    base = getattr(sys.modules.get(_BASE), "BaseInstrumentor", None)
+    for one in _subclasses(base) if base is not None else ():
+        if getattr(one.__dict__.get("_instance"), "is_instrumented_by_opentelemetry", False):
+            yield from (
+                name.format(hit[1]) for where, name in _WITHOUT_UTIL_GENAI if (hit := where.match(one.__module__))
+            )
+
+
+def _subclasses(base: Any) -> Iterator[Any]:
+    for one in base.__subclasses__():
+        yield one
+        yield from _subclasses(one)

@@ -67,7 +67,7 @@ class ActiveRequests:
 
 
 Number = int | float
-Label = str | int | None  # None: the label does not apply
+LabelValue = str | int | None  # None: the label does not apply
 Values = TypeVarTuple("Values")
 
 
@@ -132,7 +132,7 @@ class Tallies:
         self._deployment_state = Tally[str](semconv.DEPLOYMENT_STATE)
         self._rate_limit_remaining = Tally[str, str](semconv.RATE_LIMIT_REMAINING)
         self._cache_tier_state = Tally[str](semconv.CACHE_TIER_STATE)
-        self._all: dict[Metric, Tally[*tuple[Label, ...]]] = {tally.metric: tally for tally in vars(self).values()}
+        self._all: dict[Metric, Tally[*tuple[LabelValue, ...]]] = {tally.metric: tally for tally in vars(self).values()}
 
     def register(self, meter: Meter) -> None:
         """Make the instruments that read them."""
@@ -140,7 +140,7 @@ class Tallies:
             make = meter.create_observable_gauge if metric.kind == "gauge" else meter.create_observable_counter
             make(metric.name, [tally.observe], metric.unit, metric.about)
 
-    def snapshot(self, metric: Metric) -> dict[tuple[Label, ...], Number]:
+    def snapshot(self, metric: Metric) -> dict[tuple[LabelValue, ...], Number]:
         """A metric's numbers by its labels, in the order of its attributes."""
         return self._all[metric].snapshot()
 

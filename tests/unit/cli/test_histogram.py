@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beastmode_otel import semconv
-from beastmode_otel.cli.report.histogram import Histogram, merged
+from beastmode_otel.cli.report.reading import Histogram, merged
 
 
 def of(values: list[float], bounds: tuple[float, ...] = semconv.SECONDS) -> Histogram:

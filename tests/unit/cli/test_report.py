@@ -10,8 +10,7 @@ import pytest
 from beastmode_otel import semconv
 from beastmode_otel.cli.report.coverage import Heard, recorded_failure
 from beastmode_otel.cli.report.figures import OUTCOMES, Report, json_of, report_of
-from beastmode_otel.cli.report.histogram import Histogram
-from beastmode_otel.cli.report.reading import Label, Point, Reading
+from beastmode_otel.cli.report.reading import Histogram, Label, Point, Reading
 from beastmode_otel.cli.report.text import text_of, verdict_of
 from beastmode_otel.cli.terminal import Style
 from beastmode_otel.errors.categories import CATEGORIES

@@ -9,8 +9,7 @@ from beastmode_otel.cli.report.cache_figures import STATUSES, CacheFigures, cach
 from beastmode_otel.cli.report.cache_text import cache_lines
 from beastmode_otel.cli.report.coverage import Heard
 from beastmode_otel.cli.report.figures import report_of
-from beastmode_otel.cli.report.histogram import Histogram
-from beastmode_otel.cli.report.reading import Label, Point, Reading
+from beastmode_otel.cli.report.reading import Histogram, Label, Point, Reading
 from beastmode_otel.cli.terminal import Style
 from beastmode_otel.semconv import Metric
 
