@@ -11,7 +11,7 @@ from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import ReadableSpan
 
 from beastmode_otel.simulator import Behaviour, Simulator
-from others.neighbours import GENAI, OURS, WORLDS, act, by, genai, genai_spans, is_below, on, ours, recorded
+from others.instrumentations import GENAI, OURS, WORLDS, act, by, genai, genai_spans, is_below, on, ours, recorded
 from sdk.adapters import SDKS, Sdk
 from support.recorder import Recorder
 

@@ -13,7 +13,7 @@ from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor, SyncOpe
 
 import beastmode_otel
 from beastmode_otel.simulator import Behaviour, Simulator
-from others.neighbours import HTTPX, OURS, WORLDS, act, by, genai, httpx_both, is_below, on, ours
+from others.instrumentations import HTTPX, OURS, WORLDS, act, by, genai, httpx_both, is_below, on, ours
 from support.recorder import Recorder
 
 SDKS = {"openai": "httpx2", "groq": "httpx"}  # the library that each brings

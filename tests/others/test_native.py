@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from others.neighbours import OURS, WORLDS
+from others.instrumentations import OURS, WORLDS
 
 RECORD = """
 import json, sys
@@ -18,7 +18,7 @@ sys.path.insert(0, {tests!r})
 import beastmode_otel
 from opentelemetry import trace
 from beastmode_otel.simulator import Simulator
-from others.neighbours import act, genai, on, ours, scope_of
+from others.instrumentations import act, genai, on, ours, scope_of
 from support.recorder import Recorder
 recorder = Recorder()
 trace.set_tracer_provider(recorder.tracer_provider)

@@ -20,15 +20,11 @@ class Verb(Protocol):
         """Do it; the exit status. Raises ConfigError for what cannot be meant, Failed, BeastModeError."""
 
 
-def add_verbs(
-    parser: argparse.ArgumentParser, verbs: Sequence[Verb], run: str, *, config: bool = False, json: bool = False
-) -> None:
-    """run: where the chosen verb's `run` is found in the namespace. config, json: every verb has --config, --json."""
+def add_verbs(parser: argparse.ArgumentParser, verbs: Sequence[Verb], run: str, *, json: bool = False) -> None:
+    """run: where the chosen verb's `run` is found in the namespace. json: every verb has --json."""
     below = parser.add_subparsers(metavar="VERB", required=True)
     for verb in verbs:
         own = below.add_parser(verb.NAME, help=verb.HELP, description=verb.HELP)
-        if config:
-            own.add_argument("--config", metavar="PATH", help="a beastmode.toml (default: as the router finds its own)")
         if json:
             own.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
         own.set_defaults(**{run: verb.run, "check": own.error})

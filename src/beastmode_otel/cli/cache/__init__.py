@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from typing import Final
+from typing import Final, Protocol
 
 from beastmode_otel.cli.cache import explain, flush, get, invalidate, purge, stats
-from beastmode_otel.cli.verb import Verb, add_verbs
 
 NAME: Final = "cache"
 HELP: Final = "Look into the configured L3 of the cache, explain its hits and misses, remove entries."
-PARTS: Final[tuple[Verb, ...]] = (stats, get, invalidate, flush, purge, explain)
+
+
+class Part(Protocol):
+    """What the module of one of its verbs offers."""
+
+    NAME: str
+    HELP: str
+
+    def add(self, parser: argparse.ArgumentParser) -> None:
+        """Declare its options."""
+
+    def run(self, given: argparse.Namespace) -> int:
+        """Do it; the exit status."""
+
+
+PARTS: Final[tuple[Part, ...]] = (stats, get, invalidate, flush, purge, explain)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +32,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         "All of them work on the file of the configured L3. What running processes hold in their memory (L1) is out of "
         "their sight and reach. Exit status: 0, 1 for failure, 2 for wrong usage."
     )
-    add_verbs(parser, PARTS, "part", config=True, json=True)
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    for part in PARTS:
+        own = verbs.add_parser(part.NAME, help=part.HELP, description=part.HELP)
+        own.add_argument("--config", metavar="PATH", help="a beastmode.toml (default: as the router finds its own)")
+        own.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        part.add(own)
+        own.set_defaults(part=part.run, check=own.error)
 
 
 def run(given: argparse.Namespace) -> int:

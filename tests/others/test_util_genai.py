@@ -17,7 +17,7 @@ from opentelemetry.util.genai.handler import TelemetryHandler
 import beastmode_otel
 from beastmode_otel import ModelRouter
 from beastmode_otel.simulator import Behaviour, Simulator
-from others.neighbours import OURS, by, genai_spans, is_below, ours, recorded
+from others.instrumentations import OURS, by, genai_spans, is_below, ours, recorded
 from support.recorder import Recorder
 
 BODY: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "x"}]}
