@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from beastmode_otel.simulator.ask import Ask
 from beastmode_otel.simulator.behaviour import Behaviour, FinishReason
+from beastmode_otel.simulator.request import ClientRequest
 
 _CHARS_PER_TOKEN: Final = 4
 _ARGUMENTS: Final = '{"city":"Paris"}'
@@ -22,7 +22,7 @@ _REMARKS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class TokenCounts:
     """Tokens. `input` includes `cached`, `output` includes `reasoning`."""
 
     input: int
@@ -32,7 +32,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ScriptedAnswer:
     """number: of the request, makes ids. created: Unix time. pieces: the text, or the tool's arguments, as deltas.
     tool: name of the tool called, None for a text. usage: None when it is not reported. finish: in OpenAI's words."""
 
@@ -43,11 +43,11 @@ class Answer:
     pieces: list[str]
     tool: str | None
     finish: FinishReason
-    usage: Usage | None
+    usage: TokenCounts | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Events:
+class StreamEvents:
     """A stream, encoded: what comes before the deltas, the deltas, and what comes after them. lines: JSON lines."""
 
     opening: tuple[bytes, ...] = ()
@@ -67,11 +67,11 @@ def event(data: bytes, name: bytes | None = None) -> bytes:
     return head + b"data: " + data + b"\n\n"
 
 
-def answer(ask: Ask, behaviour: Behaviour, number: int, now: float) -> Answer:
+def answer(ask: ClientRequest, behaviour: Behaviour, number: int, now: float) -> ScriptedAnswer:
     """The answer to this request; the same request gets the same text."""
     text = _text(ask, behaviour)
     said = _ARGUMENTS if behaviour.tool_calls else text
-    return Answer(
+    return ScriptedAnswer(
         number=number,
         created=int(now),
         model=ask.model,
@@ -83,7 +83,7 @@ def answer(ask: Ask, behaviour: Behaviour, number: int, now: float) -> Answer:
     )
 
 
-def _text(ask: Ask, behaviour: Behaviour) -> str:
+def _text(ask: ClientRequest, behaviour: Behaviour) -> str:
     text = behaviour.text
     if text is None:
         text = ask.last if behaviour.echo else _derived(ask)
@@ -93,7 +93,7 @@ def _text(ask: Ask, behaviour: Behaviour) -> str:
     return text
 
 
-def _derived(ask: Ask) -> str:
+def _derived(ask: ClientRequest) -> str:
     # A checksum tells prompts of one length apart, without repeating any of them.
     mark = zlib.crc32(f"{ask.model}\0{ask.last}".encode("utf-8", "backslashreplace"))
     return f"You said {ask.prompt_chars} characters. {_REMARKS[mark % len(_REMARKS)]} Reference {mark:08x}."
@@ -106,11 +106,11 @@ def _pieces(text: str, count: int) -> list[str]:
     return [text[start:end] for start, end in pairwise(edges)]
 
 
-def _usage(ask: Ask, behaviour: Behaviour, said: str) -> Usage:
+def _usage(ask: ClientRequest, behaviour: Behaviour, said: str) -> TokenCounts:
     cached, reasoning = behaviour.cached_tokens or 0, behaviour.reasoning_tokens or 0
     asked = behaviour.input_tokens
     told = behaviour.output_tokens
-    return Usage(
+    return TokenCounts(
         input=_tokens(ask.prompt_chars) + cached if asked is None else asked,
         output=_tokens(len(said)) + reasoning if told is None else told,
         cached=cached,

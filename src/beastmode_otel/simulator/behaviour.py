@@ -59,7 +59,7 @@ class Behaviour:
         trickle: a whole body goes out byte by byte, one each `trickle` (in larger steps when `trickle_for` says how
             long it may take in all); a stream sends SSE comments each `trickle`, for `trickle_for` or for ever, before
             its first event. So no read timeout ever fires.
-    Answer
+    ScriptedAnswer
         text: the answer; None derives one from the request that does not repeat it. echo: answer, and error messages,
             repeat the last user text. big: the answer is padded to that many characters. chunks: deltas of a stream
             (fewer when the text has fewer characters). tool_calls: the answer is a tool call.

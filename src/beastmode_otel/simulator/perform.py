@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import h11
 
-from beastmode_otel.simulator.answers import Events
+from beastmode_otel.simulator.answers import StreamEvents
 from beastmode_otel.simulator.behaviour import Behaviour
 from beastmode_otel.simulator.compress import Compressor, compress, compressor
 from beastmode_otel.simulator.http import Connection, response_head
@@ -26,7 +26,7 @@ async def perform(reply: PlannedResponse, behaviour: Behaviour, connection: Conn
         connection.reset()
     elif behaviour.drop:
         connection.close()
-    elif isinstance(reply.body, Events):
+    elif isinstance(reply.body, StreamEvents):
         await _stream(reply, reply.body, behaviour, connection)
     else:
         await _whole(reply, compress(reply.body, behaviour.encoding), behaviour, connection)
@@ -77,7 +77,7 @@ def _drops(body: bytes, behaviour: Behaviour) -> Iterator[bytes]:
     return (body[start : start + step] for start in range(0, len(body), step))
 
 
-async def _stream(reply: PlannedResponse, events: Events, behaviour: Behaviour, connection: Connection) -> None:
+async def _stream(reply: PlannedResponse, events: StreamEvents, behaviour: Behaviour, connection: Connection) -> None:
     into = compressor(behaviour.encoding)
     await connection.send(_head(reply, behaviour, None))
     await _comments(behaviour, _KEEP_LINE_ALIVE if events.lines else _KEEP_ALIVE, into, connection)

@@ -10,12 +10,12 @@ from urllib.parse import unquote, urlsplit
 import h11
 
 from beastmode_otel.errors import ConfigError
-from beastmode_otel.simulator.ask import read_ask, read_json
 from beastmode_otel.simulator.behaviour import Behaviour
 from beastmode_otel.simulator.counts import Counts, Received
 from beastmode_otel.simulator.http import Connection, ServedRequest
 from beastmode_otel.simulator.perform import perform
 from beastmode_otel.simulator.reply import PlannedResponse, decide, refuse
+from beastmode_otel.simulator.request import read_json, read_request
 from beastmode_otel.simulator.script import Script, is_spelled, parse
 
 PREFIX: Final = "/b/"
@@ -136,7 +136,7 @@ def _read(spelled: str) -> Script | Refusal:
 
 def _decide(served: ServedRequest) -> tuple[Behaviour, PlannedResponse]:
     facts: Facts = served.facts
-    ask = read_ask(served.method, facts.path, served.content, facts.target)
+    ask = read_request(served.method, facts.path, served.content, facts.target)
     why = facts.choice
     if isinstance(why, Refusal):
         return _HEALTHY, refuse(ask, status=why.status, number=facts.number, code=why.code, message=why.message)

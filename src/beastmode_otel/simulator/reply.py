@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Final
 
-from beastmode_otel.simulator.answers import Answer, Events, answer
-from beastmode_otel.simulator.ask import Ask
+from beastmode_otel.simulator.answers import ScriptedAnswer, StreamEvents, answer
 from beastmode_otel.simulator.behaviour import Behaviour
 from beastmode_otel.simulator.faults import ErrorBody, error_body, error_event, html_page
 from beastmode_otel.simulator.kinds import pairs_of
+from beastmode_otel.simulator.request import ClientRequest
 from beastmode_otel.simulator.shapes import SHAPES, Shape
 
 JSON: Final = "application/json"
@@ -32,12 +32,12 @@ class PlannedResponse:
 
     status: int
     content_type: str | None
-    body: bytes | Events
+    body: bytes | StreamEvents
     headers: tuple[tuple[str, str], ...] = ()
     cut: bool = False
 
 
-def decide(ask: Ask, behaviour: Behaviour, *, number: int, now: float) -> PlannedResponse:
+def decide(ask: ClientRequest, behaviour: Behaviour, *, number: int, now: float) -> PlannedResponse:
     """The reply to this request, the `number`th, at Unix time `now`."""
     reply = _content(ask, behaviour, number, now)
     if reply.status in _BODILESS:
@@ -45,12 +45,12 @@ def decide(ask: Ask, behaviour: Behaviour, *, number: int, now: float) -> Planne
     return replace(reply, headers=_headers(ask, behaviour, reply.status, number, now) + reply.headers)
 
 
-def refuse(ask: Ask, *, status: int, number: int, code: str, message: str) -> PlannedResponse:
+def refuse(ask: ClientRequest, *, status: int, number: int, code: str, message: str) -> PlannedResponse:
     """An error of the simulator's own: a wrong key, an unknown behaviour."""
     return _error(ask, Behaviour(status=status, error_code=code, error_message=message), status, number)
 
 
-def _content(ask: Ask, behaviour: Behaviour, number: int, now: float) -> PlannedResponse:
+def _content(ask: ClientRequest, behaviour: Behaviour, number: int, now: float) -> PlannedResponse:
     if behaviour.redirect_to is not None:
         return _redirect(ask, behaviour, behaviour.redirect_to)
     if behaviour.status >= 400:
@@ -67,13 +67,13 @@ def _content(ask: Ask, behaviour: Behaviour, number: int, now: float) -> Planned
     return _stream(ask, behaviour, said, shape.events(said, ask, behaviour))
 
 
-def _redirect(ask: Ask, behaviour: Behaviour, to: str) -> PlannedResponse:
+def _redirect(ask: ClientRequest, behaviour: Behaviour, to: str) -> PlannedResponse:
     status = behaviour.status if 300 <= behaviour.status < 400 else 307
     location = ask.target if to == "self" else to
     return PlannedResponse(status=status, content_type=None, body=b"", headers=(("location", location),))
 
 
-def _error(ask: Ask, behaviour: Behaviour, status: int, number: int) -> PlannedResponse:
+def _error(ask: ClientRequest, behaviour: Behaviour, status: int, number: int) -> PlannedResponse:
     told: ErrorBody = error_body(
         behaviour, status=status, default_shape=_shape(ask).errors, number=number, last=ask.last
     )
@@ -81,7 +81,7 @@ def _error(ask: Ask, behaviour: Behaviour, status: int, number: int) -> PlannedR
     return PlannedResponse(status=status, content_type=told.content_type, body=told.body, cut=cut)
 
 
-def _nonsense(ask: Ask, behaviour: Behaviour) -> PlannedResponse:
+def _nonsense(ask: ClientRequest, behaviour: Behaviour) -> PlannedResponse:
     if behaviour.html:
         return PlannedResponse(
             status=behaviour.status, content_type="text/html; charset=utf-8", body=html_page("Welcome")
@@ -90,7 +90,7 @@ def _nonsense(ask: Ask, behaviour: Behaviour) -> PlannedResponse:
         return PlannedResponse(status=behaviour.status, content_type=_media(ask) if ask.stream else JSON, body=b"")
     if ask.stream:
         lines = _media(ask) is LINES
-        broken = Events(deltas=(_BROKEN + b"\n" if lines else b"data: " + _BROKEN + b"\n\n",), lines=lines)
+        broken = StreamEvents(deltas=(_BROKEN + b"\n" if lines else b"data: " + _BROKEN + b"\n\n",), lines=lines)
         return PlannedResponse(status=behaviour.status, content_type=_media(ask), body=broken)
     return _whole(behaviour, _BROKEN)
 
@@ -99,15 +99,15 @@ def _whole(behaviour: Behaviour, body: bytes) -> PlannedResponse:
     return PlannedResponse(status=behaviour.status, content_type=JSON, body=body, cut=behaviour.cut_after is not None)
 
 
-def _shape(ask: Ask) -> Shape:
+def _shape(ask: ClientRequest) -> Shape:
     return SHAPES[ask.api]
 
 
-def _media(ask: Ask) -> str:
+def _media(ask: ClientRequest) -> str:
     return LINES if ask.api.startswith("ollama_") else SSE
 
 
-def _stream(ask: Ask, behaviour: Behaviour, said: Answer, events: Events) -> PlannedResponse:
+def _stream(ask: ClientRequest, behaviour: Behaviour, said: ScriptedAnswer, events: StreamEvents) -> PlannedResponse:
     if behaviour.cut_after is not None:
         events = replace(events, deltas=events.deltas[: behaviour.cut_after], closing=())
     if behaviour.error_event_after is not None:
@@ -121,7 +121,9 @@ def _stream(ask: Ask, behaviour: Behaviour, said: Answer, events: Events) -> Pla
     )
 
 
-def _headers(ask: Ask, behaviour: Behaviour, status: int, number: int, now: float) -> tuple[tuple[str, str], ...]:
+def _headers(
+    ask: ClientRequest, behaviour: Behaviour, status: int, number: int, now: float
+) -> tuple[tuple[str, str], ...]:
     name = "request-id" if ask.api == "anthropic" else "x-request-id"
     headers = [(name, f"req_sim{number:08d}")]
     if behaviour.retry_after is not None:

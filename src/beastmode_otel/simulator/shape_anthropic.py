@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from beastmode_otel.simulator.answers import Answer, Events, Usage, dumps, event
+from beastmode_otel.simulator.answers import ScriptedAnswer, StreamEvents, TokenCounts, dumps, event
 from beastmode_otel.simulator.behaviour import FinishReason
 
 _REASONS: Final[dict[FinishReason, str]] = {
@@ -16,7 +16,7 @@ _REASONS: Final[dict[FinishReason, str]] = {
 }
 
 
-def body(answer: Answer) -> bytes:
+def body(answer: ScriptedAnswer) -> bytes:
     """The whole answer."""
     whole = _message(answer)
     whole["content"] = [_block(answer, whole=True)]
@@ -26,7 +26,7 @@ def body(answer: Answer) -> bytes:
     return dumps(whole)
 
 
-def events(answer: Answer, *, done: bool) -> Events:
+def events(answer: ScriptedAnswer, *, done: bool) -> StreamEvents:
     """The answer as a stream; usage comes in its first and in its last but one event, asked for or not."""
     start = _message(answer)
     last: dict[str, Any] = {"delta": {"stop_reason": _REASONS[answer.finish], "stop_sequence": None}}
@@ -37,7 +37,7 @@ def events(answer: Answer, *, done: bool) -> Events:
     closing = [_event("content_block_stop", {"index": 0}), _event("message_delta", last)]
     if done:
         closing.append(_event("message_stop", {}))
-    return Events(
+    return StreamEvents(
         opening=(
             _event("message_start", {"message": start}),
             _event("content_block_start", {"index": 0, "content_block": _block(answer, whole=False)}),
@@ -54,7 +54,7 @@ def _event(name: str, data: dict[str, Any]) -> bytes:
     return event(dumps({"type": name, **data}), name.encode())
 
 
-def _message(answer: Answer) -> dict[str, Any]:
+def _message(answer: ScriptedAnswer) -> dict[str, Any]:
     return {
         "id": f"msg_sim{answer.number:08d}",
         "type": "message",
@@ -66,14 +66,14 @@ def _message(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _block(answer: Answer, *, whole: bool) -> dict[str, Any]:
+def _block(answer: ScriptedAnswer, *, whole: bool) -> dict[str, Any]:
     if answer.tool:
         given = json.loads("".join(answer.pieces)) if whole else {}
         return {"type": "tool_use", "id": f"toolu_sim{answer.number:08d}", "name": answer.tool, "input": given}
     return {"type": "text", "text": answer.text if whole else ""}
 
 
-def _usage(usage: Usage, output: int) -> dict[str, Any]:
+def _usage(usage: TokenCounts, output: int) -> dict[str, Any]:
     return {
         # Anthropic counts what came from its prompt cache beside input_tokens, OpenAI inside prompt_tokens.
         "input_tokens": usage.input - usage.cached,

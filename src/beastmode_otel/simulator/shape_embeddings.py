@@ -8,13 +8,13 @@ import random
 import struct
 from typing import Any, Final
 
-from beastmode_otel.simulator.answers import Answer, dumps
-from beastmode_otel.simulator.ask import Ask
+from beastmode_otel.simulator.answers import ScriptedAnswer, dumps
+from beastmode_otel.simulator.request import ClientRequest
 
 _DIMENSIONS: Final = 32
 
 
-def openai(answer: Answer, ask: Ask) -> bytes:
+def openai(answer: ScriptedAnswer, ask: ClientRequest) -> bytes:
     """A list of embeddings, each a list of numbers or, when asked for, base64 of little-endian 32-bit floats."""
     data = [
         {"object": "embedding", "index": index, "embedding": _packed(vector) if ask.base64 else vector}
@@ -31,7 +31,7 @@ def openai(answer: Answer, ask: Ask) -> bytes:
     return dumps(whole)
 
 
-def ollama(answer: Answer, ask: Ask) -> bytes:
+def ollama(answer: ScriptedAnswer, ask: ClientRequest) -> bytes:
     """Ollama's, or the single vector of its old endpoint."""
     if ask.api == "ollama_embedding":
         return dumps({"embedding": _vectors(ask)[0]})
@@ -44,7 +44,7 @@ def ollama(answer: Answer, ask: Ask) -> bytes:
     return dumps(whole | ({"prompt_eval_count": answer.usage.input} if answer.usage else {}))
 
 
-def _vectors(ask: Ask) -> list[list[float]]:
+def _vectors(ask: ClientRequest) -> list[list[float]]:
     return [_vector(f"{ask.model}\0{text}", ask.dimensions or _DIMENSIONS) for text in ask.inputs]
 
 

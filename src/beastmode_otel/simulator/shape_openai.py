@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from beastmode_otel.simulator.answers import Answer, Events, Usage, dumps, event
+from beastmode_otel.simulator.answers import ScriptedAnswer, StreamEvents, TokenCounts, dumps, event
 from beastmode_otel.simulator.behaviour import Dialect
 
 _FINGERPRINT: Final = "fp_simulator"
@@ -13,7 +13,7 @@ _DONE: Final = event(b"[DONE]")
 _SAFE: Final = {"hate": {"filtered": False, "severity": "safe"}, "violence": {"filtered": False, "severity": "safe"}}
 
 
-def body(answer: Answer, dialect: Dialect = "openai") -> bytes:
+def body(answer: ScriptedAnswer, dialect: Dialect = "openai") -> bytes:
     """The whole answer."""
     choice: dict[str, Any] = {"index": 0, "message": _message(answer), "logprobs": None, "finish_reason": answer.finish}
     if dialect == "azure":
@@ -28,7 +28,7 @@ def body(answer: Answer, dialect: Dialect = "openai") -> bytes:
     return dumps(whole)
 
 
-def events(answer: Answer, dialect: Dialect = "openai", *, include_usage: bool, done: bool) -> Events:
+def events(answer: ScriptedAnswer, dialect: Dialect = "openai", *, include_usage: bool, done: bool) -> StreamEvents:
     """The answer as a stream. OpenAI and Azure send usage in a last chunk, and only if the client asked for it; Groq
     always in `x_groq` of the last choice, and Mistral always in the chunk of the last choice."""
     usage = answer.usage if include_usage and dialect != "mistral" else None
@@ -54,17 +54,17 @@ def events(answer: Answer, dialect: Dialect = "openai", *, include_usage: bool, 
     if done:
         closing.append(_DONE)
     filtered = (_azure_opening(),) if dialect == "azure" else ()
-    return Events(opening=(*filtered, opening), deltas=tuple(deltas), closing=tuple(closing))
+    return StreamEvents(opening=(*filtered, opening), deltas=tuple(deltas), closing=tuple(closing))
 
 
-def completion(answer: Answer) -> bytes:
+def completion(answer: ScriptedAnswer) -> bytes:
     """The whole answer as a legacy completion."""
     choice = {"index": 0, "text": answer.text, "logprobs": None, "finish_reason": _plain_end(answer)}
     whole = {**_completion_top(answer), "choices": [choice]}
     return dumps(whole | ({"usage": _usage(answer.usage)} if answer.usage else {}))
 
 
-def completion_events(answer: Answer, *, include_usage: bool, done: bool) -> Events:
+def completion_events(answer: ScriptedAnswer, *, include_usage: bool, done: bool) -> StreamEvents:
     """A legacy completion as a stream; its chunks have the shape of the whole."""
     usage, top = answer.usage if include_usage else None, _completion_top(answer)
     unspent: dict[str, Any] = {"usage": None} if usage else {}
@@ -78,24 +78,24 @@ def completion_events(answer: Answer, *, include_usage: bool, done: bool) -> Eve
         closing.append(event(dumps({**top, "choices": [], "usage": _usage(usage)})))
     if done:
         closing.append(_DONE)
-    return Events(deltas=tuple(map(chunk, answer.pieces)), closing=tuple(closing))
+    return StreamEvents(deltas=tuple(map(chunk, answer.pieces)), closing=tuple(closing))
 
 
-def _plain_end(answer: Answer) -> str:
+def _plain_end(answer: ScriptedAnswer) -> str:
     return "stop" if answer.finish == "tool_calls" else answer.finish
 
 
-def _completion_top(answer: Answer) -> dict[str, Any]:
+def _completion_top(answer: ScriptedAnswer) -> dict[str, Any]:
     top = {"id": f"cmpl-sim{answer.number:08d}", "object": "text_completion", "created": answer.created}
     return {**top, "model": answer.model, "system_fingerprint": _FINGERPRINT}
 
 
-def _top(answer: Answer, kind: str, dialect: Dialect) -> dict[str, Any]:
+def _top(answer: ScriptedAnswer, kind: str, dialect: Dialect) -> dict[str, Any]:
     top = {"id": _id(answer), "object": kind, "created": answer.created, "model": answer.model}
     return top if dialect == "mistral" else {**top, "service_tier": "default", "system_fingerprint": _FINGERPRINT}
 
 
-def _last(answer: Answer, dialect: Dialect) -> dict[str, Any]:
+def _last(answer: ScriptedAnswer, dialect: Dialect) -> dict[str, Any]:
     """What the chunk of the last choice carries beside it."""
     told = {"usage": _usage(answer.usage)} if answer.usage else {}
     if dialect == "groq":
@@ -112,27 +112,27 @@ def _prompt_filter() -> list[dict[str, Any]]:
     return [{"prompt_index": 0, "content_filter_results": _SAFE}]
 
 
-def _groq_id(answer: Answer) -> str:
+def _groq_id(answer: ScriptedAnswer) -> str:
     return f"req_sim{answer.number:08d}"
 
 
-def _message(answer: Answer) -> dict[str, Any]:
+def _message(answer: ScriptedAnswer) -> dict[str, Any]:
     if answer.tool:
         call = _call(answer, "".join(answer.pieces))
         return {"role": "assistant", "content": None, "refusal": None, "tool_calls": [call]}
     return {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
 
 
-def _begun_call(answer: Answer) -> dict[str, Any]:
+def _begun_call(answer: ScriptedAnswer) -> dict[str, Any]:
     return {"index": 0, **_call(answer, "")}
 
 
-def _call(answer: Answer, arguments: str) -> dict[str, Any]:
+def _call(answer: ScriptedAnswer, arguments: str) -> dict[str, Any]:
     function = {"name": answer.tool, "arguments": arguments}
     return {"id": f"call_sim{answer.number:08d}", "type": "function", "function": function}
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
+def _usage(usage: TokenCounts) -> dict[str, Any]:
     return {
         "prompt_tokens": usage.input,
         "completion_tokens": usage.output,
@@ -147,5 +147,5 @@ def _usage(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _id(answer: Answer) -> str:
+def _id(answer: ScriptedAnswer) -> str:
     return f"chatcmpl-sim{answer.number:08d}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from beastmode_otel.simulator.answers import Answer, Events, dumps, event
+from beastmode_otel.simulator.answers import ScriptedAnswer, StreamEvents, dumps, event
 
 _MODELS: Final = ("sim-1", "sim-1-mini", "gpt-4o-mini", "claude-sonnet-4-5")
 _SINCE: Final = 1_700_000_000
@@ -18,11 +18,11 @@ def models() -> bytes:
     return dumps({"object": "list", "data": data, "has_more": False, "first_id": _MODELS[0], "last_id": _MODELS[-1]})
 
 
-def body(answer: Answer, path: str) -> bytes:
+def body(answer: ScriptedAnswer, path: str) -> bytes:
     """The whole answer."""
     return dumps({"output": answer.text, "path": path, "model": answer.model})
 
 
-def events(answer: Answer) -> Events:
+def events(answer: ScriptedAnswer) -> StreamEvents:
     """Plain data events, without a terminal one."""
-    return Events(deltas=tuple(event(dumps({"output": piece})) for piece in answer.pieces))
+    return StreamEvents(deltas=tuple(event(dumps({"output": piece})) for piece in answer.pieces))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from beastmode_otel.simulator.answers import Answer, Events, Usage, dumps, event
+from beastmode_otel.simulator.answers import ScriptedAnswer, StreamEvents, TokenCounts, dumps, event
 
 _INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
-def body(answer: Answer) -> bytes:
+def body(answer: ScriptedAnswer) -> bytes:
     """The whole answer."""
     return dumps(_whole(answer))
 
 
-def events(answer: Answer, *, done: bool) -> Events:
+def events(answer: ScriptedAnswer, *, done: bool) -> StreamEvents:
     """The answer as a stream; usage comes in its last event, asked for or not."""
     whole, item = _whole(answer), _item(answer)
     begun = {**whole, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
@@ -39,7 +39,7 @@ def events(answer: Answer, *, done: bool) -> Events:
     return _numbered(opening, deltas, closing)
 
 
-def _numbered(*parts: list[dict[str, Any]]) -> Events:
+def _numbered(*parts: list[dict[str, Any]]) -> StreamEvents:
     number = -1
     written: list[tuple[bytes, ...]] = []
     for part in parts:
@@ -49,14 +49,14 @@ def _numbered(*parts: list[dict[str, Any]]) -> Events:
             lines.append(event(dumps({**data, "sequence_number": number}), data["type"].encode()))
         written.append(tuple(lines))
     opening, deltas, closing = written
-    return Events(opening=opening, deltas=deltas, closing=closing)
+    return StreamEvents(opening=opening, deltas=deltas, closing=closing)
 
 
 def _event(name: str, **data: Any) -> dict[str, Any]:
     return {"type": f"response.{name}", **data}
 
 
-def _whole(answer: Answer) -> dict[str, Any]:
+def _whole(answer: ScriptedAnswer) -> dict[str, Any]:
     reason = _INCOMPLETE.get(answer.finish)
     return {
         "id": f"resp_sim{answer.number:08d}",
@@ -87,7 +87,7 @@ def _whole(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _item(answer: Answer) -> dict[str, Any]:
+def _item(answer: ScriptedAnswer) -> dict[str, Any]:
     status = "incomplete" if answer.finish in _INCOMPLETE else "completed"
     if answer.tool:
         call = {"call_id": f"call_sim{answer.number:08d}", "name": answer.tool, "arguments": "".join(answer.pieces)}
@@ -101,7 +101,7 @@ def _begun(item: dict[str, Any]) -> dict[str, Any]:
     return {**item, "status": "in_progress", **({"arguments": ""} if "arguments" in item else {"content": []})}
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
+def _usage(usage: TokenCounts) -> dict[str, Any]:
     return {
         "input_tokens": usage.input,
         "input_tokens_details": {"cached_tokens": usage.cached, "cache_write_tokens": 0},

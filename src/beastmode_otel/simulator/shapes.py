@@ -14,9 +14,9 @@ from beastmode_otel.simulator import (
     shape_plain,
     shape_responses,
 )
-from beastmode_otel.simulator.answers import Answer, Events
-from beastmode_otel.simulator.ask import Api, Ask
+from beastmode_otel.simulator.answers import ScriptedAnswer, StreamEvents
 from beastmode_otel.simulator.behaviour import Behaviour, Dialect, ErrorShape
+from beastmode_otel.simulator.request import Api, ClientRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +26,13 @@ class Shape:
     flat_error: the error event of a stream has no member `error`.
     """
 
-    body: Callable[[Answer, Ask, Behaviour], bytes]
-    events: Callable[[Answer, Ask, Behaviour], Events] | None = None
+    body: Callable[[ScriptedAnswer, ClientRequest, Behaviour], bytes]
+    events: Callable[[ScriptedAnswer, ClientRequest, Behaviour], StreamEvents] | None = None
     errors: ErrorShape = "openai"
     flat_error: bool = False
 
 
-def dialect(ask: Ask, behaviour: Behaviour) -> Dialect:
+def dialect(ask: ClientRequest, behaviour: Behaviour) -> Dialect:
     return behaviour.dialect or ("azure" if ask.azure else "openai")
 
 

@@ -19,7 +19,7 @@ from beastmode_otel.telemetry.labels import Labels
 from beastmode_otel.telemetry.observables import ActiveRequests, Tallies
 from beastmode_otel.version import VERSION
 
-TierStats = Callable[[], tuple[int, int]]
+Fill = Callable[[], tuple[int, int]]
 
 
 class Tiers:
@@ -27,9 +27,9 @@ class Tiers:
 
     def __init__(self) -> None:
         self._systems: dict[str, str] = {}
-        self._stats: list[tuple[str, weakref.WeakMethod[TierStats]]] = []
+        self._stats: list[tuple[str, weakref.WeakMethod[Fill]]] = []
 
-    def watch(self, tier: TierName, system: str | None, stats: TierStats) -> None:
+    def watch(self, tier: TierName, system: str | None, stats: Fill) -> None:
         if system is not None:
             self._systems[tier] = system
         self._stats = [(name, reference) for name, reference in self._stats if reference() is not None]

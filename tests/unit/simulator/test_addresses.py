@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.simulator import Behaviour, Simulator, mix
-from beastmode_otel.simulator.ask import read_ask, read_json
 from beastmode_otel.simulator.reply import decide
+from beastmode_otel.simulator.request import read_json, read_request
 
 
 def test_sequences(sim, client):
@@ -98,7 +98,7 @@ JSON = st.recursive(
 def test_any_request_gets_an_answer(value, stream, path):
     body = {**value, "stream": stream} if isinstance(value, dict) else value
     for behaviour in (Behaviour(), Behaviour(echo=True), Behaviour(tool_calls=True), Behaviour(status=500)):
-        reply = decide(read_ask("POST", path, body), behaviour, number=1, now=0.0)
+        reply = decide(read_request("POST", path, body), behaviour, number=1, now=0.0)
         assert isinstance(reply.body, bytes) is not (stream and isinstance(value, dict) and behaviour.status == 200)
         if isinstance(reply.body, bytes):
             json.loads(reply.body)

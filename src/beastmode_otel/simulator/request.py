@@ -45,7 +45,7 @@ _MAX_DIMENSIONS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class ClientRequest:
     """One request, as far as the simulator cares.
 
     api: which answer is expected; "plain" for a path it does not know, "nowhere" for a GET of one.
@@ -79,15 +79,15 @@ def read_json(raw: bytes) -> Any:
         return raw
 
 
-def read_ask(method: str, path: str, body: Any, target: str = "") -> Ask:
+def read_request(method: str, path: str, body: Any, target: str = "") -> ClientRequest:
     """What is asked by this method, path, body (JSON value or bytes) and target."""
     api = _api(method, path.rstrip("/"))
     if not isinstance(body, dict):
-        return Ask(api=api, path=path, target=target, readable=api in _UNCHECKED)
+        return ClientRequest(api=api, path=path, target=target, readable=api in _UNCHECKED)
     deployment, stream = _AZURE.search(path), body.get("stream")
     texts, last = _texts(body)
     options = body.get("stream_options")
-    return Ask(
+    return ClientRequest(
         api=api,
         path=path,
         target=target,
