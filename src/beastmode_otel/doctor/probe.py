@@ -32,6 +32,7 @@ from beastmode_otel.telemetry.suppress import OURS, attached
 
 NAME: Final = "beastmode.doctor"
 SECONDS: Final = 3.0  # that one export may take
+_EXPORTER_LOGGERS: Final = ("opentelemetry.exporter", "opentelemetry.sdk")
 
 
 @dataclass(slots=True)
@@ -98,7 +99,8 @@ def _overheard(said: list[logging.LogRecord]) -> Iterator[None]:
             said.append(record)
         return record.thread != mine
 
-    loggers = [logging.getLogger(name) for name in _exporter_loggers()]
+    known = list(logging.root.manager.loggerDict)
+    loggers = [logging.getLogger(name) for name in known if name.startswith(_EXPORTER_LOGGERS)]
     for logger in loggers:
         logger.filters.insert(0, keep)  # before the SDK's own, which drops what looks like a repetition
     try:
@@ -106,8 +108,3 @@ def _overheard(said: list[logging.LogRecord]) -> Iterator[None]:
     finally:
         for logger in loggers:
             logger.removeFilter(keep)
-
-
-def _exporter_loggers() -> list[str]:
-    known = list(logging.root.manager.loggerDict)
-    return [name for name in known if name.startswith(("opentelemetry.exporter", "opentelemetry.sdk"))]

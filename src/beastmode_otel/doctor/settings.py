@@ -39,12 +39,9 @@ def settings_findings(
         *_instance_id(environ, command),
     ]
     if worst(findings) in ("ok", "info"):
-        return [found("settings_fit", f"OTEL_* and BEASTMODE_* variables set: {_set(environ)}"), *findings]
+        count = sum(name.startswith(("OTEL_", "BEASTMODE_")) for name in environ)
+        return [found("settings_fit", f"OTEL_* and BEASTMODE_* variables set: {count or 'none'}"), *findings]
     return findings
-
-
-def _set(environ: Mapping[str, str]) -> str:
-    return str(sum(name.startswith(("OTEL_", "BEASTMODE_")) for name in environ) or "none")
 
 
 def _off(environ: Mapping[str, str]) -> list[Finding]:

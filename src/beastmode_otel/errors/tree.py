@@ -97,14 +97,12 @@ class BeastModeError(Exception):
     attempts = property(lambda self: self.context.attempts, doc="Every try, in order.")
 
     def __str__(self) -> str:
-        facts = ", ".join(f"{name}={value}" for name, value in self._facts() if value is not None)
+        shown = [(f.name, getattr(self.context, f.name)) for f in fields(self.context) if f.name != "attempts"]
+        shown.append(("attempts", len(self.context.attempts) or None))
+        facts = ", ".join(f"{name}={value}" for name, value in shown if value is not None)
         lines = [f"{self.message} [{self.category.name}{': ' + facts if facts else ''}]"]
         lines += [f"  hint: {hint}" for hint in self.hints]
         return "\n".join(lines)
-
-    def _facts(self) -> list[tuple[str, Any]]:
-        shown = [(f.name, getattr(self.context, f.name)) for f in fields(self.context) if f.name != "attempts"]
-        return [*shown, ("attempts", len(self.context.attempts) or None)]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.message, self.category.name, self.context, self.hints))

@@ -88,7 +88,7 @@ def error_body(behaviour: Behaviour, *, status: int, default_shape: ErrorShape, 
     text = _error_text(behaviour, status, shape, last)
     if shape in _PAGES:
         return _PAGES[shape](text, status)
-    return ErrorBody(content_type=_JSON, body=dumps(_json(shape, text, status, number)))
+    return ErrorBody(content_type=_JSON, body=dumps(_SHAPES[shape](text, status, number)))
 
 
 def error_event(
@@ -118,10 +118,6 @@ def _error_text(behaviour: Behaviour, status: int, shape: ErrorShape, last: str)
     if behaviour.echo:
         message = f"{message} Input: {last}"
     return ErrorText(kind, behaviour.error_code or base.code, kind, message, base.param)
-
-
-def _json(shape: ErrorShape, text: ErrorText, status: int, number: int) -> Any:
-    return _SHAPES[shape](text, status, number)
 
 
 def _openai(text: ErrorText, status: int, number: int) -> Any:

@@ -62,7 +62,8 @@ class Script:
         if not each or not all(isinstance(step, Behaviour | Mix) for step in each):
             raise ConfigError(f"Not behaviours: {each!r}.", hints=("Give one or more Behaviour or Mix objects.",))
         last = each.pop()
-        return cls(chain((_one(step) for step in each), _for_ever(last)))
+        firsts = (next(step.series()) if isinstance(step, Mix) else step for step in each)
+        return cls(chain(firsts, last.series() if isinstance(last, Mix) else repeat(last)))
 
     @classmethod
     def always(cls, behaviour: Behaviour) -> Script:
@@ -77,14 +78,6 @@ class Script:
     def next(self) -> Behaviour:
         """The behaviour of the next request."""
         return next(self._series)
-
-
-def _one(step: Step) -> Behaviour:
-    return next(step.series()) if isinstance(step, Mix) else step
-
-
-def _for_ever(step: Step) -> Iterator[Behaviour]:
-    return step.series() if isinstance(step, Mix) else repeat(step)
 
 
 # Spelled in a URL.

@@ -166,14 +166,11 @@ class Simulator:
         Everything sent on this machine before the call is counted when it returns True.
         """
         until = time.monotonic() + timeout
-        while not self._idle():
+        while not (self._thread is None or self._thread.run(self._quiet())):
             if time.monotonic() >= until:
                 return False
             time.sleep(_POLL)
         return True
-
-    def _idle(self) -> bool:
-        return self._thread is None or self._thread.run(self._quiet())
 
     # On the loop's thread.
 

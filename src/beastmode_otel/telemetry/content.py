@@ -35,13 +35,10 @@ class Capture:
         """From the variable's text. What is not one of its values means no content, and says so."""
         mode = _MODES.get(value.strip().lower())
         if mode is None:
-            _log.warning("%s=%r is not one of %s: no content is captured", CAPTURE_VARIABLE, value, _values())
+            modes = ", ".join(mode.upper() for mode in _MODES if mode)
+            _log.warning("%s=%r is not one of %s: no content is captured", CAPTURE_VARIABLE, value, modes)
             return cls()
         return cls(span=mode[0], event=mode[1])
-
-
-def _values() -> str:
-    return ", ".join(mode.upper() for mode in _MODES if mode)
 
 
 def content_of(facts: AttemptFacts, outcome: AttemptOutcome, redact: Redactor) -> dict[str, str]:

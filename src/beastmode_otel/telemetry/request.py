@@ -107,7 +107,8 @@ class RequestSpan:
         """The span gets its last attributes. What goes wrong there (a span processor that raises) is raised when the
         metrics are told: they are the count of requests, and need no span."""
         try:
-            self._open((self._alone.left if self._alone is not None else {}) | self._at_end(outcome))
+            found = {key: value for key, value in self._own_attributes(outcome).items() if value is not None}
+            self._open((self._alone.left if self._alone is not None else {}) | found)
         except Exception as exc:  # noqa: BLE001
             return exc
         return None
@@ -196,9 +197,6 @@ class RequestSpan:
         if outcome.error is not None:
             span.set_status(Status(StatusCode.ERROR, outcome.error.category.name))
         span.end()
-
-    def _at_end(self, outcome: RequestOutcome) -> dict[str, Any]:
-        return {key: value for key, value in self._own_attributes(outcome).items() if value is not None}
 
     def _own_attributes(self, outcome: RequestOutcome) -> dict[str, Any]:
         cache, error = outcome.cache, outcome.error

@@ -62,7 +62,8 @@ def simulated_stage(seed: int) -> Iterator[Stage]:
             config=config,
             load=Traffic(seed),
             access=access,
-            client=_direct_client(config),
+            # The simulator is on this machine: a proxy from the environment could not reach it.
+            client=lambda: library().AsyncClient(**options(config.max_connections), trust_env=False),
             received=lambda: _received(simulator),
             instances=_INSTANCES,
         )
@@ -74,11 +75,6 @@ def _cache() -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="beastmode-demo-", ignore_cleanup_errors=True) as directory:
         path = Path(directory, "cache.db").resolve()
         yield {"mode": "on", "l3": {"url": f"sqlite:///{quote(str(path))}"}}
-
-
-def _direct_client(config: Config) -> Callable[[], Any]:
-    # The simulator is on this machine: a proxy from the environment could not reach it.
-    return lambda: library().AsyncClient(**options(config.max_connections), trust_env=False)
 
 
 def _received(simulator: Simulator) -> int:

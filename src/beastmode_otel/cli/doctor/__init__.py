@@ -71,11 +71,9 @@ def _show(findings: Sequence[Finding], observed: Observed | None, *, as_json: bo
         told = {"worst": worst(findings), "findings": [asdict(finding) for finding in findings]}
         print(json.dumps({**told, "command": observed and observed.status}, indent=2), file=out)
     else:
-        print("\n".join(_lines(findings, style_of(out, os.environ))), file=out)
-
-
-def _lines(findings: Sequence[Finding], style: Style) -> list[str]:
-    return [*(line for finding in findings for line in _finding(finding, style)), "", _summary(findings, style)]
+        style = style_of(out, os.environ)
+        lines = [*(line for finding in findings for line in _finding(finding, style)), "", _summary(findings, style)]
+        print("\n".join(lines), file=out)
 
 
 def _finding(finding: Finding, style: Style) -> Iterator[str]:

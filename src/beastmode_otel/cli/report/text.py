@@ -31,7 +31,7 @@ def text_of(report: Report, style: Style) -> list[str]:
         ("DEPLOYMENTS", _deployments(report, style)),
         ("ERRORS BY CATEGORY", _errors(report, style)),
         ("LAST FAILURES", _recent(report, style)),
-        ("COVERAGE", _coverage(report, style)),
+        ("COVERAGE", (_check(check, style) for check in report.coverage)),
     )
     lines: list[str] = []
     for title, body in sections:
@@ -152,11 +152,6 @@ def _failure(failure: RecordedFailure, style: Style) -> str:
     left = style.width - len(f"  {clock}  {category}{where}{status}{tries}")
     asked = short(failure.model, max(_LEAST_MODEL, min(_MODEL_WIDTH, left)))
     return f"  {style.paint(clock, 'dim')} {asked} {style.paint(category, 'bad')}{where}{status}{tries}"
-
-
-def _coverage(report: Report, style: Style) -> Iterator[str]:
-    for check in report.coverage:
-        yield _check(check, style)
 
 
 def _check(check: Check, style: Style) -> str:
