@@ -12,14 +12,16 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVarTuple
+from typing import TYPE_CHECKING, Generic, TypeVarTuple
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from beastmode_otel import semconv
 from beastmode_otel.runtime import in_child
 from beastmode_otel.semconv import DOOR, Metric
-from beastmode_otel.wire import Usage
+
+if TYPE_CHECKING:
+    from beastmode_otel.wire import Usage
 
 
 class ActiveRequests:

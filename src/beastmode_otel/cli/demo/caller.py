@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from beastmode_otel.client import AsyncAnswerStream, AsyncModelRouter
-from beastmode_otel.engine import CacheUse
 from beastmode_otel.errors import BeastModeError
+
+if TYPE_CHECKING:
+    from beastmode_otel.client import AsyncAnswerStream, AsyncModelRouter
+    from beastmode_otel.engine import CacheUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
 from beastmode_otel.cli.demo.against import MOST, PoliteTraffic, RealEndpoint
 from beastmode_otel.cli.demo.caller import Caller
 from beastmode_otel.cli.demo.traffic import Traffic, access
 from beastmode_otel.config import Config, load
-from beastmode_otel.engine import AccessRule
 from beastmode_otel.router.upstream.library import library, options
 from beastmode_otel.simulator import Behaviour, Mix, Simulator, mix
+
+if TYPE_CHECKING:
+    from beastmode_otel.engine import AccessRule
 
 _INSTANCES: Final = 2
 RETRY_SECONDS: Final = "1"

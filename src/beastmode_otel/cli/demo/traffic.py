@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from beastmode_otel.cli.demo.caller import Caller, DemoCall
 from beastmode_otel.cli.demo.tasks import end, wait_for
-from beastmode_otel.engine import Access, CacheUse
 from beastmode_otel.errors import BeastModeError
+
+if TYPE_CHECKING:
+    from beastmode_otel.engine import Access, CacheUse
 
 T = TypeVar("T")
 
