@@ -14,7 +14,7 @@ from beastmode_otel.wire import Chunk
 
 
 class StreamCore:
-    """The engine's side of a stream; the caller holds a face of it (client.py), so that either can die alone."""
+    """The engine's side of a stream; the caller holds a face of it (client/), so that either can die alone."""
 
     def __init__(
         self, *, model: str, source: Source, ending: Ending, streams: OpenStreams[StreamCore], idle: float
