@@ -85,10 +85,10 @@ class ErrorBody:
 def error_body(behaviour: Behaviour, *, status: int, default_shape: ErrorShape, number: int, last: str) -> ErrorBody:
     """The error that this behaviour tells with this status. `last` is repeated only if the behaviour echoes."""
     shape = behaviour.error_shape or default_shape
-    text = _error_text(behaviour, status, shape, last)
+    fault = _fault(behaviour, status, shape, last)
     if shape in _PAGES:
-        return _PAGES[shape](text, status)
-    return ErrorBody(content_type=_JSON, body=dumps(_SHAPES[shape](text, status, number)))
+        return _PAGES[shape](fault, status)
+    return ErrorBody(content_type=_JSON, body=dumps(_json(shape, fault, status, number)))
 
 
 def error_event(
@@ -100,8 +100,8 @@ def error_event(
     """
     status = 529 if default_shape == "anthropic" else 500
     if flat and behaviour.error_shape is None:
-        text = _error_text(behaviour, status, "openai", last)
-        told = {"code": text.code or text.kind, "message": text.message, "param": text.param, "sequence_number": 0}
+        fault = _fault(behaviour, status, "openai", last)
+        told = {"code": fault.code or fault.kind, "message": fault.message, "param": fault.param, "sequence_number": 0}
         return event(dumps({"type": "error", **told}), b"error")
     body = error_body(behaviour, status=status, default_shape=default_shape, number=number, last=last).body
     line = body.replace(b"\n", b" ")
@@ -110,7 +110,7 @@ def error_event(
     return event(line, b"error" if default_shape == "anthropic" else None)
 
 
-def _error_text(behaviour: Behaviour, status: int, shape: ErrorShape, last: str) -> ErrorText:
+def _fault(behaviour: Behaviour, status: int, shape: ErrorShape, last: str) -> ErrorText:
     base = _BY_CODE.get(behaviour.error_code or "") or _BY_STATUS.get(status)
     base = base or (_ANY_5XX if status >= 500 else _ANY_4XX)
     kind = behaviour.error_type or (base.anthropic if shape == "anthropic" else base.kind)
@@ -120,18 +120,22 @@ def _error_text(behaviour: Behaviour, status: int, shape: ErrorShape, last: str)
     return ErrorText(kind, behaviour.error_code or base.code, kind, message, base.param)
 
 
-def _openai(text: ErrorText, status: int, number: int) -> Any:
-    return {"error": {"message": text.message, "type": text.kind, "param": text.param, "code": text.code}}
+def _json(shape: ErrorShape, fault: ErrorText, status: int, number: int) -> Any:
+    return _SHAPES[shape](fault, status, number)
 
 
-def _anthropic(text: ErrorText, status: int, number: int) -> Any:
-    error = {"type": text.kind, "message": text.message}
+def _openai(fault: ErrorText, status: int, number: int) -> Any:
+    return {"error": {"message": fault.message, "type": fault.kind, "param": fault.param, "code": fault.code}}
+
+
+def _anthropic(fault: ErrorText, status: int, number: int) -> Any:
+    error = {"type": fault.kind, "message": fault.message}
     return {"type": "error", "error": error, "request_id": f"req_sim{number:08d}"}
 
 
-def _azure(text: ErrorText, status: int, number: int) -> Any:
-    code = "DeploymentNotFound" if text.code == "model_not_found" else text.code
-    error: dict[str, Any] = {"code": str(status) if status == 429 or code is None else code, "message": text.message}
+def _azure(fault: ErrorText, status: int, number: int) -> Any:
+    code = "DeploymentNotFound" if fault.code == "model_not_found" else fault.code
+    error: dict[str, Any] = {"code": str(status) if status == 429 or code is None else code, "message": fault.message}
     if code == "content_filter":
         result = {"hate": {"filtered": True, "severity": "high"}, "violence": {"filtered": False, "severity": "safe"}}
         inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": result}
@@ -139,32 +143,32 @@ def _azure(text: ErrorText, status: int, number: int) -> Any:
     return {"error": error}
 
 
-def _azure_gateway(text: ErrorText, status: int, number: int) -> Any:
-    return {"statusCode": status, "message": text.message}
+def _azure_gateway(fault: ErrorText, status: int, number: int) -> Any:
+    return {"statusCode": status, "message": fault.message}
 
 
-def _vllm_type(text: ErrorText, status: int) -> str:
+def _vllm_type(fault: ErrorText, status: int) -> str:
     phrase = "".join(part.capitalize() for part in _phrase(status).split())
     return phrase if phrase.endswith("Error") else f"{phrase}Error"
 
 
-def _vllm(text: ErrorText, status: int, number: int) -> Any:
-    error = {"message": text.message, "type": _vllm_type(text, status), "param": text.param, "code": status}
+def _vllm(fault: ErrorText, status: int, number: int) -> Any:
+    error = {"message": fault.message, "type": _vllm_type(fault, status), "param": fault.param, "code": status}
     return {"error": error}
 
 
-def _vllm_flat(text: ErrorText, status: int, number: int) -> Any:
-    return {"object": "error", **_vllm(text, status, number)["error"]}
+def _vllm_flat(fault: ErrorText, status: int, number: int) -> Any:
+    return {"object": "error", **_vllm(fault, status, number)["error"]}
 
 
-def _ollama(text: ErrorText, status: int, number: int) -> Any:
-    return {"error": text.message}
+def _ollama(fault: ErrorText, status: int, number: int) -> Any:
+    return {"error": fault.message}
 
 
-def _fastapi(text: ErrorText, status: int, number: int) -> Any:
+def _fastapi(fault: ErrorText, status: int, number: int) -> Any:
     if status == 422:
-        return {"detail": [{"type": "missing", "loc": ["body", "messages"], "msg": text.message}]}
-    return {"detail": text.message}
+        return {"detail": [{"type": "missing", "loc": ["body", "messages"], "msg": fault.message}]}
+    return {"detail": fault.message}
 
 
 _SHAPES: Final[Mapping[str, Callable[[ErrorText, int, int], Any]]] = {
@@ -190,7 +194,7 @@ def _phrase(status: int) -> str:
 
 
 _PAGES: Final[Mapping[str, Callable[[ErrorText, int], ErrorBody]]] = {
-    "html": lambda text, status: ErrorBody(content_type="text/html", body=html_page(f"{status} {_phrase(status)}")),
-    "text": lambda text, status: ErrorBody(content_type="text/plain; charset=utf-8", body=text.message.encode()),
-    "empty": lambda text, status: ErrorBody(content_type="text/plain", body=b""),
+    "html": lambda fault, status: ErrorBody(content_type="text/html", body=html_page(f"{status} {_phrase(status)}")),
+    "text": lambda fault, status: ErrorBody(content_type="text/plain; charset=utf-8", body=fault.message.encode()),
+    "empty": lambda fault, status: ErrorBody(content_type="text/plain", body=b""),
 }
