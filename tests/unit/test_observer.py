@@ -226,6 +226,14 @@ def test_every_method_of_the_protocol_is_told_here():
     assert {name for name in vars(Observer) if not name.startswith("_")} == set(TELLINGS)
 
 
+def test_a_telling_by_keywords_is_passed_on_too():
+    heard: list[Any] = []
+    inner = NullObserver()
+    inner.evicted = lambda **named: heard.append(named)  # type: ignore[assignment, method-assign]
+    Guarded(inner).evicted(tier="l1", reason="size")
+    assert heard == [{"tier": "l1", "reason": "size"}]
+
+
 def test_guarded_inherits_no_method_that_does_nothing():
     assert set(TELLINGS) <= set(vars(Guarded))
 

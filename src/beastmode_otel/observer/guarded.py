@@ -37,10 +37,10 @@ class Guarded(Observer):
         scope = self.call(self._inner.write, tier)
         return NULL_SCOPE if scope is None else _GuardedScope(self, scope)
 
-    def call(self, tell: Callable[..., Any], *args: Any) -> Any:
+    def call(self, tell: Callable[..., Any], *args: Any, **named: Any) -> Any:
         """What `tell` returns; None when it raises."""
         try:
-            return tell(*args)
+            return tell(*args, **named)
         except Exception as exc:  # noqa: BLE001  (whatever an observer does, the request goes on)
             self.faults += 1
             with suppress(Exception):
@@ -53,8 +53,8 @@ class Guarded(Observer):
 
 
 def _passed_on(name: str) -> Callable[..., None]:
-    def tell(self: Guarded, *args: Any) -> None:
-        self.call(getattr(self._inner, name), *args)
+    def tell(self: Guarded, *args: Any, **named: Any) -> None:
+        self.call(getattr(self._inner, name), *args, **named)
 
     return tell
 
