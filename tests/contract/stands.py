@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from beastmode_otel.cache.entry import Key
 from beastmode_otel.cache.tier import BlockingTier
 from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
-from beastmode_otel.runtime import ThreadLane
+from beastmode_otel.runtime import WorkerPool
 from contract.samples import CODEC, Clock
 
 
@@ -17,7 +17,7 @@ class Stand(Protocol):
     """A store, and the tiers that use it."""
 
     clock: Clock
-    lane: ThreadLane
+    pool: WorkerPool
 
     def tier(self, *, stale: float = 0.0, codec: Any = None) -> Any:
         """Another tier over the same store; closed by `close`."""
@@ -31,11 +31,11 @@ class Stand(Protocol):
 class SQLiteStand:
     def __init__(self, directory: Path) -> None:
         self.path = directory / "cache.db"
-        self.clock, self.lane = Clock(), ThreadLane(size=2)
+        self.clock, self.pool = Clock(), WorkerPool(size=2)
         self._tiers: list[BlockingTier] = []
 
     def tier(self, *, stale: float = 0.0, codec: Any = None) -> SQLiteTier:
-        made = SQLiteTier(self.path, codec=codec or CODEC, lane=self.lane, stale=stale, clock=self.clock)
+        made = SQLiteTier(self.path, codec=codec or CODEC, pool=self.pool, stale=stale, clock=self.clock)
         self._tiers.append(made)
         return made
 
@@ -49,7 +49,7 @@ class SQLiteStand:
     def close(self) -> None:
         for one in self._tiers:
             one.close()
-        self.lane.close()
+        self.pool.close()
 
 
 STANDS = {"sqlite": SQLiteStand}

@@ -1,1 +1,62 @@
-"""Decisions of the response cache, pure: key, entry, memory, policy, single-flight, breaker, tiered."""
+"""The response cache: what a request's key is, where its answer lies, and how long.
+
+Other rooms enter here. The tiers below L1 are in `cache.tiers`, which knows the one that is configured.
+"""
+
+from beastmode_otel.cache.canonical import NotCanonical
+from beastmode_otel.cache.entry import Entry, Key
+from beastmode_otel.cache.envelope import EnvelopeCodec
+from beastmode_otel.cache.explain import explain_key
+from beastmode_otel.cache.key import OUTPUT_HEADERS, Parts, Target, credential_tenant, derive
+from beastmode_otel.cache.key_memo import KeyMemo
+from beastmode_otel.cache.memory import Memory
+from beastmode_otel.cache.resilient_tier import ResilientTier, TierTimes
+from beastmode_otel.cache.single_flight import FlightResult, SingleFlight, own_copy
+from beastmode_otel.cache.storable import NOT_CANONICAL, Verdict, may_lookup, may_store
+from beastmode_otel.cache.tier import (
+    AsyncTier,
+    BlockingTier,
+    Filter,
+    InspectableTier,
+    ModelTotals,
+    StoredEntry,
+    TenantTotals,
+    TierUnavailable,
+    Totals,
+)
+from beastmode_otel.cache.tiered import Tiered, TierHit
+
+__all__ = [
+    "NOT_CANONICAL",
+    "OUTPUT_HEADERS",
+    "AsyncTier",
+    "BlockingTier",
+    "Entry",
+    "EnvelopeCodec",
+    "Filter",
+    "FlightResult",
+    "InspectableTier",
+    "Key",
+    "KeyMemo",
+    "Memory",
+    "ModelTotals",
+    "NotCanonical",
+    "Parts",
+    "ResilientTier",
+    "SingleFlight",
+    "StoredEntry",
+    "Target",
+    "TenantTotals",
+    "TierHit",
+    "TierTimes",
+    "TierUnavailable",
+    "Tiered",
+    "Totals",
+    "Verdict",
+    "credential_tenant",
+    "derive",
+    "explain_key",
+    "may_lookup",
+    "may_store",
+    "own_copy",
+]

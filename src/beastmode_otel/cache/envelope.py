@@ -266,7 +266,7 @@ def _signature(payload: bytes, secret: bytes) -> str:
 # The codec of a configured cache: the envelope, with the secret bound to it.
 
 
-class Sealed:
+class EnvelopeCodec:
     """tiers.codec.Codec. secret: signs and checks what is stored outside of the process; None: checksums only."""
 
     def __init__(self, secret: bytes | None) -> None:

@@ -1,4 +1,5 @@
-"""Who stays in memory: a window for newcomers, a main part behind an admission test (W-TinyLFU), no work on reads.
+"""Which entries stay in memory: a window for new ones, a main part behind an admission test (W-TinyLFU), no work on
+reads.
 
 A reader only counts: `node.hits += 1`, no lock, no order to maintain; a lost count does no harm. Whoever makes room
 looks at the counts then: what was hit since the last look gets another chance. The sketch knows only those who are not
@@ -18,7 +19,7 @@ _LARGEST: Final = 1 << 22  # bytes; more keys than that make it overestimate, no
 _HALVED: Final = bytes(count >> 1 for count in range(256))
 
 
-class Sketch:
+class FrequencySketch:
     """Not thread-safe. Never underestimates, until it is halved; overestimates where four keys happen to collide.
 
     capacity: how many keys matter at a time. seed: secret and random by default, so that nobody can prepare keys that
@@ -65,7 +66,7 @@ Reason = Literal["size", "expired", "rejected", "replaced", "invalidated"]
 # Chosen on seven traces (benchmarks/memory.py has the main one). A larger window helps bursts and costs hits on Zipf.
 _WINDOW: Final = 0.02  # of either bound
 _PROTECTED: Final = 4  # times as many as on probation
-_LIFETIME: Final = 10  # puts for each resident, until all counts are halved
+_LIFETIME: Final = 10  # puts for each entry, until all counts are halved
 _PATROL: Final = 16  # puts; without the patrol, what was protected and then forgotten by all would stay for ever
 _LOOKS: Final = 8  # for one victim, so that no put takes long
 
@@ -79,7 +80,7 @@ class _Link:
 
 
 class Node(_Link):
-    """One resident. hits: since entry, halved with age, plus what the sketch knew. seen: hits at the last look."""
+    """A cached entry. hits: since entry, halved with age, plus what the sketch knew. seen: hits at the last look."""
 
     __slots__ = ("entry", "epoch", "hits", "queue", "seen", "size")
     queue: Queue
@@ -116,11 +117,11 @@ class Queue(_Link):
         self.size -= node.size
 
 
-class Residents:
+class TinyLfu:
     """Nodes by digest, never beyond either bound once `put` has returned. Not thread-safe.
 
-    evictions: how many left, by reason; one for each entry that was put and is no longer here. departed: the same
-    reasons since the last `take_departed`. size: in bytes. horizon, everywhere: what expired at this time or before is
+    evictions: how many left, by reason; one for each entry that was put and is no longer here. evicted: the same
+    reasons since the last `take_evicted`. size: in bytes. horizon, everywhere: what expired at this time or before is
     of no use.
     """
 
@@ -129,9 +130,9 @@ class Residents:
         self._window_bytes, self._window_entries = max_bytes * _WINDOW, max_entries * _WINDOW
         self.nodes: dict[bytes, Node] = {}
         self.evictions: dict[Reason, int] = dict.fromkeys(("size", "expired", "rejected", "replaced", "invalidated"), 0)
-        self.departed: list[Reason] = []
+        self.evicted: list[Reason] = []
         self._window, self._probation, self._protected = Queue(), Queue(), Queue()
-        self._sketch = Sketch(max_entries, seed)
+        self._sketch = FrequencySketch(max_entries, seed)
         self._epoch = self._puts = self.size = 0
 
     def put(self, entry: Entry, horizon: float) -> bool:
@@ -166,13 +167,13 @@ class Residents:
         self._count(reason)
         return True
 
-    def take_departed(self) -> list[Reason]:
-        departed, self.departed = self.departed, []
-        return departed
+    def take_evicted(self) -> list[Reason]:
+        evicted, self.evicted = self.evicted, []
+        return evicted
 
     def _count(self, reason: Reason) -> None:
         self.evictions[reason] += 1
-        self.departed.append(reason)
+        self.evicted.append(reason)
 
     # Room.
 

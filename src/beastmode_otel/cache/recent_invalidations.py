@@ -11,10 +11,10 @@ from beastmode_otel.cache.tier import Filter
 from beastmode_otel.runtime import in_child
 
 
-class Voids:
+class RecentInvalidations:
     """The last invalidations and when each was asked for, on the monotonic clock. Bounded, thread-safe.
 
-    What falls out of the list is remembered as if it had meant everything: a needless miss, never a wrong hit.
+    What falls out of the list is remembered as if it had covered everything: a needless miss, never a wrong hit.
     """
 
     def __init__(self, limit: int = 1000) -> None:
@@ -33,8 +33,8 @@ class Voids:
             if len(self._recent) > self._limit:
                 self._forgotten, _ = self._recent.popleft()
 
-    def mean(self, entry: Entry, *, asked: float, now: float) -> bool:
-        """Whether one that came at `asked` or later means this entry. now: wall clock, for its age."""
+    def cover(self, entry: Entry, *, asked: float, now: float) -> bool:
+        """Whether one that came at `asked` or later covers this entry. now: wall clock, for its age."""
         if not self._recent:  # nearly always
             return False
         with self._lock:

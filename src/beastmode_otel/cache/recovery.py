@@ -12,17 +12,17 @@ from beastmode_otel.runtime import in_child
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """A write (entry) or a delete (entry is None) that is still owed."""
+class TierWrite:
+    """A write (entry) or a delete (entry is None) that a tier has yet to be told."""
 
     key: Key
     entry: Entry | None
 
 
 class UnderWay:
-    """Work that was handed over and is not done yet, and what was voided meanwhile. Thread-safe.
+    """What was handed over and is not done yet, and what was revoked meanwhile. Thread-safe.
 
-    A write that is voided must leave nothing behind: an invalidation came after it.
+    A write that is revoked must leave nothing behind: an invalidation came after it.
     """
 
     def __init__(self) -> None:
@@ -31,28 +31,28 @@ class UnderWay:
 
     def _start_empty(self) -> None:
         self._lock = threading.Lock()
-        self._work: dict[int, Work] = {}
-        self._void: set[int] = set()
+        self._writes: dict[int, TierWrite] = {}
+        self._revoked: set[int] = set()
 
-    def begin(self, work: Work) -> None:
+    def begin(self, write: TierWrite) -> None:
         with self._lock:
-            self._work[id(work)] = work
+            self._writes[id(write)] = write
 
-    def end(self, work: Work) -> bool:
-        """Whether it was voided."""
+    def end(self, write: TierWrite) -> bool:
+        """Whether it was revoked."""
         with self._lock:
-            self._work.pop(id(work), None)
-            voided = id(work) in self._void
-            self._void.discard(id(work))
-        return voided
+            self._writes.pop(id(write), None)
+            revoked = id(write) in self._revoked
+            self._revoked.discard(id(write))
+        return revoked
 
-    def void(self, means: Callable[[Work], bool]) -> None:
+    def revoke(self, covered: Callable[[TierWrite], bool]) -> None:
         with self._lock:
-            self._void.update(handle for handle, work in self._work.items() if means(work))
+            self._revoked.update(handle for handle, write in self._writes.items() if covered(write))
 
 
 class RecoveryQueue:
-    """Bounded; the newest work per key wins; the oldest is dropped first. Thread-safe."""
+    """Bounded; the newest write per key wins; the oldest is dropped first. Thread-safe."""
 
     def __init__(self, limit: int = 1000) -> None:
         self._limit = limit
@@ -62,29 +62,29 @@ class RecoveryQueue:
 
     def _start_empty(self) -> None:
         self._lock = threading.Lock()
-        self._work: OrderedDict[tuple[str, bytes], Work] = OrderedDict()
+        self._writes: OrderedDict[tuple[str, bytes], TierWrite] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._work)
+        return len(self._writes)
 
-    def add(self, work: Work) -> None:
-        handle = (work.key.tenant, work.key.digest)
+    def add(self, write: TierWrite) -> None:
+        handle = (write.key.tenant, write.key.digest)
         with self._lock:
-            self._work.pop(handle, None)
-            self._work[handle] = work
-            if len(self._work) > self._limit:
-                self._work.popitem(last=False)
+            self._writes.pop(handle, None)
+            self._writes[handle] = write
+            if len(self._writes) > self._limit:
+                self._writes.popitem(last=False)
                 self.dropped += 1
 
-    def forget(self, means: Callable[[Work], bool]) -> None:
-        """Owe no more what `means` says."""
+    def forget(self, covered: Callable[[TierWrite], bool]) -> None:
+        """Drop what is `covered`."""
         with self._lock:
-            for handle in [handle for handle, work in self._work.items() if means(work)]:
-                del self._work[handle]
+            for handle in [handle for handle, write in self._writes.items() if covered(write)]:
+                del self._writes[handle]
 
-    def take(self, now: float) -> list[Work]:
-        """Everything that is owed, deletes first, without entries that have expired since. Empties the queue."""
+    def take(self, now: float) -> list[TierWrite]:
+        """All that waits, deletes first, without entries that have expired since. Empties the queue."""
         with self._lock:
-            owed, self._work = list(self._work.values()), OrderedDict()
-        alive = [work for work in owed if work.entry is None or work.entry.fresh(now)]
-        return sorted(alive, key=lambda work: work.entry is not None)
+            queued, self._writes = list(self._writes.values()), OrderedDict()
+        alive = [write for write in queued if write.entry is None or write.entry.fresh(now)]
+        return sorted(alive, key=lambda write: write.entry is not None)

@@ -1,8 +1,8 @@
-"""The ports of the cache: what a tier promises. Every tier runs the same contract suite (tests/contract)."""
+"""The ports of the cache: what a tier promises. Every tier runs the same contract suites (tests/contract)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,6 +62,9 @@ class TierStats:
     oldest: float | None = None
 
 
+# Requests and background work.
+
+
 class Pending(Protocol):
     """A question already sent."""
 
@@ -69,11 +72,11 @@ class Pending(Protocol):
         """Whether `take` will return without waiting, after at most `timeout` seconds."""
 
     def take(self) -> Entry | None:
-        """The answer; waits for it. A late one may be taken on the lane, and still promotes. Raises TierUnavailable."""
+        """The answer; waits for it. A late one may be taken on the pool, and still promotes. Raises TierUnavailable."""
 
 
 class BlockingTier(Protocol):
-    """Sync reads, and every background write, delete and probe of both worlds.
+    """The reads of blocking callers, and every background write, delete and probe, asyncio's too.
 
     - Thread-safe. Anything that goes wrong is TierUnavailable, nothing else is ever raised.
     - What cannot be decoded, or fails its checksum or signature, is a miss: counted in `damaged` and deleted; unless
@@ -94,6 +97,131 @@ class BlockingTier(Protocol):
     def stats(self) -> TierStats: ...
     def scan(self, tenant: str | None, limit: int) -> Iterator[Entry]: ...
     def ping(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class AsyncTier(Protocol):
+    """The foreground reads of asyncio callers, for tiers behind a socket; often the same object as the BlockingTier.
+
+    - What it returns, counts and deletes is as with BlockingTier; anything that goes wrong is TierUnavailable.
+    - Runs on the caller's loop and never blocks it. Several loops may use it, also at once and one after another:
+      a connection belongs to the loop that made it, and is forgotten when that has ended.
+    - A command ends by the tier's own (hard) timeout. Whoever stops waiting before does not cancel it; one that is
+      cancelled all the same, as at the end of `asyncio.run`, harms no other.
+    """
+
+    async def get(self, key: Key) -> Entry | None: ...
+
+    async def aclose(self) -> None:
+        """Close what is open on this loop. Idempotent; a later `get` opens anew."""
+
+
+# Looking into a tier: the command line, and warming.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    """An entry as it lies there. Times are UTC seconds since the epoch; size: stored bytes.
+
+    entry: or why it cannot be read here. hits: those that this tier answered.
+    """
+
+    key: Key
+    entry: Entry | Damage
+    created_at: float
+    expires_at: float
+    accessed_at: float
+    hits: int
+    size: int
+
+    def score(self, now: float, half_life: float) -> float:
+        """How often it was asked for, halved with each `half_life` seconds since the last time."""
+        return float(self.hits * 2.0 ** (-max(0.0, now - self.accessed_at) / half_life))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """expired: of the entries, those that nobody is answered with any more. oldest: when it was made.
+
+    size: bytes in use, of all tenants.
+    """
+
+    entries: int = 0
+    expired: int = 0
+    tenants: int = 0
+    oldest: float | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTotals:
+    """input_tokens, output_tokens, usd: what one hit saves, on average; None where nobody knows.
+
+    saved_tokens, saved_usd: what the hits have saved so far.
+    """
+
+    model: str
+    entries: int
+    hits: int
+    input_tokens: float | None
+    output_tokens: float | None
+    usd: float | None
+    saved_tokens: int
+    saved_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantTotals:
+    tenant: str
+    entries: int
+    hits: int
+
+
+class InspectableTier(Protocol):
+    """A store as people and warming see it: looking counts no hit, deletes no damage and makes nothing.
+
+    - Anything that goes wrong is TierUnavailable. A store that nothing was ever written to is an empty one.
+    - tenant: one's entries only; where it may be None, those of all.
+    - location: what people know it by, without a password.
+    """
+
+    location: str
+
+    def version(self) -> int | None:
+        """Of its schema; None: nothing was ever stored there."""
+
+    def peek(self, key: Key) -> StoredEntry | None:
+        """Also when it has expired, as long as it lies there."""
+
+    def named(self, tenant: str, handle: str) -> list[StoredEntry]:
+        """What a request id, a key or its first digits (6 at least, hex) names; two at most of the same beginning."""
+
+    def scan_by_frequency(
+        self, tenant: str | None, limit: int, *, half_life: float, now: float
+    ) -> Iterator[StoredEntry]:
+        """Fresh entries that can be read here, by falling `StoredEntry.score`, the newest first among equals."""
+
+    def totals(self, tenant: str | None, now: float) -> Totals: ...
+
+    def totals_by_model(self, tenant: str | None) -> list[ModelTotals]:
+        """The model with the most entries first. A hit saves what the model's entries cost on average; those whose
+        price nobody knows say nothing about it."""
+
+    def totals_by_tenant(self) -> list[TenantTotals]:
+        """By name."""
+
+    def damage(self, tenant: str | None) -> Mapping[str, int]:
+        """How many entries cannot be read here, by reason. Reads everything."""
+
+    def related(self, key: Key) -> tuple[int, int]:
+        """Of the same tenant and model, without it: how many entries in its scope, and in others."""
+
+    def invalidate(self, which: Filter, now: float) -> int:
+        """As BlockingTier's."""
+
+    def purge(self, now: float) -> int:
+        """As BlockingTier's: some of what has expired beyond the stale limit; 0 when nothing of it is left."""
+
     def close(self) -> None: ...
 
 
@@ -131,7 +259,7 @@ class Refused:
 
 
 class Later:
-    """Nothing is under way until `take`, which waits: for the lane. So it is never ready, and `ready` never waits."""
+    """Nothing is under way until `take`, which waits: for the pool. So it is never ready, and `ready` never waits."""
 
     __slots__ = ("_find",)
 

@@ -1,4 +1,4 @@
-"""A job: one result on its way, which waiters in both worlds can wait for."""
+"""A job: one result on its way, for which asyncio tasks and threads alike can wait."""
 
 from __future__ import annotations
 

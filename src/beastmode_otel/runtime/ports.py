@@ -17,7 +17,12 @@ class Expired(Exception):
 
 
 class Runtime(Protocol):
-    """How one world waits."""
+    """How its callers wait.
+
+    suspends: its coroutines may suspend, so asynchronous ports may be awaited; False where all ports must block.
+    """
+
+    suspends: bool
 
     async def lead(self, job: Job[Any], work: Coroutine[Any, Any, Any]) -> None:
         """Run `work` and settle `job` with its result or exception.

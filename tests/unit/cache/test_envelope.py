@@ -157,10 +157,10 @@ def test_signatures() -> None:
 
 def forged(**but: Any) -> bytes:
     """An envelope with its checksum right, as whoever may write to the store could make one."""
-    return sealed(json.dumps({**json.loads(encode(ENTRY))["entry"], **but}).encode())
+    return enveloped(json.dumps({**json.loads(encode(ENTRY))["entry"], **but}).encode())
 
 
-def sealed(payload: bytes) -> bytes:
+def enveloped(payload: bytes) -> bytes:
     checksum = blake2b(payload, digest_size=16).hexdigest().encode()
     return b'{"v":1,"sum":"%b","sig":"","entry":%b}' % (checksum, payload)
 
@@ -205,10 +205,10 @@ def test_another_name_for_the_same_route_is_the_same_key() -> None:
         (forged(tags="ab"), "malformed"),
         (forged(enc="json+zlib", body="????", sizes=[0, 1]), "malformed"),
         (forged(enc="json+zlib", body="", sizes=[0]), "malformed"),
-        (sealed(b"[]"), "malformed"),
-        (sealed(b"[" * 100_000), "malformed"),
-        (sealed(b"null"), "malformed"),
-        (sealed(b"\xff"), "malformed"),
+        (enveloped(b"[]"), "malformed"),
+        (enveloped(b"[" * 100_000), "malformed"),
+        (enveloped(b"null"), "malformed"),
+        (enveloped(b"\xff"), "malformed"),
     ],
 )
 def test_reasons(data: bytes, reason: str) -> None:
@@ -291,7 +291,7 @@ MEMBERS = sorted(json.loads(encode(ENTRY))["entry"])
 
 @given(st.binary(max_size=300), st.sampled_from([None, SECRET]))
 def test_no_bytes_raise(data: bytes, secret: bytes | None) -> None:
-    for tried in (data, b'{"v":1,"sum":"' + data, sealed(data)):
+    for tried in (data, b'{"v":1,"sum":"' + data, enveloped(data)):
         assert isinstance(decode(tried, KEY, secret=secret), Damaged)
 
 
@@ -306,7 +306,7 @@ def test_no_forged_member_raises(but: dict[str, Any]) -> None:
 def test_no_missing_member_raises(name: str) -> None:
     payload = json.loads(encode(ENTRY))["entry"]
     del payload[name]
-    assert outcome(sealed(json.dumps(payload).encode())) == "malformed"
+    assert outcome(enveloped(json.dumps(payload).encode())) == "malformed"
     with pytest.raises(KeyError):
         from_payload(payload)
 

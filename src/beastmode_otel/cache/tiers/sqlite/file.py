@@ -94,7 +94,7 @@ def _create_in_place(path: Path) -> None:
         pass
 
 
-BUSY_SECONDS: Final = 0.25  # what a write, and a read on the lane, waits for somebody's lock
+BUSY_SECONDS: Final = 0.25  # what a write, and a read on the pool, waits for somebody's lock
 PREPARE_SECONDS: Final = 2.0  # what the first writer waits while others make or migrate the file
 WRITER_PRAGMAS: tuple[str, ...] = ("synchronous = NORMAL", "journal_size_limit = 16777216")
 READER_PRAGMAS: tuple[str, ...] = ("query_only = ON",)

@@ -20,7 +20,7 @@ from beastmode_otel.cache.tiers.sqlite import upkeep
 from beastmode_otel.cache.tiers.sqlite.connections import Connections, Corrupt
 from beastmode_otel.cache.tiers.sqlite.errors import edge, is_busy, is_full, unavailable
 from beastmode_otel.cache.tiers.sqlite.file import BUSY_SECONDS, NotReady, checked
-from beastmode_otel.runtime import Lane, LaneFull, in_child
+from beastmode_otel.runtime import PoolFull, WorkerPool, in_child
 
 EVERY: Final = 5.0  # seconds
 MOST: Final = 1_000
@@ -75,7 +75,7 @@ class SQLiteTier:
     """A BlockingTier (cache/tier.py) in one SQLite file.
 
     - `ask` reads on the caller's thread, about 10 µs and no waiting. Where somebody's lock is in the way its answer is
-      not ready, and `take`, on the lane, waits for up to 250 ms. Before the first write everything is a miss.
+      not ready, and `take`, on the pool, waits for up to 250 ms. Before the first write everything is a miss.
     - Everything else is for background work and waits for up to 250 ms for another process's lock.
     - Locks, I/O errors and files that are not ours are unhealthy. A full disk and a read-only file are healthy: writes
       fail, reads go on. A full disk costs a batch of entries, so that the next writes find room.
@@ -90,7 +90,7 @@ class SQLiteTier:
         path: str | os.PathLike[str],
         *,
         codec: Codec,
-        lane: Lane,
+        pool: WorkerPool,
         stale: float = 0.0,
         max_bytes: int | None = None,
         clock: Callable[[], float] = time.time,
@@ -103,7 +103,7 @@ class SQLiteTier:
         """
         self.path = checked(path)
         self.damaged = 0
-        self._codec, self._lane, self._clock = codec, lane, clock
+        self._codec, self._pool, self._clock = codec, pool, clock
         self._stale, self._most = stale, inf if max_bytes is None else max_bytes
         self._db = Connections(self.path, tell)
         self._hits = Hits(lambda: self._behind(self._count_hits))
@@ -140,7 +140,7 @@ class SQLiteTier:
             return []
         except Corrupt as exc:
             self._behind(partial(self._db.replace, exc.seen, exc.why))
-            mended = os.access(self.path.parent, os.W_OK)  # soon, on the lane: no reason for the breaker to open
+            mended = os.access(self.path.parent, os.W_OK)  # soon, on the pool: no reason for the breaker to open
             raise TierUnavailable(f"the file is corrupt, to be replaced: {exc.why}", healthy=mended) from exc
 
     def _decoded(self, data: bytes, key: Key, now: float) -> Entry | None:
@@ -240,10 +240,10 @@ class SQLiteTier:
         self._db.visit(lambda writer: None)
 
     def _behind(self, work: Callable[[], Any]) -> bool:
-        """On the lane; False when it is full: the next read finds the same work to do."""
+        """On the pool; False when it is full: the next read finds the same work to do."""
         try:
-            self._lane.submit(work)
-        except LaneFull:
+            self._pool.submit(work)
+        except PoolFull:
             return False
         return True
 
