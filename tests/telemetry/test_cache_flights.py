@@ -450,6 +450,8 @@ class _Later:
     def __init__(self, inner: Any, key: Any, seconds: float) -> None:
         self._inner, self._key, self._seconds = inner, key, seconds
 
+    def drop(self) -> None: ...
+
     def ready(self, timeout: float) -> bool:
         return False
 

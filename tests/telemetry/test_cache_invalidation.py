@@ -42,6 +42,8 @@ class Slow:
         self._asked = self._inner.ask(key)
         return self
 
+    def drop(self) -> None: ...
+
     def ready(self, timeout: float) -> bool:
         return False
 

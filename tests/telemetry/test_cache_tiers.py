@@ -74,6 +74,8 @@ class _Question:
     def __init__(self, tier: Moody, key: Key) -> None:
         self._tier, self._key = tier, key
 
+    def drop(self) -> None: ...
+
     def ready(self, timeout: float) -> bool:
         return self._tier.answers.is_set()
 

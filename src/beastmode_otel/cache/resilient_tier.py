@@ -116,11 +116,15 @@ class ResilientTier:
     def _read_on_pool(self, pending: Pending) -> Job[Entry | None]:
         def take() -> Entry | None:
             # Hundreds of reads may have queued up until a tier that hangs was found ill: nobody waits for them now.
-            return pending.take() if self.breaker.closed else None
+            if self.breaker.closed:
+                return pending.take()
+            pending.drop()
+            return None
 
         try:
             return self.pool.submit(take)
         except PoolFull:
+            pending.drop()
             raise TierUnavailable("the pool is full", healthy=True) from None
 
     def _read_on_loop(self, tier: AsyncTier, key: Key) -> Job[Entry | None]:

@@ -74,6 +74,9 @@ class Pending(Protocol):
     def take(self) -> Entry | None:
         """The answer; waits for it. A late one may be taken on the pool, and still promotes. Raises TierUnavailable."""
 
+    def drop(self) -> None:
+        """Nobody is going to take it: what it holds is free. Never waits, never raises."""
+
 
 class BlockingTier(Protocol):
     """The reads of blocking callers, and every background write, delete and probe, asyncio's too.
@@ -242,6 +245,8 @@ class Answered:
     def take(self) -> Entry | None:
         return self._entry
 
+    def drop(self) -> None: ...
+
 
 class Refused:
     """It is known already that there will be no answer."""
@@ -257,6 +262,8 @@ class Refused:
     def take(self) -> Entry | None:
         raise self._why
 
+    def drop(self) -> None: ...
+
 
 class Later:
     """Nothing is under way until `take`, which waits: for the pool. So it is never ready, and `ready` never waits."""
@@ -271,3 +278,5 @@ class Later:
 
     def take(self) -> Entry | None:
         return self._find()
+
+    def drop(self) -> None: ...
