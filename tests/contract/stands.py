@@ -1,5 +1,5 @@
-"""What the contract suites need of a tier. A new tier joins by a Stand and a line in STANDS, and in ASYNC_STANDS if it
-has the asynchronous port too."""
+"""What the contract suites need of a tier. A new tier joins by a Stand and a line in STANDS, and in
+ASYNC_STANDS and INSPECTABLE_STANDS for its other ports."""
 
 from __future__ import annotations
 
@@ -10,11 +10,21 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from beastmode_otel.cache.entry import Key
-from beastmode_otel.cache.tier import Answered, AsyncTier, BlockingTier, Pending, Refused, TierUnavailable
+from beastmode_otel.cache.tier import (
+    Answered,
+    AsyncTier,
+    BlockingTier,
+    InspectableTier,
+    Pending,
+    Refused,
+    TierUnavailable,
+)
+from beastmode_otel.cache.tiers.sqlite.inspect import SQLiteInspection
 from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
 from beastmode_otel.runtime import WorkerPool
 from contract.samples import CODEC, Clock
 from contract.socket_tier import SocketTier, StoreServer
+from contract.store_inspection import StoreInspection
 
 
 class Stand(Protocol):
@@ -43,6 +53,9 @@ class SQLiteStand:
         self._tiers.append(made)
         return made
 
+    def inspection(self, *, stale: float = 0.0) -> InspectableTier:
+        return SQLiteInspection(self.path, codec=CODEC, stale=stale, clock=self.clock, tell=print)
+
     def spoil(self, key: Key, data: bytes) -> None:
         connection = sqlite3.connect(self.path, isolation_level=None)
         connection.execute(
@@ -67,6 +80,9 @@ class SocketStand:
         made = SocketTier(self.server, codec=codec or CODEC, pool=self.pool, stale=stale, clock=self.clock, hard=hard)
         self._tiers.append(made)
         return made
+
+    def inspection(self, *, stale: float = 0.0) -> InspectableTier:
+        return StoreInspection(self.server.store, CODEC, stale=stale)
 
     def hang(self, seconds: float) -> None:
         self.server.hang = seconds
@@ -132,3 +148,4 @@ class AsyncSocketStand(SocketStand):
 
 STANDS = {"sqlite": SQLiteStand, "socket": SocketStand, "socket, asynchronous": AsyncSocketStand}
 ASYNC_STANDS = {"socket": SocketStand}
+INSPECTABLE_STANDS = {"sqlite": SQLiteStand, "memory": SocketStand}
