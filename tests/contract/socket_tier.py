@@ -21,7 +21,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.memory import matches
 from beastmode_otel.cache.tier import Codec, Filter, Pending, TierStats, TierUnavailable
 from beastmode_otel.runtime import PoolFull, WorkerPool
 
@@ -64,7 +63,7 @@ class Store:
             del self.rows[tenant, digest]
 
     def invalidate(self, which: Filter, now: float) -> int:
-        return self._drop(lambda row: matches(which, row.facts, now))
+        return self._drop(lambda row: which.matches(row.facts, now))
 
     def purge(self, before: float) -> int:
         return self._drop(lambda row: row.facts.expires_at <= before)

@@ -6,10 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from beastmode_otel.cache.memory import Memory
-from beastmode_otel.cache.resilient_tier import ResilientTier, TierTimes
-from beastmode_otel.cache.single_flight import SingleFlight
-from beastmode_otel.cache.tiered import Tiered
+from beastmode_otel.cache import Memory, ResilientTier, SingleFlight, Tiered, TierTimes
 from beastmode_otel.cache.tiers import open_l3
 from beastmode_otel.config import CacheSettings
 from beastmode_otel.engine import Caching, Loaded, StreamCaching

@@ -14,7 +14,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.assembly.caches import build_caches
-from beastmode_otel.cache.tiered import Tiered
+from beastmode_otel.cache import Tiered
 from beastmode_otel.config import Config, load
 from beastmode_otel.engine import AccessRule, Engine
 from beastmode_otel.errors import ConfigError, Redactor

@@ -1,12 +1,12 @@
 """The response cache: what a request's key is, where its answer lies, and how long.
 
-Other rooms enter here. The tiers below L1 are in `cache.tiers`, which knows the one that is configured.
+Other rooms enter here, and by two doors that not every process needs: `cache.tiers`, which imports the tier that is
+configured, and `cache.explain`, for people.
 """
 
 from beastmode_otel.cache.canonical import NotCanonical
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.envelope import EnvelopeCodec
-from beastmode_otel.cache.explain import explain_key
 from beastmode_otel.cache.key import OUTPUT_HEADERS, Parts, Target, credential_tenant, derive
 from beastmode_otel.cache.key_memo import KeyMemo
 from beastmode_otel.cache.memory import Memory
@@ -55,7 +55,6 @@ __all__ = [
     "Verdict",
     "credential_tenant",
     "derive",
-    "explain_key",
     "may_lookup",
     "may_store",
     "own_copy",

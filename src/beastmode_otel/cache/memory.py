@@ -16,20 +16,6 @@ MiB: Final = 1024 * 1024
 _SLICE: Final = 256  # entries that are removed under one hold of the lock
 
 
-def matches(which: Filter, entry: Entry, now: float) -> bool:
-    """Whether `which` means `entry`: all of its fields that are not None hold. The reference for every tier."""
-    key = entry.key
-    return (
-        which.tenant == key.tenant
-        and (which.digest is None or which.digest == key.digest)
-        and (which.request_id is None or which.request_id == entry.request_id)
-        and (which.model is None or which.model == key.model)
-        and (which.tag is None or which.tag in entry.tags)
-        and (which.scope is None or which.scope == key.scope)
-        and (which.older_than is None or entry.age(now) > which.older_than)
-    )
-
-
 class Memory:
     """Entries by key, at most `max_entries` and `max_bytes` (of `Entry.size`) of them once a call has returned.
 
@@ -117,7 +103,7 @@ class Memory:
     def invalidate(self, which: Filter, now: float) -> int:
         """Remove what matched when this was called; how many. By digest O(1), else O(n)."""
         nodes = self._snapshot() if which.digest is None else self._of_digest(which.digest)
-        return self._drop_where(nodes, lambda entry: matches(which, entry, now), "invalidated")
+        return self._drop_where(nodes, lambda entry: which.matches(entry, now), "invalidated")
 
     def purge(self, now: float) -> int:
         """Remove what has expired beyond `stale`; how many. Not needed for correctness, only for room."""

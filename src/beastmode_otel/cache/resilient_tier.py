@@ -11,7 +11,6 @@ from typing import Protocol
 
 from beastmode_otel.cache.breaker import TierBreaker
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.memory import matches
 from beastmode_otel.cache.recovery import RecoveryQueue, TierWrite, UnderWay
 from beastmode_otel.cache.tier import AsyncTier, BlockingTier, Filter, Pending, TierUnavailable
 from beastmode_otel.observer import LookupScope, Observer, TierName
@@ -165,7 +164,7 @@ class ResilientTier:
         now = self._clock()
 
         def covered(write: TierWrite) -> bool:
-            return write.entry is not None and matches(which, write.entry, now)
+            return write.entry is not None and which.matches(write.entry, now)
 
         self._recovery.forget(covered)
         self._under_way.revoke(covered)

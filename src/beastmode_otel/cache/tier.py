@@ -52,6 +52,19 @@ class Filter:
     scope: bytes | None = None
     older_than: float | None = None
 
+    def matches(self, entry: Entry, now: float) -> bool:
+        """Whether it covers `entry`: the reference for every tier."""
+        key = entry.key
+        return (
+            self.tenant == key.tenant
+            and (self.digest is None or self.digest == key.digest)
+            and (self.request_id is None or self.request_id == entry.request_id)
+            and (self.model is None or self.model == key.model)
+            and (self.tag is None or self.tag in entry.tags)
+            and (self.scope is None or self.scope == key.scope)
+            and (self.older_than is None or entry.age(now) > self.older_than)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierStats:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.memory import Memory
-from beastmode_otel.cache.recent_invalidations import RecentInvalidations
 from beastmode_otel.cache.resilient_tier import SHORTEST_TTL, ResilientTier
 from beastmode_otel.cache.tier import Filter, TierUnavailable
 from beastmode_otel.observer import LookupScope, Observer, TierName
 from beastmode_otel.record import record
-from beastmode_otel.runtime import Job
+from beastmode_otel.runtime import Job, in_child
 
 LOOKUP_SECONDS = 0.3  # what a whole lookup may take of a request
 LEAST_TO_CLOSE = 0.5  # seconds for each tier, however long those before it took
@@ -150,3 +151,36 @@ class Tiered:
         """Close what the tiers' asynchronous ports have open on this loop; `close` does the rest."""
         for tier in self.tiers:
             await tier.aclose()
+
+
+class RecentInvalidations:
+    """The last invalidations and when each was asked for, on the monotonic clock. Bounded, thread-safe.
+
+    An answer that was asked for before one must not be stored after it.
+
+    What falls out of the list is remembered as if it had covered everything: a needless miss, never a wrong hit.
+    """
+
+    def __init__(self, limit: int = 1000) -> None:
+        self._limit = limit
+        self._start_empty()
+        in_child(self._start_empty)
+
+    def _start_empty(self) -> None:
+        self._lock = threading.Lock()
+        self._recent: deque[tuple[float, Filter]] = deque()
+        self._forgotten = float("-inf")
+
+    def add(self, which: Filter, now: float) -> None:
+        with self._lock:
+            self._recent.append((now, which))
+            if len(self._recent) > self._limit:
+                self._forgotten, _ = self._recent.popleft()
+
+    def cover(self, entry: Entry, *, asked: float, now: float) -> bool:
+        """Whether one that came at `asked` or later covers this entry. now: wall clock, for its age."""
+        if not self._recent:  # nearly always
+            return False
+        with self._lock:
+            recent, forgotten = tuple(self._recent), self._forgotten
+        return asked <= forgotten or any(at >= asked and which.matches(entry, now) for at, which in recent)

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
-from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.single_flight import FlightResult, SingleFlight
-from beastmode_otel.cache.tiered import Tiered
+from beastmode_otel.cache import Entry, FlightResult, Key, SingleFlight, Tiered
 from beastmode_otel.config import CacheSettings
 from beastmode_otel.engine.cache_request import Wish, target_of
 from beastmode_otel.engine.ending import Ending

@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.single_flight import SingleFlight
+from beastmode_otel.cache import Entry, Key, SingleFlight
 from beastmode_otel.engine.cache_flow import Caching, Loaded, may_serve_stale
 from beastmode_otel.engine.cache_request import Wish, target_of
 from beastmode_otel.engine.ending import Ending

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from beastmode_otel.cache.key_memo import KeyMemo
+from beastmode_otel.cache import KeyMemo
 from beastmode_otel.config import Config, Route
 from beastmode_otel.engine import validate as admit
 from beastmode_otel.engine.answer import AccessRule, Answer, Question

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.single_flight import SingleFlight
+from beastmode_otel.cache import Entry, Key, SingleFlight
 from beastmode_otel.engine.cache_flow import Caching
 from beastmode_otel.engine.cache_request import Wish
 from beastmode_otel.engine.ending import Ending

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from beastmode_otel.assembly import Providers, build_caches, observer_of
-from beastmode_otel.cache.key_memo import KeyMemo
+from beastmode_otel.cache import KeyMemo
 from beastmode_otel.config import Config, door_settings
 from beastmode_otel.engine import OpenStreams
 from beastmode_otel.engine.cache_flow import Caching

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.eviction import MOST, FrequencySketch, Node, Queue, TinyLfu
-from beastmode_otel.cache.memory import Memory, matches
+from beastmode_otel.cache.memory import Memory
 from beastmode_otel.cache.tier import Filter, TierStats
 
 LEAST = 600  # bytes: what Entry.size counts for an entry without a body
@@ -207,7 +207,7 @@ def test_a_filter_removes_all_that_match_and_nothing_else(which: str):
         memory.put(entry, NOW)
     assert memory.invalidate(filtered, NOW) == len(expected)
     gone = {name for name, entry in entries.items() if memory.get(entry.key, NOW) is None}
-    assert gone == expected == {name for name, entry in entries.items() if matches(filtered, entry, NOW)}
+    assert gone == expected == {name for name, entry in entries.items() if filtered.matches(entry, NOW)}
     assert memory.evictions["invalidated"] == len(expected)
     assert_sound(memory)
 
@@ -483,7 +483,7 @@ class BesideADict(RuleBasedStateMachine):
         before = len(self.memory)
         removed = self.memory.invalidate(which, self.now)
         assert len(self.memory) == before - removed
-        self.model = {key: entry for key, entry in self.model.items() if not matches(which, entry, self.now)}
+        self.model = {key: entry for key, entry in self.model.items() if not which.matches(entry, self.now)}
 
     @rule()
     def purge(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from beastmode_otel.cache import explain_key
+from beastmode_otel.cache.explain import explain_key
 from beastmode_otel.cli.cache.cache_request import KeyedRequest, keyed_request
 from beastmode_otel.cli.cache.lookup import Lookup, look_up
 from beastmode_otel.cli.cache.output import add_tenant, name, note, say
