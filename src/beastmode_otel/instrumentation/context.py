@@ -17,8 +17,7 @@ from beastmode_otel.engine.cache_flow import Caching
 from beastmode_otel.errors import ConfigError, Redactor
 from beastmode_otel.observer import Observer
 from beastmode_otel.prices import PriceBook, price_from_config
-from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, in_child
-from beastmode_otel.runtime import gc_guard as collecting
+from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, gc_guard, in_child
 from beastmode_otel.wire import LLMCall, Recogniser
 
 
@@ -120,7 +119,7 @@ def build_desk(
     paths: Mapping[str, str] | None = None,
 ) -> Desk:
     """A desk. cache: None for BEASTMODE_CACHE (default off), a mode, or a `[cache]` mapping. Raises ConfigError."""
-    collecting.watch()
+    gc_guard.watch()
     settings = door_settings(cache, excluded_urls)
     config = settings.config
     redact = config.redactor()
