@@ -42,15 +42,9 @@ def build_caches(
     tiered = Tiered(memory, l1_ttl=settings.l1.ttl, observer=observer)
     if beside is None:
         tiered.tiers = _slow_tiers(settings, tiered, runtime, observer)
-    else:
-        tiered.tiers = [
-            ResilientTier(
-                one.name, one.tier, one.times, pool=one.pool, runtime=runtime, observer=observer, late=tiered.late
-            )
-            for one in beside.tiered.tiers
-        ]
-    if beside is None:
         _watch(tiered, observer)
+    else:
+        tiered.tiers = [tier.for_runtime(runtime, tiered.late) for tier in beside.tiered.tiers]
     whole = Caching(tiered, _FLIGHTS, settings, runtime=runtime)
     return Caches(whole=whole, streams=StreamCaching(whole, runtime), tiered=tiered)
 

@@ -9,9 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from beastmode_otel.cache.breaker import TierBreaker
+from beastmode_otel.cache.breaker import RecoveryQueue, TierBreaker, TierWrite, UnderWay
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.recovery import RecoveryQueue, TierWrite, UnderWay
 from beastmode_otel.cache.tier import AsyncTier, BlockingTier, Filter, Pending, TierUnavailable
 from beastmode_otel.observer import LookupScope, Observer, TierName
 from beastmode_otel.runtime import Job, PoolFull, Runtime, WorkerPool, lead_here
@@ -61,11 +60,18 @@ class ResilientTier:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name, self.tier, self.times, self.pool = name, tier, times, pool
-        self.async_tier = async_tier if runtime.suspends else None
+        self.async_tier = async_tier
         self._runtime, self._observer, self._late, self._clock = runtime, observer, late, clock
         self._recovery, self._under_way = RecoveryQueue(), UnderWay()
         self._fill, self._count_again, self._purge_again = (0, 0), 0.0, 0.0
         self.breaker = TierBreaker(lambda state: observer.tier_state(name, state))
+
+    def for_runtime(self, runtime: Runtime, late: Late) -> ResilientTier:
+        """The same tier and pool for the callers of another runtime, with a breaker and a queue of its own."""
+        return ResilientTier(
+            self.name, self.tier, self.times, pool=self.pool, runtime=runtime, observer=self._observer, late=late,
+            async_tier=self.async_tier, clock=self._clock,
+        )  # fmt: skip
 
     # Reading.
 
@@ -97,7 +103,7 @@ class ResilientTier:
     async def _read(self, key: Key, soft: float) -> tuple[Entry | None, bool]:
         """The entry, and whether it is too late to wait for it."""
         asked = time.monotonic()
-        if self.async_tier is not None:
+        if self.async_tier is not None and self._runtime.suspends:
             job = self._read_on_loop(self.async_tier, key)
         else:
             pending = self.tier.ask(key)
@@ -278,5 +284,5 @@ class ResilientTier:
 
     async def aclose(self) -> None:
         """Close what the asynchronous port has open on this loop."""
-        if self.async_tier is not None:
+        if self.async_tier is not None and self._runtime.suspends:
             await self.async_tier.aclose()

@@ -6,8 +6,7 @@ port of this room. Async callers await it; sync callers drive the same coroutine
 
 from beastmode_otel.runtime.background import PoolFull, WorkerPool
 from beastmode_otel.runtime.fork import in_child
-from beastmode_otel.runtime.job import Job, new_job, running_loop
-from beastmode_otel.runtime.ports import Expired, Runtime, Stream
+from beastmode_otel.runtime.ports import Expired, Job, Runtime, Stream, new_job, running_loop
 from beastmode_otel.runtime.runtimes import AsyncioRuntime, BlockingRuntime, lead_here, run_sync
 
 __all__ = [

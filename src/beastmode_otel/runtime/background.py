@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from beastmode_otel.runtime.fork import in_child
-from beastmode_otel.runtime.job import Job
+from beastmode_otel.runtime.ports import Job
 
 T = TypeVar("T")
 

@@ -10,8 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import TimeoutError as JobTimeout
 from typing import Any, TypeVar
 
-from beastmode_otel.runtime.job import Job, running_loop
-from beastmode_otel.runtime.ports import Expired
+from beastmode_otel.runtime.ports import Expired, Job, running_loop
 
 T = TypeVar("T")
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 
-from beastmode_otel.cache.breaker import FIRST_REST, LONGEST_REST, TierBreaker
+from beastmode_otel.cache.breaker import FIRST_REST, LONGEST_REST, RecoveryQueue, TierBreaker, TierWrite
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.recovery import RecoveryQueue, TierWrite
 
 
 def breaker() -> tuple[TierBreaker, list[str]]:

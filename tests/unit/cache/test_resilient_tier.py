@@ -168,6 +168,25 @@ def test_failures_open_the_breaker_and_then_nobody_asks(
     assert seat.server.commands == breaker.ERRORS_IN_A_ROW
 
 
+def test_the_other_runtime_s_seat_shares_tier_and_pool_and_nothing_else(seats: Callable[..., Seat]) -> None:
+    """As the hook has it: one file, one pool, blocking and asyncio clients."""
+    seat = seats(BlockingRuntime())
+    other = seat.l2.for_runtime(AsyncioRuntime(), seat.tiered.late)
+    seat.tier.put(current(1))
+
+    async def main() -> Entry | None:
+        found = await other.get(key(1), NULL_SCOPE, 20.0)
+        await other.aclose()
+        return found
+
+    found = asyncio.run(main())
+    assert found is not None
+    assert found.text == "1"
+    assert not seat.pool._threads  # it was read on the loop
+    assert (other.tier, other.pool) == (seat.l2.tier, seat.pool)
+    assert other.breaker is not seat.l2.breaker
+
+
 def test_asyncio_run_ends_with_reads_under_way_and_loses_no_write(seats: Callable[..., Seat]) -> None:
     """What was sent is given up with its loop, at once and without a word; writes are no tasks."""
     seat = seats(AsyncioRuntime(), HASTY)

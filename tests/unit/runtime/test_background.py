@@ -8,6 +8,7 @@ import gc
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -299,6 +300,45 @@ pool = WorkerPool(size=1)
 atexit.register(lambda: pool.submit(lambda: print("late but done", flush=True)))
 """
     ).splitlines() == ["late but done"]
+
+
+def test_a_queue_of_which_only_the_outside_is_known_is_enough():
+    """gevent replaces `queue.Queue` by one without `unfinished_tasks` and `all_tasks_done`."""
+    printed = script(
+        """
+import queue
+class Patched:
+    def __init__(self, maxsize=0):
+        inner = queue.SimpleQueue()
+        self.put, self.get, self.get_nowait, self.qsize = inner.put, inner.get, inner.get_nowait, inner.qsize
+    def task_done(self): pass
+queue.Queue = Patched
+from beastmode_otel.runtime import WorkerPool
+pools = [WorkerPool(str(number)) for number in range(2)]
+assert pools[0].submit(lambda: "done").result(5) == "done"
+assert pools[0].close() is True
+for pool in pools:
+    pool.submit(lambda: print("at exit", flush=True))
+"""
+    )
+    assert printed.splitlines() == ["at exit"] * 2
+
+
+def test_pools_share_the_time_that_exit_may_take():
+    """One that hangs costs it once, and the work of the others is done meanwhile, whatever the order."""
+    began = time.monotonic()
+    printed = script(
+        """
+import threading, time
+from beastmode_otel.runtime import WorkerPool
+pools = [WorkerPool(str(number), size=1, at_exit=1.5) for number in range(5)]
+for number, pool in enumerate(pools):
+    hang, write = threading.Event().wait, lambda: (time.sleep(0.2), print("written", flush=True))
+    pool.submit(write if number == 2 else hang)
+"""
+    )
+    assert printed.splitlines() == ["written"]
+    assert time.monotonic() - began < 5 * 1.5
 
 
 needs_fork = pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
