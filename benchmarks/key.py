@@ -3,7 +3,7 @@
     python benchmarks/key.py [--rounds N]
 
 Ours gives digest and scope, tells 1 from true and accepts 1.0 for 1, refuses NaN, and keeps the bytes equal whichever
-encoder is installed. `parts` adds the building of the Parts; `remembered` is a request that came before, spelled the
+encoder is installed. `parts` adds the building of the Parts; `memo` is a request that came before, spelled the
 same way. Compare ratios, not numbers, between machines.
 """
 
@@ -70,10 +70,10 @@ def floor(size: str, encoder: str, _url: str) -> Work:
     return Work(once=lambda: sha256(orjson.dumps(body, None, orjson.OPT_SORT_KEYS)).digest())
 
 
-def ours(size: str, encoder: str, fresh: bool, _url: str, *, remembered: bool = False) -> Work:
+def ours(size: str, encoder: str, fresh: bool, _url: str, *, memo: bool = False) -> Work:
     from beastmode_otel.cache.canonical import accelerated, stdlib
     from beastmode_otel.cache.key import Parts, Target, derive
-    from beastmode_otel.cache.key_memo import Keys
+    from beastmode_otel.cache.key_memo import KeyMemo
 
     encode = stdlib if encoder == "json" else accelerated()
     if encode is None:
@@ -91,8 +91,8 @@ def ours(size: str, encoder: str, fresh: bool, _url: str, *, remembered: bool = 
     if fresh:
         return Work(once=lambda: derive(make(), encoder=encode))
     parts = make()
-    if remembered:
-        keys = Keys()
+    if memo:
+        keys = KeyMemo()
         return Work(once=lambda: keys.derive(parts))
     return Work(once=lambda: derive(parts, encoder=encode))
 
@@ -108,7 +108,7 @@ def main() -> None:
                 Side(name=f"{encoder} + sha256", make=functools.partial(floor, size, encoder)),
                 Side(name=f"derive ({encoder})", make=functools.partial(ours, size, encoder, False)),
                 Side(name=f"derive + parts ({encoder})", make=functools.partial(ours, size, encoder, True)),
-                Side(name="remembered", make=functools.partial(ours, size, encoder, False, remembered=True)),
+                Side(name="memo", make=functools.partial(ours, size, encoder, False, memo=True)),
             ]
             count = max(20, 10_000_000 // (length + 1_000))
             table(f"{size} ({length:,} characters), {encoder}", compete(sides, "", rounds=rounds, count=count))

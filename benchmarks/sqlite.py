@@ -25,17 +25,17 @@ from pathlib import Path
 from typing import Any
 
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.envelope import Sealed
+from beastmode_otel.cache.envelope import EnvelopeCodec
 from beastmode_otel.cache.tiers.sqlite import schema as sql
 from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
-from beastmode_otel.runtime import ThreadLane
+from beastmode_otel.runtime import WorkerPool
 from beastmode_otel.wire import Usage
 from harness import Side, Work, compete, table
 
 ENTRIES = 1_000
 _TEXT = "Because short waves are scattered more than long ones by air. " * 12
 _BODY = json.dumps({"id": "chatcmpl-1", "choices": [{"message": {"role": "assistant", "content": _TEXT}}]}).encode()
-_CODEC = Sealed(b"secret")
+_CODEC = EnvelopeCodec(b"secret")
 
 
 class Raw:
@@ -77,7 +77,7 @@ _ENTRIES = {key.digest: _entry(n) for n, key in enumerate(_KEYS)}
 
 def _filled(directory: str, codec: Any) -> SQLiteTier:
     path = Path(directory) / f"{type(codec).__name__}-{os.getpid()}.db"
-    tier = SQLiteTier(path, codec=codec, lane=ThreadLane())
+    tier = SQLiteTier(path, codec=codec, pool=WorkerPool())
     for entry in _ENTRIES.values():
         tier.put(entry)
     return tier
@@ -182,13 +182,13 @@ class _With:
         self._make, self._codec = make, codec
 
     def __call__(self, directory: str) -> Work:
-        return self._make(_CODEC if self._codec is Sealed else self._codec(), directory)
+        return self._make(_CODEC if self._codec is EnvelopeCodec else self._codec(), directory)
 
 
 READS = (
-    Side(name="prepared select, decode", make=_With(read_floor, Sealed)),
-    Side(name="ours: ask, take", make=_With(read_ours, Sealed)),
-    Side(name="ours, hits not counted", make=_With(read_uncounted, Sealed)),
+    Side(name="prepared select, decode", make=_With(read_floor, EnvelopeCodec)),
+    Side(name="ours: ask, take", make=_With(read_ours, EnvelopeCodec)),
+    Side(name="ours, hits not counted", make=_With(read_uncounted, EnvelopeCodec)),
     Side(name="diskcache", make=read_diskcache),
     Side(name="LangChain SQLiteCache", make=read_langchain),
 )
@@ -197,8 +197,8 @@ READS_RAW = (
     Side(name="ours, without the codec", make=_With(read_ours, Raw)),
 )
 WRITES = (
-    Side(name="encode, upsert", make=_With(write_floor, Sealed)),
-    Side(name="ours: put", make=_With(write_ours, Sealed)),
+    Side(name="encode, upsert", make=_With(write_floor, EnvelopeCodec)),
+    Side(name="ours: put", make=_With(write_ours, EnvelopeCodec)),
     Side(name="diskcache", make=write_diskcache),
     Side(name="LangChain SQLiteCache", make=write_langchain),
 )

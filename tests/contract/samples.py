@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.envelope import Sealed
+from beastmode_otel.cache.envelope import EnvelopeCodec
 from beastmode_otel.wire import Usage
 
 NOW = 1_700_000_000.0
@@ -20,7 +20,7 @@ class Clock:
         return self.now
 
 
-CODEC = Sealed(b"s3cret")
+CODEC = EnvelopeCodec(b"s3cret")
 
 
 def key(name: object = "q", *, tenant: str = "acme", scope: str = "s", model: str = "fast") -> Key:

@@ -1,23 +1,37 @@
-"""What the contract suite needs of a tier. A new tier joins by a Stand and a line in STANDS."""
+"""What the contract suites need of a tier. A new tier joins by a Stand and a line in STANDS, and in
+ASYNC_STANDS and INSPECTABLE_STANDS for its other ports."""
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any, Protocol
 
 from beastmode_otel.cache.entry import Key
-from beastmode_otel.cache.tier import BlockingTier
+from beastmode_otel.cache.tier import (
+    Answered,
+    AsyncTier,
+    BlockingTier,
+    InspectableTier,
+    Pending,
+    Refused,
+    TierUnavailable,
+)
+from beastmode_otel.cache.tiers.sqlite.inspect import SQLiteInspection
 from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
-from beastmode_otel.runtime import ThreadLane
+from beastmode_otel.runtime import WorkerPool
 from contract.samples import CODEC, Clock
+from contract.socket_tier import SocketTier, StoreServer
+from contract.store_inspection import StoreInspection
 
 
 class Stand(Protocol):
     """A store, and the tiers that use it."""
 
     clock: Clock
-    lane: ThreadLane
+    pool: WorkerPool
 
     def tier(self, *, stale: float = 0.0, codec: Any = None) -> Any:
         """Another tier over the same store; closed by `close`."""
@@ -31,13 +45,16 @@ class Stand(Protocol):
 class SQLiteStand:
     def __init__(self, directory: Path) -> None:
         self.path = directory / "cache.db"
-        self.clock, self.lane = Clock(), ThreadLane(size=2)
+        self.clock, self.pool = Clock(), WorkerPool(size=2)
         self._tiers: list[BlockingTier] = []
 
     def tier(self, *, stale: float = 0.0, codec: Any = None) -> SQLiteTier:
-        made = SQLiteTier(self.path, codec=codec or CODEC, lane=self.lane, stale=stale, clock=self.clock)
+        made = SQLiteTier(self.path, codec=codec or CODEC, pool=self.pool, stale=stale, clock=self.clock)
         self._tiers.append(made)
         return made
+
+    def inspection(self, *, stale: float = 0.0) -> InspectableTier:
+        return SQLiteInspection(self.path, codec=CODEC, stale=stale, clock=self.clock, tell=print)
 
     def spoil(self, key: Key, data: bytes) -> None:
         connection = sqlite3.connect(self.path, isolation_level=None)
@@ -49,7 +66,86 @@ class SQLiteStand:
     def close(self) -> None:
         for one in self._tiers:
             one.close()
-        self.lane.close()
+        self.pool.close()
 
 
-STANDS = {"sqlite": SQLiteStand}
+class SocketStand:
+    """hang, lose: what the server does from now on, to commands of all tiers."""
+
+    def __init__(self, directory: Path) -> None:
+        self.server, self.clock, self.pool = StoreServer(), Clock(), WorkerPool(size=2)
+        self._tiers: list[SocketTier] = []
+
+    def tier(self, *, stale: float = 0.0, codec: Any = None, hard: float = 20.0) -> Any:
+        made = SocketTier(self.server, codec=codec or CODEC, pool=self.pool, stale=stale, clock=self.clock, hard=hard)
+        self._tiers.append(made)
+        return made
+
+    def inspection(self, *, stale: float = 0.0) -> InspectableTier:
+        return StoreInspection(self.server.store, CODEC, stale=stale)
+
+    def hang(self, seconds: float) -> None:
+        self.server.hang = seconds
+
+    def lose(self, lost: bool) -> None:
+        self.server.lost = lost
+
+    @property
+    def commands(self) -> int:
+        return self.server.commands
+
+    @property
+    def connections(self) -> int:
+        """How many were ever opened."""
+        return self.server.accepted
+
+    def spoil(self, key: Key, data: bytes) -> None:
+        self.server.store.rows[key.tenant, key.digest].payload = data
+
+    def close(self) -> None:
+        self.server.hang = 0.0
+        self.pool.close()
+        for one in self._tiers:
+            one.close()
+        self.server.close()
+
+
+class AsyncReads:
+    """A tier whose `ask` reads through its asynchronous port, on a loop of its own: one suite for both ports."""
+
+    def __init__(self, tier: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._tier, self._loop = tier, loop
+
+    def ask(self, key: Key) -> Pending:
+        asynchronous: AsyncTier = self._tier
+        try:
+            return Answered(asyncio.run_coroutine_threadsafe(asynchronous.get(key), self._loop).result(30))
+        except TierUnavailable as refused:
+            return Refused(refused)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tier, name)
+
+
+class AsyncSocketStand(SocketStand):
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+
+    def tier(self, **options: Any) -> Any:
+        return AsyncReads(super().tier(**options), self._loop)
+
+    def close(self) -> None:
+        for one in self._tiers:
+            asyncio.run_coroutine_threadsafe(one.aclose(), self._loop).result(30)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        super().close()
+
+
+STANDS = {"sqlite": SQLiteStand, "socket": SocketStand, "socket, asynchronous": AsyncSocketStand}
+ASYNC_STANDS = {"socket": SocketStand}
+INSPECTABLE_STANDS = {"sqlite": SQLiteStand, "memory": SocketStand}

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beastmode_otel.cache import envelope
-from beastmode_otel.cache.envelope import Sealed
+from beastmode_otel.cache.envelope import EnvelopeCodec
 from beastmode_otel.cache.tier import Filter, TierUnavailable
 from beastmode_otel.wire import Usage
 from contract.samples import CODEC, NOW, entry, key
@@ -34,7 +34,7 @@ def tier(stand: Stand) -> Any:
 
 
 def get(tier: Any, of: Any) -> Any:
-    """The answer, as a request gets it or, if it has to wait, as the lane does."""
+    """The answer, as a request gets it or, if it has to wait, as the pool does."""
     return tier.ask(of).take()
 
 
@@ -229,7 +229,7 @@ def test_damage_is_a_miss_counted_and_deleted(stand, tier, how):
     stand.spoil(key(), how(CODEC.encode(entry())))
     assert get(tier, key()) is None
     assert tier.damaged == 1
-    assert stand.lane.drain(10)
+    assert stand.pool.drain(10)
     assert tier.stats().entries == 0
 
 
@@ -241,7 +241,7 @@ def test_another_entry_under_this_key_is_damage(stand, tier):
 
 
 def test_what_was_not_signed_with_our_secret_is_damage(stand):
-    stand.tier(codec=Sealed(b"somebody else's")).put(entry())
+    stand.tier(codec=EnvelopeCodec(b"somebody else's")).put(entry())
     tier = stand.tier()
     assert get(tier, key()) is None
     assert tier.damaged == 1
@@ -252,21 +252,21 @@ def test_what_another_release_wrote_is_a_miss_and_stays(stand, tier):
     stand.spoil(key(), b'{"v":%d,"something":"new"}' % (envelope.VERSION + 1))
     assert get(tier, key()) is None
     assert tier.damaged == 1
-    assert stand.lane.drain(10)
+    assert stand.pool.drain(10)
     assert tier.stats().entries == 1
 
 
 def test_a_late_deletion_of_damage_does_not_hit_what_replaced_it(stand, tier):
-    stand.lane.close()
+    stand.pool.close()
     hold = threading.Event()
     for _ in range(2):
-        stand.lane.submit(hold.wait)
+        stand.pool.submit(hold.wait)
     tier.put(entry())
     stand.spoil(key(), b"junk")
     assert get(tier, key()) is None
     tier.put(entry(text="fresh"))
     hold.set()
-    assert stand.lane.drain(10)
+    assert stand.pool.drain(10)
     assert get(tier, key()).text == "fresh"
 
 

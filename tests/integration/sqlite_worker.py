@@ -10,7 +10,7 @@ import sys
 
 from beastmode_otel.cache.tier import Filter, TierUnavailable
 from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
-from beastmode_otel.runtime import ThreadLane
+from beastmode_otel.runtime import WorkerPool
 from contract.samples import CODEC, NOW, Clock, entry, key
 
 
@@ -33,7 +33,7 @@ def one(tier: SQLiteTier, rng: random.Random) -> None:
 
 
 def main(path: str, seed: str, operations: str) -> None:
-    tier = SQLiteTier(path, codec=CODEC, lane=ThreadLane(), clock=Clock(), tell=print)
+    tier = SQLiteTier(path, codec=CODEC, pool=WorkerPool(), clock=Clock(), tell=print)
     rng = random.Random(int(seed))
     print("ready", flush=True)
     sys.stdin.readline()

@@ -19,7 +19,7 @@ import pytest
 import beastmode_otel
 from beastmode_otel import ModelRouter
 from beastmode_otel.cache.entry import Entry
-from beastmode_otel.cache.envelope import Sealed
+from beastmode_otel.cache.envelope import EnvelopeCodec
 from beastmode_otel.cli import main
 from beastmode_otel.simulator import Behaviour, Simulator
 
@@ -284,7 +284,7 @@ class TestFlushAndPurge:
 
 def expire(shop: Shop, count: int) -> None:
     """As if the first entries had been written long ago: their column and their envelope say so."""
-    past, codec = time.time() - 60, Sealed(None)
+    past, codec = time.time() - 60, EnvelopeCodec(None)
     with sqlite3.connect(shop.path) as db:
         for row, payload in db.execute("SELECT id, payload FROM llm_cache WHERE id <= ?", (count,)).fetchall():
             entry = codec.decode(payload, None)

@@ -24,7 +24,7 @@ from beastmode_otel.cache.tiers.sqlite.errors import unavailable
 from beastmode_otel.cache.tiers.sqlite.file import directory_lock
 from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
 from beastmode_otel.errors import ConfigError
-from beastmode_otel.runtime import ThreadLane
+from beastmode_otel.runtime import WorkerPool
 from contract.samples import CODEC, NOW, Clock, entry, key
 
 TESTS = Path(__file__).parent.parent
@@ -38,11 +38,11 @@ class Home:
 
     def __init__(self, directory: Path) -> None:
         self.directory, self.path = directory, directory / "cache.db"
-        self.clock, self.lane, self.told = Clock(), ThreadLane(size=2), list[str]()
+        self.clock, self.pool, self.told = Clock(), WorkerPool(size=2), list[str]()
         self.tiers: list[SQLiteTier] = []
 
     def tier(self, **changes: Any) -> SQLiteTier:
-        facts = {"codec": CODEC, "lane": self.lane, "clock": self.clock, "tell": self.told.append}
+        facts = {"codec": CODEC, "pool": self.pool, "clock": self.clock, "tell": self.told.append}
         made = SQLiteTier(self.path, **{**facts, **changes})
         self.tiers.append(made)
         return made
@@ -57,7 +57,7 @@ class Home:
     def close(self) -> None:
         for one in self.tiers:
             one.close()
-        self.lane.close()
+        self.pool.close()
 
 
 @pytest.fixture
@@ -178,8 +178,8 @@ def test_a_read_only_file_is_read_and_writes_say_so_without_tripping_the_breaker
     opened = open_to_all(home.directory.parent)
 
     def works() -> bool:
-        lane = ThreadLane()
-        tier = home.tier(lane=lane)
+        pool = WorkerPool()
+        tier = home.tier(pool=pool)
         assert get(tier) == entry()
         assert tier.stats().entries == 1
         tier.ping()
@@ -249,13 +249,13 @@ def test_a_read_that_would_wait_is_not_ready_and_does_not_wait(home, held):
         tier.ping()
 
 
-def test_a_read_that_waits_on_the_lane_gets_its_answer_when_the_lock_goes(home, held):
+def test_a_read_that_waits_on_the_pool_gets_its_answer_when_the_lock_goes(home, held):
     tier = home.tier()
     pending = tier.ask(key())
     assert not pending.ready(0.01)
     timer = threading.Timer(0.05, held.close)
     timer.start()
-    assert home.lane.submit(pending.take).result(5) == entry()
+    assert home.pool.submit(pending.take).result(5) == entry()
     timer.join()
     assert tier.ask(key()).ready(0)
 
@@ -329,11 +329,11 @@ def test_hits_are_counted_behind_the_reads(home, monkeypatch):
     assert home.sql(counted) == [(0, NOW)]
     home.clock.now += sqlite_tier.EVERY + 1
     get(tier)
-    assert home.lane.drain(5)
+    assert home.pool.drain(5)
     assert home.sql(counted) == [(8, NOW + sqlite_tier.EVERY + 1)]
     for _ in range(sqlite_tier.MOST):
         get(tier)
-    assert home.lane.drain(5)
+    assert home.pool.drain(5)
     assert home.sql(counted)[0][0] == 8 + sqlite_tier.MOST
     get(tier)
     tier.close()
@@ -410,7 +410,7 @@ def test_an_older_schema_is_migrated_and_keeps_its_entries(home, monkeypatch):
     monkeypatch.setattr(sqlite_schema, "VERSION", sqlite_schema.VERSION + 1)
     tier = home.tier()
     assert get(tier) is None  # not yet: a read migrates nothing
-    assert home.lane.drain(5)
+    assert home.pool.drain(5)
     assert get(tier) == entry()
     assert home.sql("PRAGMA user_version") == [(2,)]
 
@@ -458,7 +458,7 @@ def test_a_corrupt_file_is_set_aside_and_a_new_one_begun(home, how, first):
         with pytest.raises(TierUnavailable) as refused:
             get(tier, key(1))
         assert refused.value.healthy
-        assert home.lane.drain(5)
+        assert home.pool.drain(5)
         assert get(tier, key(1)) is None
     tier.put(entry(text="new"))
     assert get(tier).text == "new"
@@ -487,7 +487,7 @@ def test_a_file_that_never_was_the_caches_stays_where_it_is(home, what, first):
         with pytest.raises(TierUnavailable, match="choose another path") as refused:
             get(tier) if first == "read" else tier.put(entry())
         assert not refused.value.healthy
-    home.lane.drain(5)
+    home.pool.drain(5)
     tier.close()
     assert home.path.read_bytes() == before
     assert os.listdir(home.path.parent) == ["notes"]

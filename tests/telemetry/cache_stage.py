@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from beastmode_otel.cache.resilient_tier import Shelf
+from beastmode_otel.cache.resilient_tier import ResilientTier
 from beastmode_otel.simulator import Behaviour, Simulator
 from support.crowd import CROWDS, Caller, Crowd
 from support.drivers import QUESTION
@@ -88,7 +88,9 @@ class Stage:
 
     def settle(self, crowd: Crowd) -> None:
         """Until the background writes are done."""
-        assert crowd.router._parts.lane.drain(10)
+        parts = crowd.router._parts
+        assert parts.pool.drain(10)
+        assert parts.tiered is None or parts.tiered.drain(10)
 
     def close(self) -> None:
         while self._open:
@@ -104,17 +106,17 @@ class Stage:
         assert_law(self.recorder, self.simulator, calls=self.calls)
 
 
-def shelf_of(crowd: Crowd) -> Shelf:
+def l3_of(crowd: Crowd) -> ResilientTier:
     """The router's way to its L3."""
-    (shelf,) = crowd.router._parts.tiered.shelves
-    assert isinstance(shelf, Shelf)
-    return shelf
+    (tier,) = crowd.router._parts.tiered.tiers
+    assert isinstance(tier, ResilientTier)
+    return tier
 
 
-def shelf_entries(router: Any) -> list[Any]:
+def l3_entries(router: Any) -> list[Any]:
     """What its L3 holds, when the background writes are done."""
-    router.router._parts.lane.drain(10)
-    return list(shelf_of(router).tier.scan(None, 100))
+    router.router._parts.tiered.drain(10)
+    return list(l3_of(router).tier.scan(None, 100))
 
 
 def labels(**given: Any) -> frozenset[tuple[str, Any]]:

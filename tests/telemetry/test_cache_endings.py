@@ -18,7 +18,7 @@ from support.drivers import DRIVERS, QUESTION
 from support.law import assert_law
 from support.recorder import Recorder
 from telemetry.cache_expected import Asked, bypass, hit, miss, stale
-from telemetry.cache_stage import WITH_USAGE, Stage, ask, evicted, shelf_entries, shelf_of
+from telemetry.cache_stage import WITH_USAGE, Stage, ask, evicted, l3_entries, l3_of
 from telemetry.expected import route_span
 from telemetry.matrix import CELLS, GOOD, TEXT, TOKENS, failed, ok
 from telemetry.test_endings import check_result, config_for, play
@@ -228,7 +228,7 @@ def test_not_stored(name: str, stream: bool, stage: Stage) -> None:
     assert not isinstance(first, BaseException)
     assert not isinstance(second, BaseException)
     assert stage.simulator.received == 2
-    assert len(shelf_entries(router)) == 0
+    assert len(l3_entries(router)) == 0
     for spans in attempts_of(stage):
         assert spans["beastmode.outcome"] == "ok"
     finish = behaviour.finish_reason or "stop"
@@ -279,7 +279,7 @@ def test_a_fallback_of_another_model_is_not_stored(stage: Stage, stream: bool) -
         answer = answer[1] if stream else answer
         assert (answer.deployment, answer.cache.reason) == ("b", "other_model")
     assert stage.simulator.received_by("b") == 2
-    assert shelf_entries(router) == []
+    assert l3_entries(router) == []
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -331,7 +331,7 @@ def test_a_stream_that_breaks_is_not_stored(name: str, stage: Stage) -> None:
     assert broken.category.name == category
     assert stage.read(router)[1].cache.status == "miss"
     assert stage.simulator.received == 2
-    assert len(shelf_entries(router)) == 1
+    assert len(l3_entries(router)) == 1
 
 
 def test_a_stream_that_is_left_is_not_stored(stage: Stage) -> None:
@@ -362,15 +362,15 @@ def test_ttl_reaches_the_file(stage: Stage) -> None:
     router = stage.router({"l3": stage.l3(ttl=50)})
     stage.route(router, ask("short"), ttl=20)
     stage.route(router, ask("long"), ttl=10_000)
-    lives = sorted(entry.expires_at - entry.created_at for entry in shelf_entries(router))
+    lives = sorted(entry.expires_at - entry.created_at for entry in l3_entries(router))
     assert lives == pytest.approx([20, 50], abs=5)
 
 
 def expire(router: Any) -> None:
     """Make what is in the file expire a second ago."""
-    shelf = shelf_of(router)
-    for entry in shelf_entries(router):
-        shelf.tier.put(replace(entry, expires_at=time.time() - 1))
+    l3 = l3_of(router)
+    for entry in l3_entries(router):
+        l3.tier.put(replace(entry, expires_at=time.time() - 1))
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -452,7 +452,7 @@ def test_access_is_asked_before_the_cache(stage: Stage, recorder: Recorder) -> N
 
 
 def test_write_mode_sync(stage: Stage) -> None:
-    """The file has it when the answer is returned; the lane has nothing to do."""
+    """The file has it when the answer is returned; the pool has nothing to do."""
     router = stage.router({"write_mode": "sync"})
     stage.route(router)
     assert stage.route(stage.router()).cache.tier == "l3"

@@ -23,7 +23,7 @@ from support.drivers import QUESTION
 from support.law import assert_law
 from support.recorder import Recorder
 from telemetry.cache_expected import Asked, collapsed, hit, miss, stale, traces
-from telemetry.cache_stage import WITH_USAGE, Stage, ask, shelf_of
+from telemetry.cache_stage import WITH_USAGE, Stage, ask, l3_of
 from telemetry.matrix import GOOD, TEXT, Try
 
 WAITERS = 3
@@ -240,8 +240,8 @@ def test_waiters_of_an_l3_hit(stage: Stage) -> None:
     stage.route(first)
     stage.settle(first)
     router = stage.router({"l3": stage.l3()})
-    shelf = shelf_of(router)
-    shelf.tier = Thoughtful(shelf.tier, 0.15)
+    l3 = l3_of(router)
+    l3.tier = Thoughtful(l3.tier, 0.15)
     callers = [stage.begin(router, "route") for _ in range(1 + WAITERS)]
     answers = [caller.result() for caller in callers]
     assert {answer.cache.tier for answer in answers} <= {"l3", "l1"}
@@ -449,6 +449,8 @@ class Thoughtful:
 class _Later:
     def __init__(self, inner: Any, key: Any, seconds: float) -> None:
         self._inner, self._key, self._seconds = inner, key, seconds
+
+    def drop(self) -> None: ...
 
     def ready(self, timeout: float) -> bool:
         return False

@@ -16,7 +16,7 @@ from support.crowd import CROWDS, wait_until
 from support.law import assert_law
 from support.recorder import Recorder
 from telemetry.cache_expected import hit, miss
-from telemetry.cache_stage import Stage, evicted, shelf_entries, shelf_of
+from telemetry.cache_stage import Stage, evicted, l3_entries, l3_of
 from telemetry.matrix import GOOD, TEXT
 
 
@@ -28,7 +28,7 @@ def stage(request: Any, simulator: Simulator, recorder: Recorder, tmp_path: Path
 
 
 class Slow:
-    """A tier that takes its time to write, and to read on the lane. Everything else is the inner tier's."""
+    """A tier that takes its time to write, and to read on the pool. Everything else is the inner tier's."""
 
     def __init__(self, inner: Any, seconds: float = 0.1) -> None:
         self._inner, self._seconds = inner, seconds
@@ -41,6 +41,8 @@ class Slow:
     def ask(self, key: Any) -> Any:
         self._asked = self._inner.ask(key)
         return self
+
+    def drop(self) -> None: ...
 
     def ready(self, timeout: float) -> bool:
         return False
@@ -73,7 +75,7 @@ def test_invalidation(by: str, stage: Stage) -> None:
     stage.route(other, tags=["docs"])
     stage.settle(other)
     answer = stage.route(router, tags=["docs"])
-    (entry,) = [found for found in shelf_entries(router) if found.key.tenant != "other"]
+    (entry,) = [found for found in l3_entries(router) if found.key.tenant != "other"]
     time.sleep(0.002)
     assert router.call("invalidate", **BY[by](answer, entry)) == 1
     assert router.call("invalidate", **BY[by](answer, entry)) == 0
@@ -86,11 +88,11 @@ def test_invalidation(by: str, stage: Stage) -> None:
 def test_what_was_invalidated_on_its_way_to_the_file_does_not_come_back(stage: Stage) -> None:
     """A background write that has not happened yet counts as stored."""
     router = stage.router()
-    lane, shelf = router.router._parts.lane, shelf_of(router)
-    shelf.tier = Slow(shelf.tier)
+    l3 = l3_of(router)
+    l3.tier = Slow(l3.tier)
     stage.route(router, tags=["docs"])
     assert router.call("invalidate", tag="docs") == 1
-    assert lane.drain(10)
+    assert l3.pool.drain(10)
     assert stage.route(stage.router()).cache.status == "miss"
 
 
@@ -129,14 +131,14 @@ def test_a_read_under_way_is_not_promoted(soft: float, stage: Stage) -> None:
     stage.route(stage.router(), tags=["docs"])
     stage.close()
     router = stage.router({"l3": stage.l3(soft=soft)})
-    shelf = shelf_of(router)
-    assert len(shelf_entries(router)) == 1
-    shelf.tier = Slow(shelf.tier, 0.2)
+    l3 = l3_of(router)
+    assert len(l3_entries(router)) == 1
+    l3.tier = Slow(l3.tier, 0.2)
     reader = stage.begin(router, "route")
-    assert shelf.tier.taken.wait(10)
+    assert l3.tier.taken.wait(10)
     router.call("invalidate", tag="docs")
     assert reader.result().text == TEXT
     stage.settle(router)
     tags = [node.entry.tags for node in router.router._parts.tiered.memory._snapshot()]
     assert ("docs",) not in tags
-    assert all(entry.tags != ("docs",) for entry in shelf_entries(router))
+    assert all(entry.tags != ("docs",) for entry in l3_entries(router))

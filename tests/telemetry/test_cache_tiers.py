@@ -13,13 +13,13 @@ import pytest
 
 from beastmode_otel.cache import breaker
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.resilient_tier import Shelf
+from beastmode_otel.cache.resilient_tier import ResilientTier
 from beastmode_otel.cache.tier import TierUnavailable
 from beastmode_otel.simulator import Simulator
 from support.crowd import CROWDS, wait_until
 from support.recorder import Recorder
 from telemetry.cache_expected import Asked, hit, miss
-from telemetry.cache_stage import Stage, ask, labels, shelf_of
+from telemetry.cache_stage import Stage, ask, l3_of, labels
 from telemetry.matrix import TEXT
 
 
@@ -74,6 +74,8 @@ class _Question:
     def __init__(self, tier: Moody, key: Key) -> None:
         self._tier, self._key = tier, key
 
+    def drop(self) -> None: ...
+
     def ready(self, timeout: float) -> bool:
         return self._tier.answers.is_set()
 
@@ -82,8 +84,8 @@ class _Question:
 
 
 def moody(router: Any) -> Moody:
-    shelf = shelf_of(router)
-    tier = shelf.tier = Moody(shelf.tier)
+    l3 = l3_of(router)
+    tier = l3.tier = Moody(l3.tier)
     return tier
 
 
@@ -125,7 +127,7 @@ def test_a_tier_that_goes_down_and_comes_back(stage: Stage, monkeypatch: pytest.
     """3 failures in a row open its breaker; then it is skipped; a probe behind a request closes it; nothing is lost."""
     monkeypatch.setattr(breaker, "FIRST_REST", 1000.0)
     router = stage.router()
-    tier, shelf = moody(router), shelf_of(router)
+    tier, l3 = moody(router), l3_of(router)
     tier.down = True
     # Each request fails twice: its question, and its write.
     for number in range(2):
@@ -134,18 +136,18 @@ def test_a_tier_that_goes_down_and_comes_back(stage: Stage, monkeypatch: pytest.
     assert state(stage) == 2
     assert stage.read(router, ask("skipped"))[1].text == TEXT
     stage.settle(router)
-    assert shelf.owed >= 2
-    rested(shelf)
+    assert l3.queued >= 2
+    rested(l3)
     stage.route(router, ask("probes in vain"))
     stage.settle(router)
     assert state(stage) == 2
     tier.down = False
-    rested(shelf)
+    rested(l3)
     stage.route(router, ask("probes"))
-    wait_until(lambda: shelf.breaker.closed and not shelf.owed)
+    wait_until(lambda: l3.breaker.closed and not l3.queued)
     stage.settle(router)
     assert state(stage) == 0
-    assert sorted(entry.text for entry in shelf.tier.scan(None, 100)) == [TEXT] * 5
+    assert sorted(entry.text for entry in l3.tier.scan(None, 100)) == [TEXT] * 5
     results = by_result(stage, "beastmode.cache.lookup.duration", "beastmode.cache.result")
     assert results == {"error": 2, "skipped": 3}
     written = by_result(stage, "beastmode.cache.write.duration", "beastmode.cache.write.result")
@@ -157,9 +159,9 @@ def test_a_tier_that_goes_down_and_comes_back(stage: Stage, monkeypatch: pytest.
     stage.close()
 
 
-def rested(shelf: Shelf) -> None:
+def rested(l3: ResilientTier) -> None:
     """The tier's rest is over now; how long one is, is tested without waiting (tests/unit/cache)."""
-    shelf.breaker._reopens = 0.0
+    l3.breaker._reopens = 0.0
 
 
 def state(stage: Stage) -> float:
@@ -177,31 +179,31 @@ def by_result(stage: Stage, name: str, key: str) -> dict[str, float]:
 
 
 def test_one_failed_write_is_made_good(stage: Stage) -> None:
-    """Without a breaker that opens: the next write that succeeds brings along what is owed."""
+    """Without a breaker that opens: the next write that succeeds brings along what waits for it."""
     router = stage.router()
-    tier, shelf = moody(router), shelf_of(router)
+    tier, l3 = moody(router), l3_of(router)
     stage.route(router, ask("warm"))
     stage.settle(router)
     tier.down = True
-    key = next(iter(shelf.tier.scan(None, 1))).key
-    shelf.delete(key)
+    key = next(iter(l3.tier.scan(None, 1))).key
+    l3.delete(key)
     stage.settle(router)
-    assert shelf.owed == 1
+    assert l3.queued == 1
     tier.down = False
     stage.route(router, ask("next"))
-    wait_until(lambda: not shelf.owed)
+    wait_until(lambda: not l3.queued)
 
 
 def test_invalidation_of_a_tier_that_is_down_says_so(stage: Stage) -> None:
-    """It is not silently half done, and what is owed to the tier is forgotten."""
+    """It is not silently half done, and what waits for it to the tier is forgotten."""
     router = stage.router()
-    tier, shelf = moody(router), shelf_of(router)
+    tier, l3 = moody(router), l3_of(router)
     tier.down = True
     stage.route(router, tags=["x"])
     stage.settle(router)
-    assert shelf.owed == 1
+    assert l3.queued == 1
     assert router.call("invalidate", tag="x") == 1
-    assert shelf.owed == 0
+    assert l3.queued == 0
 
 
 # Background writes survive their caller.

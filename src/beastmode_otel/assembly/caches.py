@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from beastmode_otel.cache.envelope import Sealed
-from beastmode_otel.cache.memory import Memory
-from beastmode_otel.cache.resilient_tier import Shelf, Stay
-from beastmode_otel.cache.single_flight import Flights
-from beastmode_otel.cache.tier import BlockingTier
-from beastmode_otel.cache.tiered import Tiered
+from beastmode_otel.cache import Memory, ResilientTier, SingleFlight, Tiered, TierTimes
+from beastmode_otel.cache.tiers import open_l3
 from beastmode_otel.config import CacheSettings
 from beastmode_otel.engine import Caching, Loaded, StreamCaching
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.observer import Observer
-from beastmode_otel.runtime import Lane, Runtime
+from beastmode_otel.runtime import Runtime, WorkerPool
 
 _log = logging.getLogger("beastmode_otel")
 # One for the process: a thread and a task that ask the same of two routers share one call. Keys hold tenant, targets
 # and namespace, so that nothing else is shared.
-_FLIGHTS: Flights[Loaded] = Flights()
+_FLIGHTS: SingleFlight[Loaded] = SingleFlight()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +30,7 @@ class Caches:
 
 
 def build_caches(
-    settings: CacheSettings, lane: Lane, runtime: Runtime, observer: Observer, *, beside: Caches | None = None
+    settings: CacheSettings, runtime: Runtime, observer: Observer, *, beside: Caches | None = None
 ) -> Caches | None:
     """None when the cache is off. beside: the other world's cache, whose tiers this one shares.
 
@@ -43,13 +40,11 @@ def build_caches(
         return None
     memory = _memory(settings, observer) if beside is None else beside.tiered.memory
     tiered = Tiered(memory, l1_ttl=settings.l1.ttl, observer=observer)
-    tier = _sqlite(settings, lane) if beside is None else _tier_of(beside)
-    if tier is not None:
-        stay = Stay(ttl=settings.l3.ttl, soft=settings.l3.soft)
-        shelf = Shelf("l3", tier, stay, lane=lane, runtime=runtime, observer=observer, late=tiered.late)
-        tiered.shelves = (shelf,)
     if beside is None:
+        tiered.tiers = _slow_tiers(settings, tiered, runtime, observer)
         _watch(tiered, observer)
+    else:
+        tiered.tiers = [tier.for_runtime(runtime, tiered.late) for tier in beside.tiered.tiers]
     whole = Caching(tiered, _FLIGHTS, settings, runtime=runtime)
     return Caches(whole=whole, streams=StreamCaching(whole, runtime), tiered=tiered)
 
@@ -63,35 +58,26 @@ def _memory(settings: CacheSettings, observer: Observer) -> Memory:
     )
 
 
-def _tier_of(beside: Caches) -> BlockingTier | None:
-    return beside.tiered.shelves[0].tier if beside.tiered.shelves else None
-
-
 def _watch(tiered: Tiered, observer: Observer) -> None:
-    for shelf in tiered.shelves:
-        observer.tier_state(shelf.name, "closed")
-        observer.watch_tier(shelf.name, "sqlite", shelf.fill)
+    for tier in tiered.tiers:
+        observer.tier_state(tier.name, "closed")
+        observer.watch_tier(tier.name, "sqlite", tier.fill)
     observer.watch_tier("l1", None, tiered.fill)
 
 
-def _sqlite(settings: CacheSettings, lane: Lane) -> BlockingTier | None:
-    path = settings.l3.path
-    if path is None:
-        return None
-    from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier  # a tier is imported when it is configured
-
-    secret = settings.secret.reveal().encode() if settings.secret else None
+def _slow_tiers(
+    settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer
+) -> Sequence[ResilientTier]:
+    """Each with a pool of its own, so that one that hangs holds up nobody else's writes."""
+    pool = WorkerPool("l3")
     try:
-        return SQLiteTier(
-            path,
-            codec=Sealed(secret),
-            lane=lane,
-            stale=settings.stale_if_error,
-            max_bytes=settings.l3.max_bytes,
-            tell=_log.warning,
-        )
+        tier = open_l3(settings, pool, _log.warning)
     except ConfigError as error:
         if settings.l3.given:
             raise
         _log.warning("the cache works without its L3: %s", error)
-        return None
+        return ()
+    if tier is None:
+        return ()
+    times = TierTimes(ttl=settings.l3.ttl, soft=settings.l3.soft)
+    return (ResilientTier("l3", tier, times, pool=pool, runtime=runtime, observer=observer, late=tiered.late),)

@@ -14,7 +14,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.assembly.caches import build_caches
-from beastmode_otel.cache.tiered import Tiered
+from beastmode_otel.cache import Tiered
 from beastmode_otel.config import Config, load
 from beastmode_otel.engine import AccessRule, Engine
 from beastmode_otel.errors import ConfigError, Redactor
@@ -23,7 +23,7 @@ from beastmode_otel.prices import PriceBook, price_from_config
 from beastmode_otel.router import Health, Router, Services
 from beastmode_otel.router.http import Http
 from beastmode_otel.router.upstream import AsyncHttp, BlockingHttp, is_async_client
-from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, Runtime, ThreadLane
+from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, Runtime, WorkerPool
 from beastmode_otel.telemetry import otel_observer
 
 ConfigLike = Config | Mapping[str, Any] | str | os.PathLike[str] | None
@@ -32,20 +32,26 @@ Providers = tuple[TracerProvider | None, MeterProvider | None, LoggerProvider | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """A router's parts that its face must reach."""
+    """A router's parts that its face must reach. pool: what drains responses; each slower tier has its own."""
 
     config: Config
     engine: Engine
     http: Http
-    lane: ThreadLane
+    pool: WorkerPool
     runtime: Runtime
     tiered: Tiered | None
 
     def close_tiers(self) -> None:
-        """Finish what is owed to the slower tiers, and close them; the lane's threads end."""
-        self.lane.close()
+        """Write what is under way to the slower tiers, and close them; background threads end."""
+        self.pool.close()
         if self.tiered is not None:
             self.tiered.close()
+
+    async def aclose_tiers(self) -> None:
+        """`close_tiers`, and what the tiers have open on this loop."""
+        if self.tiered is not None:
+            await self.tiered.aclose()
+        self.close_tiers()
 
     def summary(self) -> str:
         routes = ", ".join(list(self.config.routes)[:5]) or "prefixed ids only"
@@ -56,20 +62,20 @@ def build_blocking(
     config: ConfigLike, *, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
 ) -> Parts:
     """The parts of a ModelRouter. Raises ConfigError."""
-    settings, lane = load(config), ThreadLane()
+    settings, pool = load(config), WorkerPool("http")
     _check(tenant, client, access, wants_async=False)
-    http = BlockingHttp(lane, client, max_connections=settings.max_connections)
-    return _build(settings, http, BlockingRuntime(), lane, (tenant, access), providers)
+    http = BlockingHttp(pool, client, max_connections=settings.max_connections)
+    return _build(settings, http, BlockingRuntime(), pool, (tenant, access), providers)
 
 
 def build_async(
     config: ConfigLike, *, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
 ) -> Parts:
     """The parts of an AsyncModelRouter. Raises ConfigError."""
-    settings, lane = load(config), ThreadLane()
+    settings, pool = load(config), WorkerPool("http")
     _check(tenant, client, access, wants_async=True)
     http = AsyncHttp(client, max_connections=settings.max_connections)
-    return _build(settings, http, AsyncioRuntime(), lane, (tenant, access), providers)
+    return _build(settings, http, AsyncioRuntime(), pool, (tenant, access), providers)
 
 
 def _check(tenant: str | None, client: Any, access: AccessRule | None, *, wants_async: bool) -> None:
@@ -97,7 +103,7 @@ def _build(
     config: Config,
     http: Http,
     runtime: Runtime,
-    lane: ThreadLane,
+    pool: WorkerPool,
     callers: tuple[str | None, AccessRule | None],
     providers: Providers,
 ) -> Parts:
@@ -117,7 +123,7 @@ def _build(
         rng=random.Random(),
         clock=time.monotonic,
     )
-    caches = build_caches(config.cache, lane, runtime, observer)
+    caches = build_caches(config.cache, runtime, observer)
     engine = Engine(
         config=config,
         router=Router(services),
@@ -128,5 +134,5 @@ def _build(
         access=access,
     )
     return Parts(
-        config=config, engine=engine, http=http, lane=lane, runtime=runtime, tiered=caches.tiered if caches else None
+        config=config, engine=engine, http=http, pool=pool, runtime=runtime, tiered=caches.tiered if caches else None
     )

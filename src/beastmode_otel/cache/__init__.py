@@ -1,1 +1,61 @@
-"""Decisions of the response cache, pure: key, entry, memory, policy, single-flight, breaker, tiered."""
+"""The response cache: what a request's key is, where its answer lies, and how long.
+
+Other rooms enter here, and by two doors that not every process needs: `cache.tiers`, which imports the tier that is
+configured, and `cache.explain`, for people.
+"""
+
+from beastmode_otel.cache.canonical import NotCanonical
+from beastmode_otel.cache.entry import Entry, Key
+from beastmode_otel.cache.envelope import EnvelopeCodec
+from beastmode_otel.cache.key import OUTPUT_HEADERS, Parts, Target, credential_tenant, derive
+from beastmode_otel.cache.key_memo import KeyMemo
+from beastmode_otel.cache.memory import Memory
+from beastmode_otel.cache.resilient_tier import ResilientTier, TierTimes
+from beastmode_otel.cache.single_flight import FlightResult, SingleFlight, own_copy
+from beastmode_otel.cache.storable import NOT_CANONICAL, Verdict, may_lookup, may_store
+from beastmode_otel.cache.tier import (
+    AsyncTier,
+    BlockingTier,
+    Filter,
+    InspectableTier,
+    ModelTotals,
+    StoredEntry,
+    TenantTotals,
+    TierUnavailable,
+    Totals,
+)
+from beastmode_otel.cache.tiered import Tiered, TierHit
+
+__all__ = [
+    "NOT_CANONICAL",
+    "OUTPUT_HEADERS",
+    "AsyncTier",
+    "BlockingTier",
+    "Entry",
+    "EnvelopeCodec",
+    "Filter",
+    "FlightResult",
+    "InspectableTier",
+    "Key",
+    "KeyMemo",
+    "Memory",
+    "ModelTotals",
+    "NotCanonical",
+    "Parts",
+    "ResilientTier",
+    "SingleFlight",
+    "StoredEntry",
+    "Target",
+    "TenantTotals",
+    "TierHit",
+    "TierTimes",
+    "TierUnavailable",
+    "Tiered",
+    "Totals",
+    "Verdict",
+    "credential_tenant",
+    "derive",
+    "may_lookup",
+    "may_store",
+    "own_copy",
+]

@@ -20,6 +20,15 @@ from typing import Any, Final
 
 Encoder = Callable[[Any], bytes]
 
+MAX_DEPTH: Final = 100  # the encoders' own limits differ (orjson 254, json by the free stack): this one comes first
+
+_TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels, or a circle"
+_DATA: Final = "data:"
+_URLS: Final = frozenset({"url", "image_url", "file_data"})  # elsewhere a data URL is text, and white space counts
+_BASE64: Final = ";base64,"
+_SPELLING: Final = bytes.maketrans(b"-_", b"+/")
+_OTHER_SPELLING: Final = (b"-", b"_", b" ", b"\t", b"\r", b"\n")
+
 _STDLIB: Final = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"), sort_keys=True
 )
@@ -48,16 +57,6 @@ def accelerated() -> Encoder | None:
 
 
 BEST: Final[Encoder] = accelerated() or stdlib
-
-
-MAX_DEPTH: Final = 100  # the encoders' own limits differ (orjson 254, json by the free stack): this one comes first
-
-_TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels, or a circle"
-_DATA: Final = "data:"
-_URLS: Final = frozenset({"url", "image_url", "file_data"})  # elsewhere a data URL is text, and white space counts
-_BASE64: Final = ";base64,"
-_SPELLING: Final = bytes.maketrans(b"-_", b"+/")
-_OTHER_SPELLING: Final = (b"-", b"_", b" ", b"\t", b"\r", b"\n")
 
 
 class NotCanonical(ValueError):

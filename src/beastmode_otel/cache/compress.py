@@ -13,7 +13,7 @@ _LEVEL: Final = 1  # for 20 kB of JSON level 6 takes four times as long to save 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Codec:
+class Compressor:
     """One way to compress. restore(data, limit): the original; raises ValueError when `data` is damaged, ends early or
     holds more than `limit` bytes, and never makes many more than that."""
 
@@ -36,7 +36,7 @@ def _whole(restored: bytes, limit: int, ended: bool) -> bytes:
     return restored
 
 
-def _standard_zstd() -> Codec | None:
+def _standard_zstd() -> Compressor | None:
     """Python 3.14's, or its backport."""
     zstd = _module("compression.zstd") or _module("backports.zstd")
     if zstd is None:
@@ -50,10 +50,10 @@ def _standard_zstd() -> Codec | None:
             raise ValueError("no zstd data") from None
         return _whole(restored, limit, stream.eof and not stream.unused_data)
 
-    return Codec(compress=lambda data: bytes(zstd.compress(data)), restore=restore)
+    return Compressor(compress=lambda data: bytes(zstd.compress(data)), restore=restore)
 
 
-def _zstandard() -> Codec | None:
+def _zstandard() -> Compressor | None:
     zstd = _module("zstandard")
     if zstd is None:
         return None
@@ -66,7 +66,7 @@ def _zstandard() -> Codec | None:
         except zstd.ZstdError:
             raise ValueError("no zstd data, cut, or larger than it may be") from None
 
-    return Codec(compress=lambda data: bytes(zstd.ZstdCompressor().compress(data)), restore=restore)
+    return Compressor(compress=lambda data: bytes(zstd.ZstdCompressor().compress(data)), restore=restore)
 
 
 def _module(name: str) -> Any:
@@ -76,10 +76,10 @@ def _module(name: str) -> Any:
         return None
 
 
-def _codecs() -> Mapping[str, Codec]:
-    known = {"zlib": Codec(compress=lambda data: zlib.compress(data, _LEVEL), restore=_inflate)}
+def _compressors() -> Mapping[str, Compressor]:
+    known = {"zlib": Compressor(compress=lambda data: zlib.compress(data, _LEVEL), restore=_inflate)}
     zstd = _standard_zstd() or _zstandard()
     return MappingProxyType(known if zstd is None else {**known, "zstd": zstd})
 
 
-CODECS: Final[Mapping[str, Codec]] = _codecs()
+COMPRESSORS: Final[Mapping[str, Compressor]] = _compressors()

@@ -1,4 +1,5 @@
-"""Who stays in memory: a window for newcomers, a main part behind an admission test (W-TinyLFU), no work on reads.
+"""Which entries stay in memory: a window for new ones, a main part behind an admission test (W-TinyLFU), no work on
+reads.
 
 A reader only counts: `node.hits += 1`, no lock, no order to maintain; a lost count does no harm. Whoever makes room
 looks at the counts then: what was hit since the last look gets another chance. The sketch knows only those who are not
@@ -12,60 +13,17 @@ from typing import Final, Literal
 
 from beastmode_otel.cache.entry import Entry
 
+Reason = Literal["size", "expired", "rejected", "replaced", "invalidated"]
+
 MOST: Final = 15  # a counter saturates here: four bits are enough, a byte is faster in Python
 _COUNTERS_PER_KEY: Final = 16  # 8 cost up to a point of hit ratio where many keys come once
 _LARGEST: Final = 1 << 22  # bytes; more keys than that make it overestimate, not grow
 _HALVED: Final = bytes(count >> 1 for count in range(256))
 
-
-class Sketch:
-    """Not thread-safe. Never underestimates, until it is halved; overestimates where four keys happen to collide.
-
-    capacity: how many keys matter at a time. seed: secret and random by default, so that nobody can prepare keys that
-    share their counters with another's; rows are drawn from Python's own keyed hash together with it.
-    """
-
-    __slots__ = ("_mask", "_seed", "_table")
-
-    def __init__(self, capacity: int, seed: int | None = None) -> None:
-        size = min(_LARGEST, 1 << (capacity * _COUNTERS_PER_KEY - 1).bit_length())
-        self._table, self._mask = bytearray(size), size - 1
-        self._seed = secrets.randbits(61) if seed is None else seed
-
-    def estimate(self, key: bytes) -> int:
-        """0 to MOST."""
-        one, two, three, four = self._places(key)
-        table = self._table
-        return min(table[one], table[two], table[three], table[four])
-
-    def remember(self, key: bytes, count: int) -> None:
-        """From now on `key` is estimated at `count` (up to MOST) at least.
-
-        Raising only the counters that are lower ("conservative update") errs less than adding to all four.
-        """
-        table, count = self._table, min(count, MOST)
-        for place in self._places(key):
-            if table[place] < count:
-                table[place] = count
-
-    def halve(self) -> None:
-        """Age: what was popular long ago counts less."""
-        self._table = self._table.translate(_HALVED)
-
-    def _places(self, key: bytes) -> tuple[int, int, int, int]:
-        mixed, mask = hash((self._seed, key)), self._mask
-        first, step = mixed & mask, (mixed >> 32) & mask | 1  # masked early: Python is faster at integers below 2 ** 30
-        second = (first + step) & mask
-        third = (second + step) & mask
-        return first, second, third, (third + step) & mask
-
-
-Reason = Literal["size", "expired", "rejected", "replaced", "invalidated"]
-
 # Chosen on seven traces (benchmarks/memory.py has the main one). A larger window helps bursts and costs hits on Zipf.
 _WINDOW: Final = 0.02  # of either bound
 _PROTECTED: Final = 4  # times as many as on probation
-_LIFETIME: Final = 10  # puts for each resident, until all counts are halved
+_LIFETIME: Final = 10  # puts for each entry, until all counts are halved
 _PATROL: Final = 16  # puts; without the patrol, what was protected and then forgotten by all would stay for ever
 _LOOKS: Final = 8  # for one victim, so that no put takes long
 
@@ -79,7 +37,7 @@ class _Link:
 
 
 class Node(_Link):
-    """One resident. hits: since entry, halved with age, plus what the sketch knew. seen: hits at the last look."""
+    """A cached entry. hits: since entry, halved with age, plus what the sketch knew. seen: hits at the last look."""
 
     __slots__ = ("entry", "epoch", "hits", "queue", "seen", "size")
     queue: Queue
@@ -116,11 +74,11 @@ class Queue(_Link):
         self.size -= node.size
 
 
-class Residents:
+class TinyLfu:
     """Nodes by digest, never beyond either bound once `put` has returned. Not thread-safe.
 
-    evictions: how many left, by reason; one for each entry that was put and is no longer here. departed: the same
-    reasons since the last `take_departed`. size: in bytes. horizon, everywhere: what expired at this time or before is
+    evictions: how many left, by reason; one for each entry that was put and is no longer here. evicted: the same
+    reasons since the last `take_evicted`. size: in bytes. horizon, everywhere: what expired at this time or before is
     of no use.
     """
 
@@ -129,9 +87,9 @@ class Residents:
         self._window_bytes, self._window_entries = max_bytes * _WINDOW, max_entries * _WINDOW
         self.nodes: dict[bytes, Node] = {}
         self.evictions: dict[Reason, int] = dict.fromkeys(("size", "expired", "rejected", "replaced", "invalidated"), 0)
-        self.departed: list[Reason] = []
+        self.evicted: list[Reason] = []
         self._window, self._probation, self._protected = Queue(), Queue(), Queue()
-        self._sketch = Sketch(max_entries, seed)
+        self._sketch = FrequencySketch(max_entries, seed)
         self._epoch = self._puts = self.size = 0
 
     def put(self, entry: Entry, horizon: float) -> bool:
@@ -166,13 +124,13 @@ class Residents:
         self._count(reason)
         return True
 
-    def take_departed(self) -> list[Reason]:
-        departed, self.departed = self.departed, []
-        return departed
+    def take_evicted(self) -> list[Reason]:
+        evicted, self.evicted = self.evicted, []
+        return evicted
 
     def _count(self, reason: Reason) -> None:
         self.evictions[reason] += 1
-        self.departed.append(reason)
+        self.evicted.append(reason)
 
     # Room.
 
@@ -259,3 +217,45 @@ class Residents:
             self._puts = 0
             self._epoch += 1
             self._sketch.halve()
+
+
+class FrequencySketch:
+    """Not thread-safe. Never underestimates, until it is halved; overestimates where four keys happen to collide.
+
+    capacity: how many keys matter at a time. seed: secret and random by default, so that nobody can prepare keys that
+    share their counters with another's; rows are drawn from Python's own keyed hash together with it.
+    """
+
+    __slots__ = ("_mask", "_seed", "_table")
+
+    def __init__(self, capacity: int, seed: int | None = None) -> None:
+        size = min(_LARGEST, 1 << (capacity * _COUNTERS_PER_KEY - 1).bit_length())
+        self._table, self._mask = bytearray(size), size - 1
+        self._seed = secrets.randbits(61) if seed is None else seed
+
+    def estimate(self, key: bytes) -> int:
+        """0 to MOST."""
+        one, two, three, four = self._places(key)
+        table = self._table
+        return min(table[one], table[two], table[three], table[four])
+
+    def remember(self, key: bytes, count: int) -> None:
+        """From now on `key` is estimated at `count` (up to MOST) at least.
+
+        Raising only the counters that are lower ("conservative update") errs less than adding to all four.
+        """
+        table, count = self._table, min(count, MOST)
+        for place in self._places(key):
+            if table[place] < count:
+                table[place] = count
+
+    def halve(self) -> None:
+        """Age: what was popular long ago counts less."""
+        self._table = self._table.translate(_HALVED)
+
+    def _places(self, key: bytes) -> tuple[int, int, int, int]:
+        mixed, mask = hash((self._seed, key)), self._mask
+        first, step = mixed & mask, (mixed >> 32) & mask | 1  # masked early: Python is faster at integers below 2 ** 30
+        second = (first + step) & mask
+        third = (second + step) & mask
+        return first, second, third, (third + step) & mask

@@ -8,26 +8,12 @@ from types import MappingProxyType
 from typing import Final
 
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.eviction import Node, Reason, Residents
+from beastmode_otel.cache.eviction import Node, Reason, TinyLfu
 from beastmode_otel.cache.tier import Filter, TierStats
 from beastmode_otel.runtime import in_child
 
 MiB: Final = 1024 * 1024
 _SLICE: Final = 256  # entries that are removed under one hold of the lock
-
-
-def matches(which: Filter, entry: Entry, now: float) -> bool:
-    """Whether `which` means `entry`: all of its fields that are not None hold. The reference for every tier."""
-    key = entry.key
-    return (
-        which.tenant == key.tenant
-        and (which.digest is None or which.digest == key.digest)
-        and (which.request_id is None or which.request_id == entry.request_id)
-        and (which.model is None or which.model == key.model)
-        and (which.tag is None or which.tag in entry.tags)
-        and (which.scope is None or which.scope == key.scope)
-        and (which.older_than is None or entry.age(now) > which.older_than)
-    )
 
 
 class Memory:
@@ -59,8 +45,8 @@ class Memory:
 
     def _start_empty(self) -> None:
         self._lock = threading.Lock()
-        self._residents = Residents(self.max_bytes, self.max_entries)
-        self._nodes = self._residents.nodes
+        self._lfu = TinyLfu(self.max_bytes, self.max_entries)
+        self._nodes = self._lfu.nodes
 
     def _after_fork(self) -> None:
         if self._lock.locked():  # by a thread that did not come along: the queues may be half linked
@@ -78,12 +64,12 @@ class Memory:
     @property
     def size(self) -> int:
         """Bytes, as `Entry.size` counts them."""
-        return self._residents.size
+        return self._lfu.size
 
     @property
     def evictions(self) -> Mapping[Reason, int]:
         """How many left so far, by reason. With those that are here, this is how many were ever put."""
-        return MappingProxyType(self._residents.evictions)
+        return MappingProxyType(self._lfu.evictions)
 
     def get(self, key: Key, now: float) -> Entry | None:
         # All of a hit is one look and one count: dicts answer atomically, and a count lost to a race does no harm.
@@ -102,9 +88,9 @@ class Memory:
     def put(self, entry: Entry, now: float) -> bool:
         """False: it is larger than the whole cache, or too old. Then too, what was stored under its key is gone."""
         with self._lock:
-            taken = self._residents.put(entry, now - self._stale)
-            departed = self._residents.take_departed()
-        self._tell(departed)
+            taken = self._lfu.put(entry, now - self._stale)
+            evicted = self._lfu.take_evicted()
+        self._tell(evicted)
         return taken
 
     def delete(self, key: Key) -> bool:
@@ -117,7 +103,7 @@ class Memory:
     def invalidate(self, which: Filter, now: float) -> int:
         """Remove what matched when this was called; how many. By digest O(1), else O(n)."""
         nodes = self._snapshot() if which.digest is None else self._of_digest(which.digest)
-        return self._drop_where(nodes, lambda entry: matches(which, entry, now), "invalidated")
+        return self._drop_where(nodes, lambda entry: which.matches(entry, now), "invalidated")
 
     def purge(self, now: float) -> int:
         """Remove what has expired beyond `stale`; how many. Not needed for correctness, only for room."""
@@ -148,12 +134,12 @@ class Memory:
 
     def _drop(self, nodes: list[Node] | tuple[Node], reason: Reason) -> int:
         with self._lock:
-            dropped = sum(self._residents.drop(node, reason) for node in nodes)
-            departed = self._residents.take_departed()
-        self._tell(departed)
+            dropped = sum(self._lfu.drop(node, reason) for node in nodes)
+            evicted = self._lfu.take_evicted()
+        self._tell(evicted)
         return dropped
 
-    def _tell(self, departed: list[Reason]) -> None:
+    def _tell(self, evicted: list[Reason]) -> None:
         if self._on_evict is not None:
-            for reason in departed:
+            for reason in evicted:
                 self._on_evict(reason)

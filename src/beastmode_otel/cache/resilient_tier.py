@@ -9,22 +9,20 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from beastmode_otel.cache.breaker import TierBreaker
+from beastmode_otel.cache.breaker import RecoveryQueue, TierBreaker, TierWrite, UnderWay
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.memory import matches
-from beastmode_otel.cache.recovery import RecoveryQueue, UnderWay, Work
-from beastmode_otel.cache.tier import BlockingTier, Filter, TierUnavailable
+from beastmode_otel.cache.tier import AsyncTier, BlockingTier, Filter, Pending, TierUnavailable
 from beastmode_otel.observer import LookupScope, Observer, TierName
-from beastmode_otel.runtime import Job, Lane, LaneFull, Runtime
+from beastmode_otel.runtime import Job, PoolFull, Runtime, WorkerPool, lead_here
 
 PURGE_SECONDS = 300.0
 FILL_SECONDS = 1.0  # how old the numbers of `fill` may be
-SHORTEST_STAY = 5.0  # seconds: what would expire sooner is not worth a write
+SHORTEST_TTL = 5.0  # seconds: what would expire sooner is not worth a write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stay:
-    """How long entries stay in a tier. ttl: seconds. soft: seconds that a request waits for it."""
+class TierTimes:
+    """ttl: seconds that entries live in the tier. soft: seconds that a request waits for it."""
 
     ttl: float
     soft: float
@@ -37,31 +35,43 @@ class Late(Protocol):
         """asked: when, on the monotonic clock."""
 
 
-class Shelf:
+class ResilientTier:
     """The tiered cache's way to a slow tier. Thread-safe.
 
-    - `get` never raises and never waits longer than its soft timeout; the question goes on, and a late answer still
-      promotes. An ill tier is skipped.
-    - `put` and `delete` run on the lane; what fails there waits in a bounded queue until the tier is back.
+    - `get` never raises and never waits longer than its soft timeout. What has been sent is never cancelled: it goes
+      on, and a late answer still promotes. An ill tier is skipped, by what waits for a thread of the pool too.
+    - `put` and `delete` run on the pool, which is this tier's own; what fails there waits in a bounded queue until the
+      tier is back.
+    - async_tier: the same store's asynchronous port. Where the runtime may suspend, `get` asks it on the caller's loop,
+      and no thread has a part in it. Everything else is the blocking port's.
     """
 
     def __init__(
         self,
         name: TierName,
         tier: BlockingTier,
-        stay: Stay,
+        times: TierTimes,
         *,
-        lane: Lane,
+        pool: WorkerPool,
         runtime: Runtime,
         observer: Observer,
         late: Late,
+        async_tier: AsyncTier | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.name, self.tier, self.stay = name, tier, stay
-        self._lane, self._runtime, self._observer, self._late, self._clock = lane, runtime, observer, late, clock
+        self.name, self.tier, self.times, self.pool = name, tier, times, pool
+        self.async_tier = async_tier
+        self._runtime, self._observer, self._late, self._clock = runtime, observer, late, clock
         self._recovery, self._under_way = RecoveryQueue(), UnderWay()
         self._fill, self._count_again, self._purge_again = (0, 0), 0.0, 0.0
         self.breaker = TierBreaker(lambda state: observer.tier_state(name, state))
+
+    def for_runtime(self, runtime: Runtime, late: Late) -> ResilientTier:
+        """The same tier and pool for the callers of another runtime, with a breaker and a queue of its own."""
+        return ResilientTier(
+            self.name, self.tier, self.times, pool=self.pool, runtime=runtime, observer=self._observer, late=late,
+            async_tier=self.async_tier, clock=self._clock,
+        )  # fmt: skip
 
     # Reading.
 
@@ -74,7 +84,7 @@ class Shelf:
         access = lookup.access(self.name)
         try:
             with access.active():
-                entry, late = await self._ask(key, min(self.stay.soft, left))
+                entry, late = await self._read(key, min(self.times.soft, left))
         except TierUnavailable as ill:
             access.finish("error")
             self._count(ill)
@@ -90,19 +100,46 @@ class Shelf:
         access.finish("miss" if entry is None else "hit" if entry.fresh(self._clock()) else "stale")
         return entry
 
-    async def _ask(self, key: Key, soft: float) -> tuple[Entry | None, bool]:
+    async def _read(self, key: Key, soft: float) -> tuple[Entry | None, bool]:
         """The entry, and whether it is too late to wait for it."""
-        asked, pending = time.monotonic(), self.tier.ask(key)
-        if pending.ready(0.0):
-            return pending.take(), False
+        asked = time.monotonic()
+        if self.async_tier is not None and self._runtime.suspends:
+            job = self._read_on_loop(self.async_tier, key)
+        else:
+            pending = self.tier.ask(key)
+            if pending.ready(0.0):
+                return pending.take(), False
+            job = self._read_on_pool(pending)
+        if not await self._runtime.wait(job, soft):
+            job.add_done_callback(lambda done: self._came_late(done, asked))
+            return None, True
+        ended = job.exception()
+        if ended is not None and not isinstance(ended, Exception):  # the end of its loop or thread, not of this caller
+            raise TierUnavailable("the read was stopped", healthy=True) from ended
+        return job.result(), False
+
+    def _read_on_pool(self, pending: Pending) -> Job[Entry | None]:
+        def take() -> Entry | None:
+            # Hundreds of reads may have queued up until a tier that hangs was found ill: nobody waits for them now.
+            if self.breaker.closed:
+                return pending.take()
+            pending.drop()
+            return None
+
         try:
-            job: Job[Entry | None] = self._lane.submit(pending.take)
-        except LaneFull:
-            raise TierUnavailable("the lane is full", healthy=True) from None
-        if await self._runtime.wait(job, soft):
-            return job.result(), False
-        job.add_done_callback(lambda done: self._came_late(done, asked))
-        return None, True
+            return self.pool.submit(take)
+        except PoolFull:
+            pending.drop()
+            raise TierUnavailable("the pool is full", healthy=True) from None
+
+    def _read_on_loop(self, tier: AsyncTier, key: Key) -> Job[Entry | None]:
+        job: Job[Entry | None] = Job()
+
+        def lost() -> None:
+            job.set_exception(TierUnavailable("the loop has ended", healthy=True))
+
+        self._runtime.background(lambda: lead_here(job, tier.get(key)), lost)
+        return job
 
     def _came_late(self, job: Future[Entry | None], asked: float) -> None:
         entry = None if job.exception() else job.result()
@@ -113,87 +150,87 @@ class Shelf:
 
     def put(self, entry: Entry) -> Job[None] | None:
         """Write it, for at most this tier's time to live. The write that is under way; None: nothing to wait for."""
-        stays = min(entry.expires_at, self._clock() + self.stay.ttl)
-        if stays - self._clock() < SHORTEST_STAY:
+        until = min(entry.expires_at, self._clock() + self.times.ttl)
+        if until - self._clock() < SHORTEST_TTL:
             return None
-        return self._do(Work(key=entry.key, entry=replace(entry, expires_at=stays)))
+        return self._submit_write(TierWrite(key=entry.key, entry=replace(entry, expires_at=until)))
 
     def delete(self, key: Key) -> None:
         """Forget it, also what is on its way: now if the tier is well, else as soon as it is."""
 
-        def means(work: Work) -> bool:
-            return work.entry is not None and work.key == key
+        def covered(write: TierWrite) -> bool:
+            return write.entry is not None and write.key == key
 
-        self._recovery.forget(means)
-        self._under_way.void(means)
-        self._do(Work(key=key, entry=None))
+        self._recovery.forget(covered)
+        self._under_way.revoke(covered)
+        self._submit_write(TierWrite(key=key, entry=None))
 
     def invalidate(self, which: Filter) -> int:
         """Remove what matches, also what is on its way to the tier; how many the tier had. Raises TierUnavailable."""
         now = self._clock()
 
-        def means(work: Work) -> bool:
-            return work.entry is not None and matches(which, work.entry, now)
+        def covered(write: TierWrite) -> bool:
+            return write.entry is not None and which.matches(write.entry, now)
 
-        self._recovery.forget(means)
-        self._under_way.void(means)
+        self._recovery.forget(covered)
+        self._under_way.revoke(covered)
         return self.tier.invalidate(which, now)
 
-    def _do(self, work: Work) -> Job[None] | None:
-        self._under_way.begin(work)
+    def _submit_write(self, write: TierWrite) -> Job[None] | None:
+        self._under_way.begin(write)
         try:
-            return self._lane.submit(lambda: self._through(work))
-        except LaneFull:
-            self._under_way.end(work)
-            self._owe(work)
+            return self.pool.submit(lambda: self._run_write(write))
+        except PoolFull:
+            self._under_way.end(write)
+            self._enqueue(write)
             return None
 
-    def _through(self, work: Work) -> None:
+    def _run_write(self, write: TierWrite) -> None:
         try:
-            self._write(work)
+            self._write(write)
         finally:
-            if self._under_way.end(work):
-                self._recovery.forget(lambda owed: owed is work)
-                self._write(Work(key=work.key, entry=None))
+            if self._under_way.end(write):
+                self._recovery.forget(lambda queued: queued is write)
+                self._write(TierWrite(key=write.key, entry=None))
 
-    def _write(self, work: Work) -> None:
+    def _write(self, write: TierWrite) -> None:
         if not self.breaker.closed:
             self._probe_if_due()
-            self._owe(work)
+            self._enqueue(write)
             return
         access = self._observer.write(self.name)
         result = "error"
         try:
             with access.active():
-                if work.entry is None:
-                    self.tier.delete(work.key)
+                if write.entry is None:
+                    self.tier.delete(write.key)
                 else:
-                    self.tier.put(work.entry)
+                    self.tier.put(write.entry)
             result = "ok"
             self.breaker.succeeded()
-            self._pay(but=work.key)
+            self._flush_behind(write.key)
             self._purge_if_due()
         except TierUnavailable as ill:
             self._count(ill)
-            if result == "error" and not (ill.healthy and work.entry):  # an entry's own fault will not heal
-                self._recovery.add(work)
+            if result == "error" and not (ill.healthy and write.entry):  # an entry's own fault will not heal
+                self._recovery.add(write)
         finally:
             access.finish(result)
 
-    def _pay(self, *, but: Key) -> None:
-        """The tier works: bring it what it is owed, except for a key that it has just been told about."""
-        if len(self._recovery):
-            self._recovery.forget(lambda work: work.key == but)
-            with suppress(LaneFull):
-                self._lane.submit(self._pay_all)
-
-    def _pay_all(self) -> None:
-        for work in self._recovery.take(self._clock()):
-            self._write(work)
-
-    def _owe(self, work: Work) -> None:
-        self._recovery.add(work)
+    def _enqueue(self, write: TierWrite) -> None:
+        self._recovery.add(write)
         self._observer.write(self.name).finish("queued")
+
+    def _flush_behind(self, written: Key) -> None:
+        """The tier works: bring it what waits for it, except for the key that it has just been told about."""
+        if len(self._recovery):
+            self._recovery.forget(lambda queued: queued.key == written)
+            with suppress(PoolFull):
+                self.pool.submit(self._flush)
+
+    def _flush(self) -> None:
+        for write in self._recovery.take(self._clock()):
+            self._write(write)
 
     def _purge_if_due(self) -> None:
         """On the thread that has just written: what has expired leaves the tier."""
@@ -211,8 +248,8 @@ class Shelf:
     def _probe_if_due(self) -> None:
         if self.breaker.due(time.monotonic()):
             try:
-                self._lane.submit(self._probe)
-            except LaneFull:
+                self.pool.submit(self._probe)
+            except PoolFull:
                 self.breaker.failed(time.monotonic())
 
     def _probe(self) -> None:
@@ -222,7 +259,7 @@ class Shelf:
             self.breaker.failed(time.monotonic())
             return
         self.breaker.succeeded()
-        self._pay_all()
+        self._flush()
 
     def fill(self) -> tuple[int, int]:
         """Entries and bytes, at most some seconds old: counting rows at each collection would cost too much."""
@@ -234,6 +271,18 @@ class Shelf:
         return self._fill
 
     @property
-    def owed(self) -> int:
+    def queued(self) -> int:
         """Writes and deletes that wait for the tier."""
         return len(self._recovery)
+
+    # The end.
+
+    def close(self, timeout: float) -> None:
+        """Finish what the pool has taken, for at most `timeout` seconds, then close the tier."""
+        self.pool.close(timeout)
+        self.tier.close()
+
+    async def aclose(self) -> None:
+        """Close what the asynchronous port has open on this loop."""
+        if self.async_tier is not None and self._runtime.suspends:
+            await self.async_tier.aclose()

@@ -1,8 +1,8 @@
-"""The ports of the cache: what a tier promises. Every tier runs the same contract suite (tests/contract)."""
+"""The ports of the cache: what a tier promises. Every tier runs the same contract suites (tests/contract)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,6 +52,19 @@ class Filter:
     scope: bytes | None = None
     older_than: float | None = None
 
+    def matches(self, entry: Entry, now: float) -> bool:
+        """Whether it covers `entry`: the reference for every tier."""
+        key = entry.key
+        return (
+            self.tenant == key.tenant
+            and (self.digest is None or self.digest == key.digest)
+            and (self.request_id is None or self.request_id == entry.request_id)
+            and (self.model is None or self.model == key.model)
+            and (self.tag is None or self.tag in entry.tags)
+            and (self.scope is None or self.scope == key.scope)
+            and (self.older_than is None or entry.age(now) > self.older_than)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierStats:
@@ -62,6 +75,9 @@ class TierStats:
     oldest: float | None = None
 
 
+# Requests and background work.
+
+
 class Pending(Protocol):
     """A question already sent."""
 
@@ -69,11 +85,14 @@ class Pending(Protocol):
         """Whether `take` will return without waiting, after at most `timeout` seconds."""
 
     def take(self) -> Entry | None:
-        """The answer; waits for it. A late one may be taken on the lane, and still promotes. Raises TierUnavailable."""
+        """The answer; waits for it. A late one may be taken on the pool, and still promotes. Raises TierUnavailable."""
+
+    def drop(self) -> None:
+        """Nobody is going to take it: what it holds is free. Never waits, never raises."""
 
 
 class BlockingTier(Protocol):
-    """Sync reads, and every background write, delete and probe of both worlds.
+    """The reads of blocking callers, and every background write, delete and probe, asyncio's too.
 
     - Thread-safe. Anything that goes wrong is TierUnavailable, nothing else is ever raised.
     - What cannot be decoded, or fails its checksum or signature, is a miss: counted in `damaged` and deleted; unless
@@ -97,6 +116,131 @@ class BlockingTier(Protocol):
     def close(self) -> None: ...
 
 
+class AsyncTier(Protocol):
+    """The foreground reads of asyncio callers, for tiers behind a socket; often the same object as the BlockingTier.
+
+    - What it returns, counts and deletes is as with BlockingTier; anything that goes wrong is TierUnavailable.
+    - Runs on the caller's loop and never blocks it. Several loops may use it, also at once and one after another:
+      a connection belongs to the loop that made it, and is forgotten when that has ended.
+    - A command ends by the tier's own (hard) timeout. Whoever stops waiting before does not cancel it; one that is
+      cancelled all the same, as at the end of `asyncio.run`, harms no other.
+    """
+
+    async def get(self, key: Key) -> Entry | None: ...
+
+    async def aclose(self) -> None:
+        """Close what is open on this loop. Idempotent; a later `get` opens anew."""
+
+
+# Looking into a tier: the command line, and warming.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    """An entry as it lies there. Times are UTC seconds since the epoch; size: stored bytes.
+
+    entry: or why it cannot be read here. hits: those that this tier answered.
+    """
+
+    key: Key
+    entry: Entry | Damage
+    created_at: float
+    expires_at: float
+    accessed_at: float
+    hits: int
+    size: int
+
+    def score(self, now: float, half_life: float) -> float:
+        """How often it was asked for, halved with each `half_life` seconds since the last time."""
+        return float(self.hits * 2.0 ** (-max(0.0, now - self.accessed_at) / half_life))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """expired: of the entries, those that nobody is answered with any more. oldest: when it was made.
+
+    size: bytes in use, of all tenants.
+    """
+
+    entries: int = 0
+    expired: int = 0
+    tenants: int = 0
+    oldest: float | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTotals:
+    """input_tokens, output_tokens, usd: what one hit saves, on average; None where nobody knows.
+
+    saved_tokens, saved_usd: what the hits have saved so far.
+    """
+
+    model: str
+    entries: int
+    hits: int
+    input_tokens: float | None
+    output_tokens: float | None
+    usd: float | None
+    saved_tokens: int
+    saved_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantTotals:
+    tenant: str
+    entries: int
+    hits: int
+
+
+class InspectableTier(Protocol):
+    """A store as people and warming see it: looking counts no hit, deletes no damage and makes nothing.
+
+    - Anything that goes wrong is TierUnavailable. A store that nothing was ever written to is an empty one.
+    - tenant: one's entries only; where it may be None, those of all.
+    - location: what people know it by, without a password.
+    """
+
+    location: str
+
+    def version(self) -> int | None:
+        """Of its schema; None: nothing was ever stored there."""
+
+    def peek(self, key: Key) -> StoredEntry | None:
+        """Also when it has expired, as long as it lies there."""
+
+    def named(self, tenant: str, handle: str) -> list[StoredEntry]:
+        """What a request id, a key or its first digits (6 at least, hex) names; two at most of the same beginning."""
+
+    def scan_by_frequency(
+        self, tenant: str | None, limit: int, *, half_life: float, now: float
+    ) -> Iterator[StoredEntry]:
+        """Fresh entries that can be read here, by falling `StoredEntry.score`, the newest first among equals."""
+
+    def totals(self, tenant: str | None, now: float) -> Totals: ...
+
+    def totals_by_model(self, tenant: str | None) -> list[ModelTotals]:
+        """The model with the most entries first. A hit saves what the model's entries cost on average; those whose
+        price nobody knows say nothing about it."""
+
+    def totals_by_tenant(self) -> list[TenantTotals]:
+        """By name."""
+
+    def damage(self, tenant: str | None) -> Mapping[str, int]:
+        """How many entries cannot be read here, by reason. Reads everything."""
+
+    def related(self, key: Key) -> tuple[int, int]:
+        """Of the same tenant and model, without it: how many entries in its scope, and in others."""
+
+    def invalidate(self, which: Filter, now: float) -> int:
+        """As BlockingTier's."""
+
+    def purge(self, now: float) -> int:
+        """As BlockingTier's: some of what has expired beyond the stale limit; 0 when nothing of it is left."""
+
+    def close(self) -> None: ...
+
+
 # Answers that tiers hand out, for questions that needed no waiting and for those that would have.
 
 
@@ -114,6 +258,8 @@ class Answered:
     def take(self) -> Entry | None:
         return self._entry
 
+    def drop(self) -> None: ...
+
 
 class Refused:
     """It is known already that there will be no answer."""
@@ -129,9 +275,11 @@ class Refused:
     def take(self) -> Entry | None:
         raise self._why
 
+    def drop(self) -> None: ...
+
 
 class Later:
-    """Nothing is under way until `take`, which waits: for the lane. So it is never ready, and `ready` never waits."""
+    """Nothing is under way until `take`, which waits: for the pool. So it is never ready, and `ready` never waits."""
 
     __slots__ = ("_find",)
 
@@ -143,3 +291,5 @@ class Later:
 
     def take(self) -> Entry | None:
         return self._find()
+
+    def drop(self) -> None: ...

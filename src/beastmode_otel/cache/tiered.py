@@ -2,45 +2,47 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.memory import Memory
-from beastmode_otel.cache.recent_invalidations import Voids
-from beastmode_otel.cache.resilient_tier import SHORTEST_STAY, Shelf
+from beastmode_otel.cache.resilient_tier import SHORTEST_TTL, ResilientTier
 from beastmode_otel.cache.tier import Filter, TierUnavailable
 from beastmode_otel.observer import LookupScope, Observer, TierName
 from beastmode_otel.record import record
-from beastmode_otel.runtime import Job
+from beastmode_otel.runtime import Job, in_child
 
 LOOKUP_SECONDS = 0.3  # what a whole lookup may take of a request
+LEAST_TO_CLOSE = 0.5  # seconds for each tier, however long those before it took
 
 
 @record(frozen=True, slots=True, kw_only=True)
-class Found:
-    """An entry and where it was."""
+class TierHit:
+    """An entry, perhaps expired, and the tier that had it."""
 
     entry: Entry
     tier: TierName
 
 
 class Tiered:
-    """L1 and the slower tiers. A dead tier never hurts a request: everything below L1 is behind a Shelf."""
+    """L1 and the slower tiers. A dead tier never hurts a request: each below L1 is behind its ResilientTier."""
 
     def __init__(
         self,
         memory: Memory,
-        shelves: Sequence[Shelf] = (),
+        tiers: Sequence[ResilientTier] = (),
         *,
         l1_ttl: float,
         observer: Observer,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.memory, self.shelves = memory, shelves
+        self.memory, self.tiers = memory, tiers
         self._l1_ttl, self._observer, self._clock = l1_ttl, observer, clock
-        self._voids = Voids()
+        self._invalidations = RecentInvalidations()
 
     def fill(self) -> tuple[int, int]:
         """Entries and bytes of L1."""
@@ -48,23 +50,23 @@ class Tiered:
 
     # Reading.
 
-    def at_hand(self, key: Key) -> Entry | None:
+    def lookup_l1(self, key: Key) -> Entry | None:
         """What L1 has, perhaps expired. No I/O."""
         return self.memory.get(key, self._clock())
 
-    async def find(self, key: Key, lookup: LookupScope) -> Found | None:
+    async def lookup_tiers(self, key: Key, lookup: LookupScope) -> TierHit | None:
         """What the slower tiers have, promoted; a fresh entry before an expired one."""
         asked = time.monotonic()
         until = asked + LOOKUP_SECONDS
-        expired: Found | None = None
-        for depth, shelf in enumerate(self.shelves):
+        expired: TierHit | None = None
+        for depth, tier in enumerate(self.tiers):
             left = until - time.monotonic()
-            entry = await shelf.get(key, lookup, left) if left > 0 else None
+            entry = await tier.get(key, lookup, left) if left > 0 else None
             if entry is None:
                 continue
-            found = Found(entry=entry, tier=shelf.name)
+            found = TierHit(entry=entry, tier=tier.name)
             if entry.fresh(self._clock()):
-                self._promote(entry, self.shelves[:depth], asked)
+                self._promote(entry, self.tiers[:depth], asked)
                 return found
             expired = expired or found
         return expired
@@ -74,19 +76,19 @@ class Tiered:
 
         Unless that has got a newer one meanwhile, as the request went on upstream.
         """
-        held = self.at_hand(entry.key)
+        held = self.lookup_l1(entry.key)
         if held is None or held.created_at < entry.created_at:
             self._promote(entry, (), asked)
 
-    def _promote(self, entry: Entry, faster: Sequence[Shelf], asked: float) -> None:
-        if entry.expires_at - self._clock() < SHORTEST_STAY:
+    def _promote(self, entry: Entry, faster: Sequence[ResilientTier], asked: float) -> None:
+        if entry.expires_at - self._clock() < SHORTEST_TTL:
             return
         self._keep(entry)
         self._observer.promoted("l1")
-        for shelf in faster:
-            shelf.put(entry)
-            self._observer.promoted(shelf.name)
-        self._undo_if_void(entry, faster, asked)
+        for tier in faster:
+            tier.put(entry)
+            self._observer.promoted(tier.name)
+        self._undo_if_invalidated(entry, faster, asked)
 
     def _keep(self, entry: Entry) -> None:
         now = self._clock()
@@ -100,18 +102,18 @@ class Tiered:
         asked: when its answer was asked for, on the monotonic clock. None: it has been invalidated since, and is gone.
         """
         self._keep(entry)
-        jobs = [shelf.put(entry) for shelf in self.shelves]
-        if self._undo_if_void(entry, self.shelves, asked):
+        jobs = [tier.put(entry) for tier in self.tiers]
+        if self._undo_if_invalidated(entry, self.tiers, asked):
             return None
         return [job for job in jobs if job is not None]
 
-    def _undo_if_void(self, entry: Entry, shelves: Sequence[Shelf], asked: float) -> bool:
+    def _undo_if_invalidated(self, entry: Entry, tiers: Sequence[ResilientTier], asked: float) -> bool:
         # Looked at after the writes: an invalidation is noted before it removes, so one of both sees the other.
-        if not self._voids.mean(entry, asked=asked, now=self._clock()):
+        if not self._invalidations.cover(entry, asked=asked, now=self._clock()):
             return False
         self.memory.delete(entry.key)
-        for shelf in shelves:
-            shelf.delete(entry.key)
+        for tier in tiers:
+            tier.delete(entry.key)
         return True
 
     def invalidate(self, which: Filter) -> int:
@@ -121,18 +123,64 @@ class Tiered:
         served again.
         """
         now = self._clock()
-        self._voids.add(which, time.monotonic())
+        self._invalidations.add(which, time.monotonic())
         counts, trouble = [self.memory.invalidate(which, now)], None
-        for shelf in self.shelves:
+        for tier in self.tiers:
             try:
-                counts.append(shelf.invalidate(which))
+                counts.append(tier.invalidate(which))
             except TierUnavailable as ill:
                 trouble = ill
         if trouble is not None:
             raise trouble
         return max(counts)
 
-    def close(self) -> None:
-        """Close the slower tiers. The lane must be drained before."""
-        for shelf in self.shelves:
-            shelf.tier.close()
+    # The end.
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until what the slower tiers' pools have taken is done. False: `timeout` seconds were not enough."""
+        end = time.monotonic() + timeout
+        return all(tier.pool.drain(max(0.0, end - time.monotonic())) for tier in self.tiers)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Write what is under way, for about `timeout` seconds in all, and close the slower tiers. Blocks."""
+        end = time.monotonic() + timeout
+        for tier in self.tiers:
+            tier.close(max(LEAST_TO_CLOSE, end - time.monotonic()))
+
+    async def aclose(self) -> None:
+        """Close what the tiers' asynchronous ports have open on this loop; `close` does the rest."""
+        for tier in self.tiers:
+            await tier.aclose()
+
+
+class RecentInvalidations:
+    """The last invalidations and when each was asked for, on the monotonic clock. Bounded, thread-safe.
+
+    An answer that was asked for before one must not be stored after it.
+
+    What falls out of the list is remembered as if it had covered everything: a needless miss, never a wrong hit.
+    """
+
+    def __init__(self, limit: int = 1000) -> None:
+        self._limit = limit
+        self._start_empty()
+        in_child(self._start_empty)
+
+    def _start_empty(self) -> None:
+        self._lock = threading.Lock()
+        self._recent: deque[tuple[float, Filter]] = deque()
+        self._forgotten = float("-inf")
+
+    def add(self, which: Filter, now: float) -> None:
+        with self._lock:
+            self._recent.append((now, which))
+            if len(self._recent) > self._limit:
+                self._forgotten, _ = self._recent.popleft()
+
+    def cover(self, entry: Entry, *, asked: float, now: float) -> bool:
+        """Whether one that came at `asked` or later covers this entry. now: wall clock, for its age."""
+        if not self._recent:  # nearly always
+            return False
+        with self._lock:
+            recent, forgotten = tuple(self._recent), self._forgotten
+        return asked <= forgotten or any(at >= asked and which.matches(entry, now) for at, which in recent)

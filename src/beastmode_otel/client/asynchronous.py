@@ -87,7 +87,7 @@ class AsyncModelRouter:
         for core in self._parts.engine.streams.finish_all():
             await core.release()
         await self._parts.runtime.aclose()
-        self._parts.close_tiers()
+        await self._parts.aclose_tiers()
         await self._parts.http.close()
 
     async def __aenter__(self) -> Self:

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
-from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.single_flight import Flights, Landed
-from beastmode_otel.cache.tiered import Tiered
+from beastmode_otel.cache import Entry, FlightResult, Key, SingleFlight, Tiered
 from beastmode_otel.config import CacheSettings
 from beastmode_otel.engine.cache_request import Wish, target_of
 from beastmode_otel.engine.ending import Ending
@@ -55,7 +53,7 @@ class Caching:
     def __init__(
         self,
         tiered: Tiered,
-        flights: Flights[Loaded],
+        flights: SingleFlight[Loaded],
         settings: CacheSettings,
         *,
         runtime: Runtime,
@@ -82,7 +80,7 @@ class Caching:
             ending.cache = CacheFacts(status="miss", key=key.short)
             return None
         began = time.perf_counter()
-        entry, now = self.tiered.at_hand(key), self._clock()
+        entry, now = self.tiered.lookup_l1(key), self._clock()
         seconds = time.perf_counter() - began
         if entry is None or not entry.fresh(now):
             result: LookupResult = "miss" if entry is None else "stale"
@@ -122,14 +120,14 @@ class Caching:
         )
         return self._landed(call, landed, ending)
 
-    def _landed(self, call: Call, landed: Landed[Loaded], ending: Ending) -> Delivered:
+    def _landed(self, call: Call, landed: FlightResult[Loaded], ending: Ending) -> Delivered:
         loaded = self.value(call, landed, ending)
         if landed.collapsed and loaded.tier is None:
             stored = ending.delivery = StoredAnswer(loaded.entry)
             return stored
         return self._told(loaded, ending, collapsed=landed.collapsed)
 
-    def value(self, call: Call, landed: Landed[T], ending: Ending) -> T:
+    def value(self, call: Call, landed: FlightResult[T], ending: Ending) -> T:
         """What a flight brought to this caller. Raises its error."""
         if landed.collapsed is not ending.cache.collapsed:  # who waited in vain for one flight may lead the next
             ending.cache = replace(ending.cache, collapsed=landed.collapsed)
@@ -173,13 +171,13 @@ class Caching:
         if held is not None and not held.stale:
             return held, None
         expired = held if self.settings.stale_if_error else None
-        if not self.tiered.shelves:
+        if not self.tiered.tiers:
             return None, expired
         lookup = ending.scope.lookup(key.short)
         result: LookupResult = "error"
         tier: TierName | None = None
         try:
-            found = await self.tiered.find(key, lookup)
+            found = await self.tiered.lookup_tiers(key, lookup)
             if found is None:
                 result = "miss"
                 return None, expired
@@ -192,7 +190,7 @@ class Caching:
 
     def _look_again(self, key: Key, ending: Ending) -> Loaded | None:
         """What L1 has by now: another flight may have landed between the first look and this one's start."""
-        entry = self.tiered.at_hand(key)
+        entry = self.tiered.lookup_l1(key)
         if entry is None:
             return None
         fresh = entry.fresh(self._clock())

@@ -6,10 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-from beastmode_otel.cache.canonical import NotCanonical
-from beastmode_otel.cache.entry import Key
-from beastmode_otel.cache.key import Parts, Target, derive
-from beastmode_otel.cache.storable import NOT_CANONICAL, Verdict, may_lookup
+from beastmode_otel.cache import NOT_CANONICAL, Key, NotCanonical, Parts, Target, Verdict, derive, may_lookup
 from beastmode_otel.config import Config, Deployment, Route
 from beastmode_otel.config import Target as RouteTarget
 from beastmode_otel.record import record

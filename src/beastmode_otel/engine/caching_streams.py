@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.single_flight import Flights
+from beastmode_otel.cache import Entry, Key, SingleFlight
 from beastmode_otel.engine.cache_flow import Caching, Loaded, may_serve_stale
 from beastmode_otel.engine.cache_request import Wish, target_of
 from beastmode_otel.engine.ending import Ending
@@ -41,7 +40,7 @@ class StreamCaching:
 
     def __init__(self, caching: Caching, runtime: Runtime) -> None:
         self._caching, self._runtime = caching, runtime
-        self._opening: Flights[Opened] = Flights()
+        self._opening: SingleFlight[Opened] = SingleFlight()
         self._start_empty()
         in_child(self._start_empty)  # a parent's streams are its own
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from beastmode_otel.cache.key_memo import Keys
+from beastmode_otel.cache import KeyMemo
 from beastmode_otel.config import Config, Route
 from beastmode_otel.engine import validate as admit
 from beastmode_otel.engine.answer import AccessRule, Answer, Question
@@ -44,7 +44,7 @@ class Engine:
         self._config, self._router, self._observer = config, router, observer
         self._caching, self._stream_caching = caching, stream_caching
         self._tenant, self._access, self._door, self._clock = tenant, access, door, clock
-        self._keys = Keys()
+        self._keys = KeyMemo()
         self.streams: OpenStreams[StreamCore] = OpenStreams(clock)
         observer.before_collect(self.streams.sweep)
 

@@ -8,10 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.key import Target
-from beastmode_otel.cache.storable import may_store
-from beastmode_otel.cache.tiered import Tiered
+from beastmode_otel.cache import Entry, Key, Target, Tiered, may_store
 from beastmode_otel.config import CacheSettings
 from beastmode_otel.engine.cache_request import Wish
 from beastmode_otel.engine.ending import Ending

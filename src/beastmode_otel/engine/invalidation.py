@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from beastmode_otel.cache.tier import Filter, TierUnavailable
-from beastmode_otel.cache.tiered import Tiered
+from beastmode_otel.cache import Filter, Tiered, TierUnavailable
 from beastmode_otel.errors import RequestError
 from beastmode_otel.observer import Observer
 

@@ -6,8 +6,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from beastmode_otel.cache.entry import Entry
-from beastmode_otel.cache.single_flight import own_copy
+from beastmode_otel.cache import Entry, own_copy
 from beastmode_otel.engine.entries import saving_of
 from beastmode_otel.errors import AttemptRecord, Context, UpstreamError
 from beastmode_otel.observer import OutcomeKind, Saving

@@ -7,9 +7,15 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from beastmode_otel.cache.canonical import NotCanonical
-from beastmode_otel.cache.key import OUTPUT_HEADERS, Parts, Target, credential_tenant
-from beastmode_otel.cache.storable import NOT_CANONICAL, may_lookup
+from beastmode_otel.cache import (
+    NOT_CANONICAL,
+    OUTPUT_HEADERS,
+    NotCanonical,
+    Parts,
+    Target,
+    credential_tenant,
+    may_lookup,
+)
 from beastmode_otel.engine.cache_request import Wish
 from beastmode_otel.instrumentation.cache_control import Use
 from beastmode_otel.instrumentation.call import host_of

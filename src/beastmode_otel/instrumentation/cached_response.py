@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import Any, Final
 
-from beastmode_otel.cache.entry import Entry
+from beastmode_otel.cache import Entry
 from beastmode_otel.instrumentation.cache_control import HEADER
 from beastmode_otel.instrumentation.cache_request import gets_usage_unasked
 from beastmode_otel.wire import MEDIA_TYPES, LLMCall, format_named, stream_bytes, usage_inside, whole_bytes

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.single_flight import Flights
+from beastmode_otel.cache import Entry, Key, SingleFlight
 from beastmode_otel.engine.cache_flow import Caching
 from beastmode_otel.engine.cache_request import Wish
 from beastmode_otel.engine.ending import Ending
@@ -34,7 +33,7 @@ class Flown:
 
 
 # Of whole answers; keys hold the tenant, so that nothing is shared but between those who hold the same credential.
-_FLIGHTS: Flights[Flown] = Flights()
+_FLIGHTS: SingleFlight[Flown] = SingleFlight()
 
 
 async def travel(trip: Trip) -> Any:

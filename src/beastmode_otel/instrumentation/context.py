@@ -10,15 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from beastmode_otel.assembly import Providers, build_caches, observer_of
-from beastmode_otel.cache.key_memo import Keys
+from beastmode_otel.cache import KeyMemo
 from beastmode_otel.config import Config, door_settings
 from beastmode_otel.engine import OpenStreams
 from beastmode_otel.engine.cache_flow import Caching
 from beastmode_otel.errors import ConfigError, Redactor
 from beastmode_otel.observer import Observer
 from beastmode_otel.prices import PriceBook, price_from_config
-from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, ThreadLane, in_child
-from beastmode_otel.runtime import gc_guard as collecting
+from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, gc_guard, in_child
 from beastmode_otel.wire import LLMCall, Recogniser
 
 
@@ -60,12 +59,11 @@ class Desk:
     redact: Redactor
     hooks: Hooks
     excluded: re.Pattern[str] | None
-    lane: ThreadLane
     recogniser: Recogniser = field(default_factory=Recogniser)
     streams: OpenCalls = field(default_factory=OpenCalls)
     blocking: Caching | None = None
     asyncio: Caching | None = None
-    keys: Keys = field(default_factory=Keys)
+    keys: KeyMemo = field(default_factory=KeyMemo)
     told: set[str] = field(default_factory=set)
     closed: bool = False
 
@@ -92,12 +90,11 @@ class Desk:
             _log.warning("an LLM call could not be observed (%s)", kind, exc_info=exc)
 
     def close(self) -> None:
-        """End the streams that are still open, write what is owed to the tiers. Blocks. Idempotent."""
+        """End the streams that are still open, write what is under way to the tiers. Blocks. Idempotent."""
         if self.closed:
             return
         self.closed = True
         self.streams.finish_all()
-        self.lane.close()
         tiered = {id(part.tiered): part.tiered for part in (self.blocking, self.asyncio) if part is not None}
         for one in tiered.values():
             one.close()
@@ -122,13 +119,13 @@ def build_desk(
     paths: Mapping[str, str] | None = None,
 ) -> Desk:
     """A desk. cache: None for BEASTMODE_CACHE (default off), a mode, or a `[cache]` mapping. Raises ConfigError."""
-    collecting.watch()
+    gc_guard.watch()
     settings = door_settings(cache, excluded_urls)
     config = settings.config
     redact = config.redactor()
-    lane, observer = ThreadLane(), observer_of(config, redact, providers)
-    blocking = build_caches(config.cache, lane, BlockingRuntime(), observer)
-    tasks = build_caches(config.cache, lane, AsyncioRuntime(), observer, beside=blocking)
+    observer = observer_of(config, redact, providers)
+    blocking = build_caches(config.cache, BlockingRuntime(), observer)
+    tasks = build_caches(config.cache, AsyncioRuntime(), observer, beside=blocking)
     prices = {name: price_from_config(price, where=f"prices.{name}") for name, price in config.prices.items()}
     desk = Desk(
         door=door,
@@ -138,7 +135,6 @@ def build_desk(
         redact=redact,
         hooks=hooks or Hooks(),
         excluded=_pattern(settings.excluded),
-        lane=lane,
         recogniser=Recogniser(paths or {}),
         blocking=None if blocking is None else blocking.whole,
         asyncio=None if tasks is None else tasks.whole,

@@ -1,13 +1,12 @@
-"""Waiting: the only room that knows there are two worlds, asyncio and threads.
+"""Waiting: the only room that knows asyncio from blocking threads.
 
 Orchestration is written once, as `async def`, and never touches an event loop: whatever can wait stands behind a
 port of this room. Async callers await it; sync callers drive the same coroutine with `run_sync`.
 """
 
-from beastmode_otel.runtime.background import Lane, LaneFull, ThreadLane
+from beastmode_otel.runtime.background import PoolFull, WorkerPool
 from beastmode_otel.runtime.fork import in_child
-from beastmode_otel.runtime.job import Job, new_job, running_loop
-from beastmode_otel.runtime.ports import Expired, Runtime, Stream
+from beastmode_otel.runtime.ports import Expired, Job, Runtime, Stream, new_job, running_loop
 from beastmode_otel.runtime.runtimes import AsyncioRuntime, BlockingRuntime, lead_here, run_sync
 
 __all__ = [
@@ -15,11 +14,10 @@ __all__ = [
     "BlockingRuntime",
     "Expired",
     "Job",
-    "Lane",
-    "LaneFull",
+    "PoolFull",
     "Runtime",
     "Stream",
-    "ThreadLane",
+    "WorkerPool",
     "in_child",
     "lead_here",
     "new_job",

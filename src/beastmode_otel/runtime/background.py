@@ -1,98 +1,82 @@
-"""The lane: bounded daemon threads for all background work of both worlds.
+"""Background work of asyncio and blocking callers alike: bounded pools of daemon threads, one for each slow tier.
 
-Not asyncio tasks: those that are pending when `asyncio.run` ends are lost, and short scripts would never write.
+Not asyncio tasks: those that are pending when `asyncio.run` ends are lost, and short scripts would never write. One
+pool for each tier, so that a tier that hangs fills its own threads and backlog and nobody else's.
 """
 
 from __future__ import annotations
 
 import contextvars
-import queue
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from beastmode_otel.runtime.fork import in_child
-from beastmode_otel.runtime.job import Job
+from beastmode_otel.runtime.ports import Job
 
 T = TypeVar("T")
 
+_LEAST_AT_EXIT: Final = 0.5  # seconds for each pool, however long those before it took
 
-class LaneFull(Exception):
+
+class PoolFull(Exception):
     """The backlog is full: the work was not taken."""
 
 
-class Lane(Protocol):
-    """Where background work goes."""
+class WorkerPool:
+    """Daemon threads, started when there is work.
 
-    def submit(self, work: Callable[[], T]) -> Job[T]:
-        """Take `work`, with a copy of the caller's context. Raises LaneFull at once, never waits for room."""
-
-    def drain(self, timeout: float) -> bool:
-        """Wait until all work that was taken is done. False: `timeout` seconds were not enough."""
-
-
-class ThreadLane:
-    """Daemon threads, started when there is work, shared by both worlds.
-
-    - At most `size` threads and `backlog` waiting jobs; what does not fit is counted in `rejected`.
-    - Drained at exit for at most `at_exit` seconds. A child after fork starts empty: the parent does its own work.
+    - At most `size` threads and `backlog` waiting jobs; what does not fit is counted in `rejected`, never waited for.
+    - Drained at exit for at most `at_exit` seconds, together with the other pools. A child after fork starts empty:
+      the parent does its own work.
+    - name: of its threads, for people who look at a process.
     """
 
-    def __init__(self, size: int = 4, backlog: int = 1000, at_exit: float = 5.0) -> None:
-        self._size, self._backlog = size, backlog
+    def __init__(self, name: str = "background", *, size: int = 4, backlog: int = 1000, at_exit: float = 5.0) -> None:
+        self._name, self._size, self._backlog = f"beastmode-{name}", size, backlog
         self.rejected = 0
         self._start_empty()
         in_child(self._start_empty)
         weakref.finalize(self, _drain_at_exit, weakref.ref(self), at_exit)  # runs at exit too
 
     def _start_empty(self) -> None:
-        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        self._jobs = _Jobs()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
     def submit(self, work: Callable[[], T]) -> Job[T]:
+        """Take `work`, with a copy of the caller's context. Raises PoolFull at once, never waits for room."""
         job: Job[T] = Job(mine=False)
         context = contextvars.copy_context()
         with self._lock:
-            if self._queue.qsize() >= self._backlog:
+            if len(self._jobs.waiting) >= self._backlog:
                 self.rejected += 1
-                raise LaneFull
-            self._queue.put(lambda: _run(job, context, work))
-            self._hire()
+                raise PoolFull
+            self._jobs.put(lambda: _run(job, context, work))
+            self._start_thread()
         return job
 
-    def _hire(self) -> None:
+    def _start_thread(self) -> None:
         # Counted are jobs that are not done, not threads that are idle: one that was woken is idle only by name.
-        if len(self._threads) >= min(self._size, self._queue.unfinished_tasks):
+        if len(self._threads) >= min(self._size, self._jobs.unfinished):
             return
-        thread = threading.Thread(target=self._work, args=(self._queue,), daemon=True, name="beastmode-lane")
+        thread = threading.Thread(target=_work, args=(self._jobs,), daemon=True, name=self._name)
         try:
             thread.start()
         except RuntimeError:
             return  # the interpreter is shutting down: drain() does the work itself
         self._threads.append(thread)
 
-    def _work(self, jobs: queue.Queue[Callable[[], None] | None]) -> None:
-        while True:
-            job = jobs.get()
-            try:
-                if job is None:
-                    return
-                job()
-            finally:
-                jobs.task_done()
-                del job  # an idle thread must not keep the last job's objects alive
-
     def drain(self, timeout: float) -> bool:
-        end, jobs = time.monotonic() + timeout, self._queue
+        """Wait until all work that was taken is done. False: `timeout` seconds were not enough."""
+        end, jobs = time.monotonic() + timeout, self._jobs
         if not any(thread.is_alive() for thread in self._threads):
-            _drain_here(jobs, end)
-        with jobs.all_tasks_done:
-            while jobs.unfinished_tasks and (left := end - time.monotonic()) > 0:
-                jobs.all_tasks_done.wait(left)
-            return not jobs.unfinished_tasks
+            while time.monotonic() < end and jobs.do_one(wait=False):
+                pass
+        return jobs.wait_done(end)
 
     def close(self, timeout: float = 5.0) -> bool:
         """Drain, then let the threads end, within `timeout` seconds. Work submitted afterwards starts new ones.
@@ -102,25 +86,67 @@ class ThreadLane:
         end = time.monotonic() + timeout
         drained = self.drain(timeout)
         with self._lock:
-            threads, jobs = self._threads, self._queue
-            self._threads, self._queue = [], queue.Queue()
-        for _ in threads:
-            jobs.put(None)
+            threads, jobs = self._threads, self._jobs
+            self._threads, self._jobs = [], _Jobs()
+        jobs.no_more()
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, end - time.monotonic()))
         return drained
 
 
-def _drain_here(jobs: queue.Queue[Callable[[], None] | None], end: float) -> None:
-    while time.monotonic() < end:
+class _Jobs:
+    """Jobs in order, until they are done. unfinished: those that wait and those that run.
+
+    Not `queue.Queue`: waiting with a timeout until all is done needs its insides, which gevent's has not.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: deque[Callable[[], None]] = deque()
+        self.unfinished = 0
+        self._lock = threading.Lock()
+        self._arrived, self._done = threading.Condition(self._lock), threading.Condition(self._lock)
+        self._last = False
+
+    def put(self, job: Callable[[], None]) -> None:
+        with self._lock:
+            self.waiting.append(job)
+            self.unfinished += 1
+            self._arrived.notify()
+
+    def no_more(self) -> None:
+        """Whoever does these jobs ends when none is left."""
+        with self._lock:
+            self._last = True
+            self._arrived.notify_all()
+
+    def do_one(self, *, wait: bool) -> bool:
+        """Do the next job, on this thread. False: there is none, and with `wait` there will be none."""
+        with self._lock:
+            while not self.waiting:
+                if self._last or not wait:
+                    return False
+                self._arrived.wait()
+            job = self.waiting.popleft()
         try:
-            job = jobs.get_nowait()
-        except queue.Empty:
-            return
-        if job is not None:
             job()
-        jobs.task_done()
+        finally:
+            del job  # an idle thread must not keep the last job's objects alive
+            with self._lock:
+                self.unfinished -= 1
+                if not self.unfinished:
+                    self._done.notify_all()
+        return True
+
+    def wait_done(self, end: float) -> bool:
+        """False: at `end`, on the monotonic clock, not all was done."""
+        with self._lock:
+            return self._done.wait_for(lambda: not self.unfinished, max(0.0, end - time.monotonic()))
+
+
+def _work(jobs: _Jobs) -> None:
+    while jobs.do_one(wait=True):
+        pass
 
 
 def _run(job: Job[Any], context: contextvars.Context, work: Callable[[], Any]) -> None:
@@ -133,7 +159,12 @@ def _run(job: Job[Any], context: contextvars.Context, work: Callable[[], Any]) -
         job.set_result(result)
 
 
-def _drain_at_exit(reference: weakref.ref[ThreadLane], timeout: float) -> None:
-    lane = reference()
-    if lane is not None:
-        lane.drain(timeout)
+_exits: Final[list[float]] = []  # when pools were drained at exit: while one is waited for, the others go on
+
+
+def _drain_at_exit(reference: weakref.ref[WorkerPool], seconds: float) -> None:
+    pool = reference()
+    if pool is not None:
+        _exits.append(time.monotonic())
+        spent = _exits[-1] - _exits[0]
+        pool.drain(min(seconds, max(_LEAST_AT_EXIT, seconds - spent)))

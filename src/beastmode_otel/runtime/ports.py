@@ -1,15 +1,47 @@
-"""The ports behind which everything that waits stands."""
+"""The ports behind which everything that waits stands, and the job: one result on its way, for which asyncio tasks and
+threads alike can wait."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
-
-from beastmode_otel.runtime.job import Job
 
 T = TypeVar("T")
 C_co = TypeVar("C_co", covariant=True)
 O_contra = TypeVar("O_contra", contravariant=True)
+
+
+class Job(Future[T]):
+    """A future that no waiter can cancel, and that knows who works on it.
+
+    It is RUNNING from birth, so `cancel()` by a waiter (asyncio.wrap_future does that) never reaches the work.
+    mine: the calling thread (or task) works on it; else nobody does yet.
+    """
+
+    thread: int | None
+    loop: asyncio.AbstractEventLoop | None
+
+    def __init__(self, *, mine: bool = True) -> None:
+        super().__init__()
+        self.set_running_or_notify_cancel()
+        self.thread = threading.get_ident() if mine else None
+        self.loop = running_loop() if mine else None
+
+
+def new_job() -> Job[Any]:
+    """A job that the calling thread (or task) is going to work on."""
+    return Job()
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs on this thread; None outside of one. Never raises."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class Expired(Exception):
@@ -17,7 +49,12 @@ class Expired(Exception):
 
 
 class Runtime(Protocol):
-    """How one world waits."""
+    """How its callers wait.
+
+    suspends: its coroutines may suspend, so asynchronous ports may be awaited; False where all ports must block.
+    """
+
+    suspends: bool
 
     async def lead(self, job: Job[Any], work: Coroutine[Any, Any, Any]) -> None:
         """Run `work` and settle `job` with its result or exception.

@@ -1,4 +1,4 @@
-"""The two worlds: asyncio, and plain blocking threads (gevent's greenlets count as threads)."""
+"""The two runtimes: asyncio, and plain blocking threads (gevent's greenlets count as threads)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import TimeoutError as JobTimeout
 from typing import Any, TypeVar
 
-from beastmode_otel.runtime.job import Job, running_loop
-from beastmode_otel.runtime.ports import Expired
+from beastmode_otel.runtime.ports import Expired, Job, running_loop
 
 T = TypeVar("T")
 
@@ -28,7 +27,7 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
         return result
     work.close()
     raise RuntimeError(
-        "a port suspended in the blocking world: an asynchronous client or tier was given to a synchronous router"
+        "a port suspended in a blocking call: an asynchronous client or tier was given to a synchronous router"
     )
 
 
@@ -46,6 +45,8 @@ async def lead_here(job: Job[Any], work: Coroutine[Any, Any, Any]) -> None:
 
 class AsyncioRuntime:
     """Waits on the running loop."""
+
+    suspends = True
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
@@ -142,6 +143,8 @@ def _settled_event(job: Job[Any]) -> asyncio.Future[None]:
 class BlockingRuntime:
     """Waits by blocking the calling thread; its coroutines never suspend."""
 
+    suspends = False
+
     async def lead(self, job: Job[Any], work: Coroutine[Any, Any, Any]) -> None:
         await lead_here(job, work)
 
@@ -162,7 +165,7 @@ class BlockingRuntime:
         return await work
 
     async def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)  # noqa: ASYNC251  (the blocking world)
+        time.sleep(seconds)  # noqa: ASYNC251  (blocking callers)
 
     def background(self, work: Callable[[], Coroutine[Any, Any, None]], lost: Callable[[], None]) -> None:
         return None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 
-from beastmode_otel.cache.breaker import FIRST_REST, LONGEST_REST, TierBreaker
+from beastmode_otel.cache.breaker import FIRST_REST, LONGEST_REST, RecoveryQueue, TierBreaker, TierWrite
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.recovery import RecoveryQueue, Work
 
 
 def breaker() -> tuple[TierBreaker, list[str]]:
@@ -77,10 +76,10 @@ def test_the_newest_work_per_key_wins_and_deletes_go_first() -> None:
     """An entry that was deleted after it was written must not come back."""
     queue = RecoveryQueue()
     one, two = entry(1), entry(2)
-    queue.add(Work(key=one.key, entry=one))
-    queue.add(Work(key=two.key, entry=two))
-    queue.add(Work(key=one.key, entry=None))
-    assert queue.take(now=1.0) == [Work(key=one.key, entry=None), Work(key=two.key, entry=two)]
+    queue.add(TierWrite(key=one.key, entry=one))
+    queue.add(TierWrite(key=two.key, entry=two))
+    queue.add(TierWrite(key=one.key, entry=None))
+    assert queue.take(now=1.0) == [TierWrite(key=one.key, entry=None), TierWrite(key=two.key, entry=two)]
     assert len(queue) == 0
 
 
@@ -88,6 +87,6 @@ def test_the_queue_is_bounded_and_forgets_what_has_expired() -> None:
     """The oldest work is dropped first, and counted."""
     queue = RecoveryQueue(limit=3)
     for number in range(5):
-        queue.add(Work(key=entry(number).key, entry=entry(number, expires_at=50.0 if number == 4 else 100.0)))
+        queue.add(TierWrite(key=entry(number).key, entry=entry(number, expires_at=50.0 if number == 4 else 100.0)))
     assert queue.dropped == 2
     assert [work.key.digest[0] for work in queue.take(now=60.0)] == [2, 3]

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beastmode_otel.cache.compress import CODECS
+from beastmode_otel.cache.compress import COMPRESSORS
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.envelope import MAX_SIZE, VERSION, Damaged, decode, encode, from_payload
 from beastmode_otel.wire import Usage
@@ -82,7 +82,7 @@ entries = st.builds(
 secrets = st.none() | st.binary(min_size=1, max_size=40)
 
 
-@given(entries, secrets, st.sampled_from([0, 1024]), st.sampled_from(["none", *CODECS]))
+@given(entries, secrets, st.sampled_from([0, 1024]), st.sampled_from(["none", *COMPRESSORS]))
 def test_what_goes_in_comes_out(entry: Entry, secret: bytes | None, above: int, compression: Any) -> None:
     data = encode(entry, secret=secret, compress_above=above, compression=compression)
     assert decode(data, entry.key, secret=secret) == entry
@@ -91,7 +91,7 @@ def test_what_goes_in_comes_out(entry: Entry, secret: bytes | None, above: int, 
     assert json.loads(data)["v"] == VERSION
 
 
-@pytest.mark.parametrize("compression", CODECS)
+@pytest.mark.parametrize("compression", COMPRESSORS)
 def test_large_bodies_are_compressed(compression: Any) -> None:
     data = encode(LARGE, compression=compression)
     assert json.loads(data)["entry"]["enc"] == f"json+{compression}"
@@ -157,10 +157,10 @@ def test_signatures() -> None:
 
 def forged(**but: Any) -> bytes:
     """An envelope with its checksum right, as whoever may write to the store could make one."""
-    return sealed(json.dumps({**json.loads(encode(ENTRY))["entry"], **but}).encode())
+    return enveloped(json.dumps({**json.loads(encode(ENTRY))["entry"], **but}).encode())
 
 
-def sealed(payload: bytes) -> bytes:
+def enveloped(payload: bytes) -> bytes:
     checksum = blake2b(payload, digest_size=16).hexdigest().encode()
     return b'{"v":1,"sum":"%b","sig":"","entry":%b}' % (checksum, payload)
 
@@ -205,10 +205,10 @@ def test_another_name_for_the_same_route_is_the_same_key() -> None:
         (forged(tags="ab"), "malformed"),
         (forged(enc="json+zlib", body="????", sizes=[0, 1]), "malformed"),
         (forged(enc="json+zlib", body="", sizes=[0]), "malformed"),
-        (sealed(b"[]"), "malformed"),
-        (sealed(b"[" * 100_000), "malformed"),
-        (sealed(b"null"), "malformed"),
-        (sealed(b"\xff"), "malformed"),
+        (enveloped(b"[]"), "malformed"),
+        (enveloped(b"[" * 100_000), "malformed"),
+        (enveloped(b"null"), "malformed"),
+        (enveloped(b"\xff"), "malformed"),
     ],
 )
 def test_reasons(data: bytes, reason: str) -> None:
@@ -226,9 +226,9 @@ def test_members_of_later_writers_are_ignored() -> None:
     assert decode(later, KEY) == ENTRY
 
 
-@pytest.mark.parametrize("compression", CODECS)
+@pytest.mark.parametrize("compression", COMPRESSORS)
 def test_bombs_do_not_go_off(compression: str) -> None:
-    bomb = base64.b64encode(CODECS[compression].compress(bytes(64 * 1024 * 1024))).decode()
+    bomb = base64.b64encode(COMPRESSORS[compression].compress(bytes(64 * 1024 * 1024))).decode()
     tracemalloc.start()
     small = outcome(forged(enc=f"json+{compression}", body=bomb, sizes=[10, 1000]))
     huge = outcome(forged(enc=f"json+{compression}", body=bomb, sizes=[10, MAX_SIZE + 1]))
@@ -238,15 +238,15 @@ def test_bombs_do_not_go_off(compression: str) -> None:
     assert peak < 4 * 1024 * 1024
 
 
-@pytest.mark.parametrize("compression", CODECS)
+@pytest.mark.parametrize("compression", COMPRESSORS)
 def test_compressed_data_must_be_whole_and_of_its_size(compression: str) -> None:
     raw = bytes(range(256)) * 20
-    data = CODECS[compression].compress(raw)
-    assert CODECS[compression].restore(data, len(raw)) == raw
+    data = COMPRESSORS[compression].compress(raw)
+    assert COMPRESSORS[compression].restore(data, len(raw)) == raw
     broken = [(data[:-1], len(raw)), (data, len(raw) - 1), (b"", 10), (b"\x00" * 20, 100)]
     for damaged, limit in broken:
         with pytest.raises(ValueError):
-            CODECS[compression].restore(damaged, limit)
+            COMPRESSORS[compression].restore(damaged, limit)
     body = base64.b64encode(data).decode()
     for sizes in ([0, len(raw) + 1], [len(raw) + 1, len(raw)], [-1, len(raw)], [0.0, len(raw)]):
         assert outcome(forged(enc=f"json+{compression}", body=body, sizes=sizes)) == "malformed"
@@ -269,9 +269,9 @@ def test_zlib_is_always_there() -> None:
     script = (
         "import sys\n"
         "for name in ('compression.zstd', 'backports.zstd', 'zstandard'): sys.modules[name] = None\n"
-        "from beastmode_otel.cache.compress import CODECS\n"
+        "from beastmode_otel.cache.compress import COMPRESSORS\n"
         "from beastmode_otel.cache.envelope import decode\n"
-        "assert list(CODECS) == ['zlib']\n"
+        "assert list(COMPRESSORS) == ['zlib']\n"
         "print(decode(sys.stdin.buffer.read()).reason)"
     )
     data = forged(enc="json+zstd", body="", sizes=[0, 0])
@@ -291,7 +291,7 @@ MEMBERS = sorted(json.loads(encode(ENTRY))["entry"])
 
 @given(st.binary(max_size=300), st.sampled_from([None, SECRET]))
 def test_no_bytes_raise(data: bytes, secret: bytes | None) -> None:
-    for tried in (data, b'{"v":1,"sum":"' + data, sealed(data)):
+    for tried in (data, b'{"v":1,"sum":"' + data, enveloped(data)):
         assert isinstance(decode(tried, KEY, secret=secret), Damaged)
 
 
@@ -306,7 +306,7 @@ def test_no_forged_member_raises(but: dict[str, Any]) -> None:
 def test_no_missing_member_raises(name: str) -> None:
     payload = json.loads(encode(ENTRY))["entry"]
     del payload[name]
-    assert outcome(sealed(json.dumps(payload).encode())) == "malformed"
+    assert outcome(enveloped(json.dumps(payload).encode())) == "malformed"
     with pytest.raises(KeyError):
         from_payload(payload)
 
@@ -318,4 +318,4 @@ def test_bytes_of_other_types_are_taken() -> None:
 
 def test_zlib_with_something_behind_its_end_is_damaged() -> None:
     with pytest.raises(ValueError):
-        CODECS["zlib"].restore(zlib.compress(b"abc") + b"x", 10)
+        COMPRESSORS["zlib"].restore(zlib.compress(b"abc") + b"x", 10)

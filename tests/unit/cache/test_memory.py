@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.eviction import MOST, Node, Queue, Residents, Sketch
-from beastmode_otel.cache.memory import Memory, matches
+from beastmode_otel.cache.eviction import MOST, FrequencySketch, Node, Queue, TinyLfu
+from beastmode_otel.cache.memory import Memory
 from beastmode_otel.cache.tier import Filter, TierStats
 
 LEAST = 600  # bytes: what Entry.size counts for an entry without a body
@@ -60,8 +60,8 @@ def entry_of(
     )
 
 
-def queues_of(residents: Residents) -> list[Queue]:
-    return [residents._window, residents._probation, residents._protected]
+def queues_of(lfu: TinyLfu) -> list[Queue]:
+    return [lfu._window, lfu._probation, lfu._protected]
 
 
 def nodes_of(queue: Queue) -> Iterator[Node]:
@@ -75,12 +75,12 @@ def nodes_of(queue: Queue) -> Iterator[Node]:
 
 
 def assert_sound(memory: Memory) -> None:
-    """The bounds hold, each resident is in exactly one queue, and what is counted is what is there."""
-    residents = memory._residents
-    queued = [node for queue in queues_of(residents) for node in nodes_of(queue)]
-    assert sorted(map(id, queued)) == sorted(map(id, residents.nodes.values()))
-    assert all(residents.nodes[node.entry.key.digest] is node for node in queued)
-    for queue in queues_of(residents):
+    """The bounds hold, each entry is in exactly one queue, and what is counted is what is there."""
+    lfu = memory._lfu
+    queued = [node for queue in queues_of(lfu) for node in nodes_of(queue)]
+    assert sorted(map(id, queued)) == sorted(map(id, lfu.nodes.values()))
+    assert all(lfu.nodes[node.entry.key.digest] is node for node in queued)
+    for queue in queues_of(lfu):
         assert (queue.count, queue.size) == (len(list(nodes_of(queue))), sum(n.entry.size for n in nodes_of(queue)))
     assert memory.size == sum(node.entry.size for node in queued) <= memory.max_bytes
     assert len(memory) == len(queued) <= memory.max_entries
@@ -207,7 +207,7 @@ def test_a_filter_removes_all_that_match_and_nothing_else(which: str):
         memory.put(entry, NOW)
     assert memory.invalidate(filtered, NOW) == len(expected)
     gone = {name for name, entry in entries.items() if memory.get(entry.key, NOW) is None}
-    assert gone == expected == {name for name, entry in entries.items() if matches(filtered, entry, NOW)}
+    assert gone == expected == {name for name, entry in entries.items() if filtered.matches(entry, NOW)}
     assert memory.evictions["invalidated"] == len(expected)
     assert_sound(memory)
 
@@ -355,28 +355,28 @@ def test_who_was_hit_since_the_last_look_has_another_chance():
 
 
 def test_who_left_is_known_again_by_its_count_which_fades():
-    residents = Residents(1 << 30, 10, seed=1)
+    lfu = TinyLfu(1 << 30, 10, seed=1)
     key = key_of("once popular")
-    residents.put(entry_of(key), NOW)
-    residents.nodes[key.digest].hits = 9
-    residents.drop(residents.nodes[key.digest], "invalidated")
-    residents.put(entry_of(key), NOW)
-    assert residents.nodes[key.digest].hits == 9 + 1
-    residents.drop(residents.nodes[key.digest], "invalidated")
+    lfu.put(entry_of(key), NOW)
+    lfu.nodes[key.digest].hits = 9
+    lfu.drop(lfu.nodes[key.digest], "invalidated")
+    lfu.put(entry_of(key), NOW)
+    assert lfu.nodes[key.digest].hits == 9 + 1
+    lfu.drop(lfu.nodes[key.digest], "invalidated")
     for n in range(100):
-        residents.put(entry_of(key_of(n)), NOW)
-    residents.put(entry_of(key), NOW)
-    assert residents.nodes[key.digest].hits == 5 + 1
+        lfu.put(entry_of(key_of(n)), NOW)
+    lfu.put(entry_of(key), NOW)
+    assert lfu.nodes[key.digest].hits == 5 + 1
 
 
 def test_who_has_left_cannot_be_dropped_in_the_place_of_its_successor():
-    residents, key = Residents(1 << 30, 10), key_of(1)
-    residents.put(entry_of(key), NOW)
-    left = residents.nodes[key.digest]
-    residents.put(entry_of(key), NOW)
-    assert residents.drop(left, "expired") is False
-    assert residents.nodes[key.digest] is not left
-    assert residents.evictions["expired"] == 0
+    lfu, key = TinyLfu(1 << 30, 10), key_of(1)
+    lfu.put(entry_of(key), NOW)
+    left = lfu.nodes[key.digest]
+    lfu.put(entry_of(key), NOW)
+    assert lfu.drop(left, "expired") is False
+    assert lfu.nodes[key.digest] is not left
+    assert lfu.evictions["expired"] == 0
 
 
 def test_room_is_made_also_when_the_window_is_not_over_its_quota():
@@ -483,7 +483,7 @@ class BesideADict(RuleBasedStateMachine):
         before = len(self.memory)
         removed = self.memory.invalidate(which, self.now)
         assert len(self.memory) == before - removed
-        self.model = {key: entry for key, entry in self.model.items() if not matches(which, entry, self.now)}
+        self.model = {key: entry for key, entry in self.model.items() if not which.matches(entry, self.now)}
 
     @rule()
     def purge(self) -> None:
@@ -679,7 +679,7 @@ def test_what_nobody_wants_any_more_makes_room_for_what_is_wanted_now():
 
 
 def test_a_sketch_remembers_the_most_it_was_told_up_to_its_limit():
-    sketch = Sketch(100, seed=1)
+    sketch = FrequencySketch(100, seed=1)
     assert sketch.estimate(b"a") == 0
     sketch.remember(b"a", 5)
     sketch.remember(b"a", 3)
@@ -691,7 +691,7 @@ def test_a_sketch_remembers_the_most_it_was_told_up_to_its_limit():
 
 
 def test_a_sketch_seldom_takes_one_key_for_another():
-    sketch = Sketch(1_000)
+    sketch = FrequencySketch(1_000)
     for n in range(1_000):
         sketch.remember(digest_of(n), 1)
     assert all(sketch.estimate(digest_of(n)) == 1 for n in range(1_000))
@@ -699,5 +699,5 @@ def test_a_sketch_seldom_takes_one_key_for_another():
 
 
 def test_two_sketches_do_not_share_their_collisions():
-    one, other = Sketch(1_000), Sketch(1_000)
+    one, other = FrequencySketch(1_000), FrequencySketch(1_000)
     assert [one._places(digest_of(n)) for n in range(5)] != [other._places(digest_of(n)) for n in range(5)]

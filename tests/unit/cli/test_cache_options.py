@@ -6,7 +6,8 @@ import argparse
 
 import pytest
 
-from beastmode_otel.cli.cache.options import digest, duration, name
+from beastmode_otel.cli.cache.invalidate import digest, duration
+from beastmode_otel.cli.cache.output import name
 from beastmode_otel.cli.terminal import Cell, Style, facts
 from beastmode_otel.cli.units import counted, fine, lasting, size
 

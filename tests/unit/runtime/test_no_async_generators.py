@@ -1,4 +1,4 @@
-"""No async generators in the rooms that run in both worlds, and the failure that this rule comes from."""
+"""No async generators in rooms that run for all callers, and the failure that this rule comes from."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import argparse
 from typing import Final, Protocol
 
 from beastmode_otel.cli.cache import explain, flush, get, invalidate, purge, stats
+from beastmode_otel.cli.cache.store import Store, opened
 
 NAME: Final = "cache"
 HELP: Final = "Look into the configured L3 of the cache, explain its hits and misses, remove entries."
@@ -20,8 +21,8 @@ class Part(Protocol):
     def add(self, parser: argparse.ArgumentParser) -> None:
         """Declare its options."""
 
-    def run(self, given: argparse.Namespace) -> int:
-        """Do it; the exit status."""
+    def run(self, given: argparse.Namespace, store: Store) -> int:
+        """Do it; the exit status. Raises Failed, TierUnavailable."""
 
 
 PARTS: Final[tuple[Part, ...]] = (stats, get, invalidate, flush, purge, explain)
@@ -29,7 +30,7 @@ PARTS: Final[tuple[Part, ...]] = (stats, get, invalidate, flush, purge, explain)
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "All of them work on the file of the configured L3. What running processes hold in their memory (L1) is out of "
+        "All of them work on the configured L3. What running processes hold in their memory (L1) is out of "
         "their sight and reach. Exit status: 0, 1 for failure, 2 for wrong usage."
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
@@ -43,5 +44,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Exit status: see `add`."""
-    status: int = given.part(given)
+    with opened(given) as store:
+        status: int = given.part(given, store)
     return status

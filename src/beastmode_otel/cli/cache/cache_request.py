@@ -1,4 +1,4 @@
-"""What the engine would want of the cache for a request, and the parts of its key."""
+"""What a request would ask of the cache, as the engine decides it, and the parts of its key."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from beastmode_otel.cache.entry import Key
-from beastmode_otel.cache.key import Parts
+from beastmode_otel.cache import Key, Parts
 from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.config import Route
 from beastmode_otel.engine.cache_request import Options, first_order, wish_of
@@ -16,8 +15,8 @@ from beastmode_otel.router.routes import resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wished:
-    """key, parts: None when the cache has no part in the request, for `reason`.
+class KeyedRequest:
+    """A request and its key. key, parts: None when the cache has no part in the request, for `reason`.
 
     deployments: those that the key names; fallbacks: the later ones.
     """
@@ -32,21 +31,21 @@ class Wished:
     reason: str
 
 
-def wished(store: Store, model: str, body: Mapping[str, Any]) -> Wished:
+def keyed_request(store: Store, model: str, body: Mapping[str, Any]) -> KeyedRequest:
     """As the engine decides it. Raises RequestError for a model id that it would not know."""
     route = resolve(store.config, model)
-    wish = wish_of(store.config, route, model_id=model, body=body, tenant=store.tenant, options=Options())
+    request = wish_of(store.config, route, model_id=model, body=body, tenant=store.tenant, options=Options())
     first = [target.deployment.name for target in first_order(route)]
     names = [target.deployment.name for target in route.targets]
-    return Wished(
+    return KeyedRequest(
         model=model,
         route=route.name,
         tenant=store.tenant,
         deployments=tuple(first),
         fallbacks=tuple(name for name in names if name not in first),
-        key=wish.key,
-        parts=None if wish.key is None else _parts(store, route, model, body, wish.targets),
-        reason=wish.reason or "ok",
+        key=request.key,
+        parts=None if request.key is None else _parts(store, route, model, body, request.targets),
+        reason=request.reason or "ok",
     )
 
 

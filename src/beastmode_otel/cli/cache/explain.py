@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from beastmode_otel.cache.explain import explain_key
-from beastmode_otel.cli.cache.cache_request import Wished, wished
-from beastmode_otel.cli.cache.lookup import Finding, find
-from beastmode_otel.cli.cache.options import add_tenant, name
-from beastmode_otel.cli.cache.output import note, say
-from beastmode_otel.cli.cache.store import Store, store_of
+from beastmode_otel.cli.cache.cache_request import KeyedRequest, keyed_request
+from beastmode_otel.cli.cache.lookup import Lookup, look_up
+from beastmode_otel.cli.cache.output import add_tenant, name, note, say
+from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.cli.exits import OK, Failed
 from beastmode_otel.cli.terminal import Cell, Style, Tone, facts, wrapped
 from beastmode_otel.cli.units import lasting
@@ -33,15 +32,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_tenant(parser)
 
 
-def run(given: argparse.Namespace) -> int:
+def run(given: argparse.Namespace, store: Store) -> int:
     body = _body(given)
-    store, now = store_of(given), time.time()
-    asked = wished(store, given.model, body)
+    asked = keyed_request(store, given.model, body)
     parts = explain_key(asked.parts) if asked.parts is not None else []
     if asked.key is not None and ("digest", asked.key.digest.hex()) not in parts:
         raise Failed("the engine's key is another one: this is a bug of beastmode-otel cache explain")
-    finding = find(store, asked, now)
-    say(given, _told(asked, parts, finding), lambda style: _lines(store, asked, parts, finding, style))
+    found = look_up(store, asked, time.time())
+    say(given, _told(asked, parts, found), lambda style: _lines(store, asked, parts, found, style))
     return OK
 
 
@@ -64,7 +62,7 @@ def _body(given: argparse.Namespace) -> Mapping[str, Any]:
     return body
 
 
-def _told(asked: Wished, parts: list[tuple[str, str]], finding: Finding) -> dict[str, Any]:
+def _told(asked: KeyedRequest, parts: list[tuple[str, str]], found: Lookup) -> dict[str, Any]:
     key = asked.key
     return {
         "model": asked.model,
@@ -77,16 +75,18 @@ def _told(asked: Wished, parts: list[tuple[str, str]], finding: Finding) -> dict
         "digest": None if key is None else key.digest.hex(),
         "scope": None if key is None else key.scope.hex(),
         "l3": {
-            "result": finding.result,
-            "age_seconds": finding.age,
-            "remaining_seconds": finding.remaining,
-            "request_id": finding.request_id,
+            "result": found.result,
+            "age_seconds": found.age,
+            "remaining_seconds": found.remaining,
+            "request_id": found.request_id,
         },
-        "why": list(finding.why),
+        "why": list(found.why),
     }
 
 
-def _lines(store: Store, asked: Wished, parts: list[tuple[str, str]], finding: Finding, style: Style) -> Iterator[str]:
+def _lines(
+    store: Store, asked: KeyedRequest, parts: list[tuple[str, str]], found: Lookup, style: Style
+) -> Iterator[str]:
     yield style.paint("REQUEST", "bold")
     meant = [("model", asked.model), ("route", asked.route), ("asked first", ", ".join(asked.deployments))]
     if asked.fallbacks:
@@ -100,17 +100,17 @@ def _lines(store: Store, asked: Wished, parts: list[tuple[str, str]], finding: F
         yield ""
         yield from facts([part for part in parts if part[0] in _LAST], style)
     yield from ("", style.paint("L3", "bold"))
-    rows: list[tuple[str, Cell | str]] = [("path", str(store.path))]
-    rows.append(("says", Cell(finding.result.replace("_", " "), _TONES.get(finding.result))))
-    if finding.age is not None:
-        rows.append(("age", lasting(finding.age)))
-    if finding.remaining is not None:
-        rows.append(("fresh for", lasting(finding.remaining)))
-    if finding.request_id is not None:
-        rows.append(("stored by", f"request {finding.request_id}"))
+    rows: list[tuple[str, Cell | str]] = [("path", store.tier.location)]
+    rows.append(("says", Cell(found.result.replace("_", " "), _TONES.get(found.result))))
+    if found.age is not None:
+        rows.append(("age", lasting(found.age)))
+    if found.remaining is not None:
+        rows.append(("fresh for", lasting(found.remaining)))
+    if found.request_id is not None:
+        rows.append(("stored by", f"request {found.request_id}"))
     yield from facts(rows, style)
     yield from ("", style.paint("WHY", "bold"))
-    for reason in finding.why:
+    for reason in found.why:
         yield from wrapped(reason, style, indent=2)
     if asked.key is not None:
         yield from note(_L1, style)

@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
-from beastmode_otel.cache.entry import Entry
-from beastmode_otel.cache.tiers.sqlite import inspect as rows
-from beastmode_otel.cli.cache.options import add_tenant, name
-from beastmode_otel.cli.cache.output import note, say
-from beastmode_otel.cli.cache.store import Store, store_of
+from beastmode_otel.cache import Entry, StoredEntry
+from beastmode_otel.cli.cache.output import add_tenant, name, note, say
+from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.cli.exits import OK, Failed
 from beastmode_otel.cli.terminal import Cell, Style, facts
 from beastmode_otel.cli.units import counted, lasting, size
@@ -32,24 +30,24 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show-content", action="store_true", help="print the stored text too")
 
 
-def run(given: argparse.Namespace) -> int:
-    store, now = store_of(given), time.time()
-    row = _row(store, given.handle)
-    entry = store.codec.decode(row.payload, row.key)
+def run(given: argparse.Namespace, store: Store) -> int:
+    stored, now = _named(store, given.handle), time.time()
+    entry = stored.entry
     if not isinstance(entry, Entry):
         raise Failed(
-            f"{row.key.digest.hex()}: the entry is there, but cannot be read here: {entry.reason}",
+            f"{stored.key.digest.hex()}: the entry is there, but cannot be read here: {entry.reason}",
             "`beastmode-otel cache stats` says how many are like it, and why",
         )
-    say(given, _told(entry, row, now, given.show_content), lambda style: _lines(entry, row, now, style, given))
+    told = _told(entry, stored, now, given.show_content)
+    say(given, told, lambda style: _lines(entry, stored, now, style, given))
     return OK
 
 
-def _row(store: Store, handle: str) -> rows.Row:
-    found = store.read(lambda db: rows.by_handle(db, store.tenant, handle))
+def _named(store: Store, handle: str) -> StoredEntry:
+    found = store.tier.named(store.tenant, handle)
     if not found:
         raise Failed(
-            f"{handle} is no entry of tenant {store.tenant!r} in {store.path}",
+            f"{handle} is no entry of tenant {store.tenant!r} in {store.tier.location}",
             "another tenant's entries are seen with --tenant",
             "a hit has a request id of its own: look for its key, beastmode.cache.key on its span",
             "it may be in the L1 of a running process only, which this command cannot see",
@@ -59,7 +57,7 @@ def _row(store: Store, handle: str) -> rows.Row:
     return found[0]
 
 
-def _told(entry: Entry, row: rows.Row, now: float, content: bool) -> dict[str, Any]:
+def _told(entry: Entry, stored: StoredEntry, now: float, content: bool) -> dict[str, Any]:
     told: dict[str, Any] = {
         "key": entry.key.digest.hex(),
         "scope": entry.key.scope.hex(),
@@ -74,18 +72,18 @@ def _told(entry: Entry, row: rows.Row, now: float, content: bool) -> dict[str, A
         "fresh": entry.fresh(now),
         "age_seconds": entry.age(now),
         "remaining_seconds": max(0.0, entry.expires_at - now),
-        "hits": row.hits,
+        "hits": stored.hits,
         "finish_reason": entry.finish_reason,
         "usage": None if entry.usage is None else asdict(entry.usage),
         "cost_usd": entry.cost,
         "tags": list(entry.tags),
         "body_bytes": len(entry.body),
-        "stored_bytes": len(row.payload),
+        "stored_bytes": stored.size,
     }
     return {**told, "text": entry.text} if content else told
 
 
-def _lines(entry: Entry, row: rows.Row, now: float, style: Style, given: argparse.Namespace) -> Iterator[str]:
+def _lines(entry: Entry, stored: StoredEntry, now: float, style: Style, given: argparse.Namespace) -> Iterator[str]:
     fresh = entry.fresh(now)
     remaining = f"fresh for {lasting(entry.expires_at - now)}" if fresh else f"{lasting(now - entry.expires_at)} ago"
     yield style.paint("ENTRY", "bold")
@@ -100,12 +98,15 @@ def _lines(entry: Entry, row: rows.Row, now: float, style: Style, given: argpars
             ("deployment", f"{entry.deployment} ({entry.provider}, {entry.api})"),
             ("age", lasting(entry.age(now))),
             ("expires", Cell(remaining) if fresh else Cell(f"expired {remaining}", "warn")),
-            ("hits", f"{row.hits:,} from L3" + (f", last {lasting(now - row.accessed_at)} ago" if row.hits else "")),
+            (
+                "hits",
+                f"{stored.hits:,} from L3" + (f", last {lasting(now - stored.accessed_at)} ago" if stored.hits else ""),
+            ),
             ("tokens", _tokens(entry)),
             ("cost", Cell("not known", "warn") if entry.cost is None else f"${entry.cost:.6f}, which each hit saves"),
             ("finish", entry.finish_reason or "-"),
             ("tags", ", ".join(entry.tags) or "none"),
-            ("size", f"{size(len(entry.body))}, stored in {size(len(row.payload))}"),
+            ("size", f"{size(len(entry.body))}, stored in {size(stored.size)}"),
         ],
         style,
     )

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from collections.abc import Iterator
 from typing import Final
 
-from beastmode_otel.cache.tier import Filter
-from beastmode_otel.cli.cache.options import add_tenant, digest, duration, name
-from beastmode_otel.cli.cache.output import l1_remains, note, say
-from beastmode_otel.cli.cache.store import Store, store_of
+from beastmode_otel.cache import Filter
+from beastmode_otel.cli.cache.output import add_tenant, l1_remains, name, note, say
+from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.cli.exits import OK
 from beastmode_otel.cli.terminal import Style
 from beastmode_otel.cli.units import counted
 
 NAME: Final = "invalidate"
 HELP: Final = "Remove entries of one tenant from L3: those that match everything that is given."
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_MOST: Final = 100 * 365 * 86_400.0
 _BY: Final = ("digest", "request_id", "model", "tag", "scope", "older_than")
 
 
@@ -31,26 +34,35 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_tenant(parser)
 
 
-def run(given: argparse.Namespace) -> int:
+def run(given: argparse.Namespace, store: Store) -> int:
     by = {field: getattr(given, field) for field in _BY if getattr(given, field) is not None}
     if not by and not given.all_of_tenant:
         given.check("say which: --key, --request-id, --model, --tag, --scope, --older-than, or --all-of-tenant")
     if by and given.all_of_tenant:
         given.check("--all-of-tenant is everything: leave it out, or the others")
-    store = store_of(given)
-    removed = _remove(store, Filter(tenant=store.tenant, **by))
-    told = {"removed": removed, "tenant": store.tenant, "path": str(store.path), "by": sorted(by) or ["tenant"]}
+    removed = store.tier.invalidate(Filter(tenant=store.tenant, **by), time.time())
+    told = {"removed": removed, "tenant": store.tenant, "path": store.tier.location, "by": sorted(by) or ["tenant"]}
     say(given, told, lambda style: _lines(store, removed, style))
     return OK
 
 
-def _remove(store: Store, which: Filter) -> int:
-    if not store.path.exists():
-        return 0
-    with store.tier() as tier:
-        return tier.invalidate(which, time.time())
-
-
 def _lines(store: Store, removed: int, style: Style) -> Iterator[str]:
-    yield f"{counted(removed, 'entry', 'entries')} of tenant {store.tenant!r} removed from {store.path}"
+    yield f"{counted(removed, 'entry', 'entries')} of tenant {store.tenant!r} removed from {store.tier.location}"
     yield from note(l1_remains(store), style)
+
+
+def digest(text: str) -> bytes:
+    """32 bytes, as 64 hex digits."""
+    if not re.fullmatch("[0-9a-fA-F]{64}", text):
+        hint = "; `cache get` shows the whole key for its first digits" if text else ""
+        raise argparse.ArgumentTypeError(f"{text!r} is not 64 hex digits{hint}")
+    return bytes.fromhex(text)
+
+
+def duration(text: str) -> float:
+    """Seconds: 90, 90s, 15m, 24h, 7d."""
+    match = _DURATION.fullmatch(text.strip())
+    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+    if not 0 < seconds <= _MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time above 0, such as 90s, 15m, 24h, 7d")
+    return seconds

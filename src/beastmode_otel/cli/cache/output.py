@@ -1,4 +1,4 @@
-"""How the cache verbs print: one JSON object, or lines for people."""
+"""What the cache verbs share: options, and how they print, one JSON object or lines for people."""
 
 from __future__ import annotations
 
@@ -16,6 +16,17 @@ from beastmode_otel.cli.units import lasting, rounded
 NOTHING_YET: Final = "There is no such file yet, or nothing in it: no process has stored anything there."
 
 
+def add_tenant(parser: argparse.ArgumentParser, default: str = "the configuration's namespace") -> None:
+    parser.add_argument("--tenant", type=name, metavar="ID", help=f"whose entries (default: {default})")
+
+
+def name(text: str) -> str:
+    """Anything but nothing."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
 def say(given: argparse.Namespace, told: Mapping[str, Any], lines: Callable[[Style], Iterable[str]]) -> None:
     """The object with --json, else the lines."""
     if given.json:
@@ -30,7 +41,7 @@ def note(text: str, style: Style) -> list[str]:
 
 
 def l1_remains(store: Store) -> str:
-    """What removing from the file does not do."""
+    """What removing from L3 does not do."""
     ttl = lasting(store.config.cache.l1.ttl)
     return (
         f"Only L3 was asked. A running process may still answer from its L1, for at most {ttl} (cache.l1.ttl): call "

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from beastmode_otel.cli.cache.output import note, say
-from beastmode_otel.cli.cache.store import Store, store_of
+from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.cli.exits import OK
 from beastmode_otel.cli.terminal import Style
 from beastmode_otel.cli.units import counted, lasting
@@ -21,23 +21,17 @@ def add(parser: argparse.ArgumentParser) -> None:
     """No options of its own."""
 
 
-def run(given: argparse.Namespace) -> int:
-    store = store_of(given)
-    removed = _purge(store) if store.path.exists() else 0
-    say(given, {"removed": removed, "path": str(store.path)}, lambda style: _lines(store, removed, style))
+def run(given: argparse.Namespace, store: Store) -> int:
+    removed, now = 0, time.time()
+    while gone := store.tier.purge(now):  # one call stops after a bounded number
+        removed += gone
+    told = {"removed": removed, "path": store.tier.location}
+    say(given, told, lambda style: _lines(store, removed, style))
     return OK
 
 
-def _purge(store: Store) -> int:
-    removed, now = 0, time.time()
-    with store.tier() as tier:
-        while gone := tier.purge(now):  # one call stops after a bounded number
-            removed += gone
-    return removed
-
-
 def _lines(store: Store, removed: int, style: Style) -> Iterator[str]:
-    yield f"{counted(removed, 'expired entry', 'expired entries')} removed from {store.path}"
+    yield f"{counted(removed, 'expired entry', 'expired entries')} removed from {store.tier.location}"
     kept = store.config.cache.stale_if_error
     if kept:
         yield from note(f"cache.stale_if_error keeps them for {lasting(kept)} after they expired.", style)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from beastmode_otel.cache.entry import Entry
-from beastmode_otel.cache.tiers.sqlite import inspect as rows
-from beastmode_otel.cache.tiers.sqlite import schema as sqlite_schema
-from beastmode_otel.cli.cache.options import add_tenant
-from beastmode_otel.cli.cache.output import NOTHING_YET, note, say
-from beastmode_otel.cli.cache.store import Store, store_of
+from beastmode_otel.cache import ModelTotals, Totals
+from beastmode_otel.cli.cache.output import NOTHING_YET, add_tenant, note, say
+from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.cli.exits import OK
 from beastmode_otel.cli.terminal import Cell, Column, Style, facts, table
 from beastmode_otel.cli.units import counted, dollars, lasting, size, whole
@@ -31,41 +26,40 @@ _REASONS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
-    """size: bytes in use in the file, of all tenants. damaged: how many entries cannot be read here, by why."""
+    """damaged: how many entries cannot be read here, by why."""
 
     schema: int
-    totals: rows.Totals
-    size: int
-    models: list[rows.ModelTotals]
-    damaged: dict[str, int]
+    totals: Totals
+    models: list[ModelTotals]
+    damaged: Mapping[str, int]
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     add_tenant(parser, "all tenants")
 
 
-def run(given: argparse.Namespace) -> int:
-    store, now = store_of(given), time.time()
-    found = store.read(lambda db: _stats(db, store, given.tenant, now))
+def run(given: argparse.Namespace, store: Store) -> int:
+    now = time.time()
+    found = _stats(store, given.tenant, now)
     say(given, _told(store, found, now), lambda style: _lines(store, found, now, style))
     return OK
 
 
-def _stats(db: sqlite3.Connection, store: Store, tenant: str | None, now: float) -> Stats:
-    decoded = (store.codec.decode(row.payload, row.key) for row in rows.every(db, tenant))
-    damaged: Counter[str] = Counter(one.reason for one in decoded if not isinstance(one, Entry))
-    ((used,),) = db.execute(sqlite_schema.USED_BYTES).fetchall()
+def _stats(store: Store, tenant: str | None, now: float) -> Stats | None:
+    """None before anything was stored."""
+    version = store.tier.version()
+    if version is None:
+        return None
     return Stats(
-        schema=db.execute("PRAGMA user_version").fetchone()[0],
-        totals=rows.totals(db, tenant, now),
-        size=used,
-        models=rows.models(db, tenant),
-        damaged=dict(damaged),
+        schema=version,
+        totals=store.tier.totals(tenant, now),
+        models=store.tier.totals_by_model(tenant),
+        damaged=store.tier.damage(tenant),
     )
 
 
 def _told(store: Store, found: Stats | None, now: float) -> dict[str, Any]:
-    told: dict[str, Any] = {"tier": "l3", "path": str(store.path), "exists": found is not None}
+    told: dict[str, Any] = {"tier": "l3", "path": store.tier.location, "exists": found is not None}
     if found is None:
         return {**told, "entries": 0}
     totals = found.totals
@@ -75,10 +69,10 @@ def _told(store: Store, found: Stats | None, now: float) -> dict[str, Any]:
         "entries": totals.entries,
         "expired": totals.expired,
         "tenants": totals.tenants,
-        "size_bytes": found.size,
+        "size_bytes": totals.size,
         "oldest_seconds": None if totals.oldest is None else max(0.0, now - totals.oldest),
         "damaged": sum(found.damaged.values()),
-        "damaged_by_reason": found.damaged,
+        "damaged_by_reason": dict(found.damaged),
         "models": [asdict(model) for model in found.models],
     }
 
@@ -86,17 +80,17 @@ def _told(store: Store, found: Stats | None, now: float) -> dict[str, Any]:
 def _lines(store: Store, found: Stats | None, now: float, style: Style) -> Iterator[str]:
     yield style.paint("L3", "bold")
     if found is None:
-        yield from facts([("path", str(store.path))], style)
+        yield from facts([("path", store.tier.location)], style)
         yield from note(NOTHING_YET, style)
         return
     totals = found.totals
     expired = f", {totals.expired:,} of them expired and not purged yet" if totals.expired else ""
     owners = f" of {counted(totals.tenants, 'tenant')}" if totals.tenants else ""
     about: list[tuple[str, Cell | str]] = [
-        ("path", str(store.path)),
+        ("path", store.tier.location),
         ("schema", f"version {found.schema}"),
         ("entries", f"{counted(totals.entries, 'entry', 'entries')}{owners}{expired}"),
-        ("size", size(found.size)),
+        ("size", size(totals.size)),
         ("oldest", "-" if totals.oldest is None else lasting(now - totals.oldest)),
         ("damaged", _damage(found.damaged)),
     ]
@@ -106,7 +100,7 @@ def _lines(store: Store, found: Stats | None, now: float, style: Style) -> Itera
         yield from _models(found.models, style)
 
 
-def _damage(damaged: dict[str, int]) -> Cell:
+def _damage(damaged: Mapping[str, int]) -> Cell:
     if not damaged:
         return Cell("none", "good")
     told = (f"{count:,} {reason}" + (f" ({_REASONS[reason]})" if reason in _REASONS else "")
@@ -114,7 +108,7 @@ def _damage(damaged: dict[str, int]) -> Cell:
     return Cell("; ".join(told), "bad")
 
 
-def _models(models: list[rows.ModelTotals], style: Style) -> Iterator[str]:
+def _models(models: list[ModelTotals], style: Style) -> Iterator[str]:
     titles = ("entries", "hits", "tokens/hit", "USD/hit", "tokens saved", "saved")
     columns = [Column(title="model", right=False, elastic=True), *(Column(title=title) for title in titles)]
     yield from table(columns, [_row(model) for model in models], style)
@@ -125,7 +119,7 @@ def _models(models: list[rows.ModelTotals], style: Style) -> Iterator[str]:
     )
 
 
-def _row(model: rows.ModelTotals) -> list[Cell]:
+def _row(model: ModelTotals) -> list[Cell]:
     tokens = [count for count in (model.input_tokens, model.output_tokens) if count is not None]
     price = Cell("unknown", "warn") if model.usd is None else Cell(f"${model.usd:.6f}")
     saved = Cell("-") if model.usd is None else Cell(dollars(model.saved_usd))

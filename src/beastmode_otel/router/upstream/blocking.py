@@ -9,16 +9,16 @@ from typing import Any
 
 from beastmode_otel.router.http import HttpRequest, HttpResponse
 from beastmode_otel.router.upstream.library import DRAIN_SECONDS, library, options
-from beastmode_otel.runtime import BlockingRuntime, Lane, LaneFull, in_child
+from beastmode_otel.runtime import BlockingRuntime, PoolFull, WorkerPool, in_child
 
 
 class BlockingHttp:
     """One client for all threads, or the one that the user passed in."""
 
-    def __init__(self, lane: Lane, client: Any = None, *, max_connections: int = 1000) -> None:
+    def __init__(self, pool: WorkerPool, client: Any = None, *, max_connections: int = 1000) -> None:
         self._given = client
         self._client = client
-        self._lane = lane
+        self._pool = pool
         self._max_connections = max_connections
         self._lock = threading.Lock()
         self.closings = 0
@@ -50,7 +50,7 @@ class BlockingHttp:
             content=request.body,
             extensions={"timeout": dict(request.timeouts), "trace": trace},
         )
-        return BlockingResponse(client.send(built, stream=True), self._lane)
+        return BlockingResponse(client.send(built, stream=True), self._pool)
 
     async def close(self) -> None:
         if self._given is None:
@@ -63,10 +63,10 @@ class BlockingHttp:
 class BlockingResponse:
     """A response read by blocking the caller's thread."""
 
-    __slots__ = ("_chunks", "_lane", "_response", "headers", "status")
+    __slots__ = ("_chunks", "_pool", "_response", "headers", "status")
 
-    def __init__(self, response: Any, lane: Lane) -> None:
-        self._response, self._lane = response, lane
+    def __init__(self, response: Any, pool: WorkerPool) -> None:
+        self._response, self._pool = response, pool
         self._chunks: Iterator[bytes] | None = None
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = dict(response.headers.items())
@@ -84,11 +84,11 @@ class BlockingResponse:
         if self._response.is_closed:
             return
         if complete:
-            # A read cannot be given a shorter timeout now. On the lane, a server that never ends its body costs a
+            # A read cannot be given a shorter timeout now. On the pool, a server that never ends its body costs a
             # background thread its read timeout, not the caller.
             try:
-                job = self._lane.submit(self._drain)
-            except LaneFull:
+                job = self._pool.submit(self._drain)
+            except PoolFull:
                 self.discard()
             else:
                 await BlockingRuntime().wait(job, DRAIN_SECONDS)

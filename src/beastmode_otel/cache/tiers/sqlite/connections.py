@@ -28,89 +28,9 @@ from beastmode_otel.cache.tiers.sqlite.file import (
 )
 from beastmode_otel.runtime import in_child
 
-
-class Forkable(Protocol):
-    def before_fork(self) -> None: ...
-    def after_fork_in_parent(self) -> None: ...
-    def after_fork_in_child(self) -> None: ...
-
-
-def round_forks(one: Forkable) -> None:
-    """Tell `one` of every fork of this process from now on, as long as it lives."""
-    if not hasattr(os, "register_at_fork"):
-        return
-    os.register_at_fork(before=_weakly(one.before_fork), after_in_parent=_weakly(one.after_fork_in_parent))
-    in_child(one.after_fork_in_child)
-
-
-def _weakly(method: Callable[[], None]) -> Callable[[], None]:
-    reference = weakref.WeakMethod(method)
-
-    def run() -> None:
-        alive = reference()
-        if alive is not None:
-            alive()
-
-    return run
-
-
-_IDLE_READERS: Final = 8
-
-
-class Pool:
-    """All connections to the file that was at the path when the first of them was opened.
-
-    seen: which file that is. opened: every open connection, of all pools: what must not be open when the process forks.
-    A retired pool keeps nothing: what is lent is closed when it comes back. Thread-safe but for the writer.
-    """
-
-    __slots__ = ("_idle", "_opened", "retired", "seen", "writer")
-
-    def __init__(self, opened: set[sqlite3.Connection]) -> None:
-        self._opened = opened
-        self._idle: deque[sqlite3.Connection] = deque()
-        self.seen: Identity | None = None
-        self.writer: sqlite3.Connection | None = None
-        self.retired = False
-
-    def idle(self) -> sqlite3.Connection | None:
-        """A reader for the caller alone, until `give_back`. The one used last: its pages are warm."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return None
-
-    def opened(self, connection: sqlite3.Connection) -> sqlite3.Connection:
-        self._opened.add(connection)
-        return connection
-
-    def give_back(self, reader: sqlite3.Connection, *, ill: bool = False) -> None:
-        if ill or len(self._idle) >= _IDLE_READERS:
-            self._close(reader)
-        else:
-            self._idle.append(reader)
-        if self.retired:  # asked afterwards: `retire` may have emptied it just before
-            self._empty()
-
-    def retire(self) -> None:
-        self.retired = True
-        self._empty()
-        writer, self.writer = self.writer, None
-        if writer is not None:
-            self._close(writer)
-
-    def _empty(self) -> None:
-        while (reader := self.idle()) is not None:
-            self._close(reader)
-
-    def _close(self, connection: sqlite3.Connection) -> None:
-        with suppress(sqlite3.Error):
-            connection.close()
-        self._opened.discard(connection)
-
-
 T = TypeVar("T")
 
+_IDLE_READERS: Final = 8
 _OPENING_SECONDS: Final = 0.05  # what a read waits for other threads that are opening readers
 _WRITER_SECONDS: Final = 2.0  # what a write waits for the other writers of this process, each of them bounded
 _FORK_SECONDS: Final = 1.0
@@ -141,7 +61,7 @@ class Connections:
 
     def _start_empty(self) -> None:
         self._opened: set[sqlite3.Connection] = set()
-        self._pool = Pool(self._opened)
+        self._pool = ConnectionPool(self._opened)
         self._writing, self._opening = threading.RLock(), threading.Lock()
         self._held: list[Any] = []
 
@@ -163,7 +83,7 @@ class Connections:
         finally:
             pool.give_back(reader, ill=ill)
 
-    def _open_reader(self) -> tuple[Pool, sqlite3.Connection]:
+    def _open_reader(self) -> tuple[ConnectionPool, sqlite3.Connection]:
         with _locked(self._opening, _OPENING_SECONDS):
             self._check_open()
             pool, seen = self._pool, identity(self.path)
@@ -232,7 +152,7 @@ class Connections:
             self._tell(f"the cache {self.path} was corrupt ({why}): set aside as {aside.name}, a new one is begun")
 
     def _renew(self) -> None:
-        old, self._pool = self._pool, Pool(self._opened)
+        old, self._pool = self._pool, ConnectionPool(self._opened)
         old.retire()
 
     def close(self) -> None:
@@ -288,3 +208,83 @@ def _transaction(writer: sqlite3.Connection, work: Callable[[sqlite3.Connection]
             writer.execute("ROLLBACK")
         raise
     return result
+
+
+class ConnectionPool:
+    """All connections to the file that was at the path when the first of them was opened.
+
+    seen: which file that is. opened: every open connection, of all pools: what must not be open when the process forks.
+    A retired pool keeps nothing: what is lent is closed when it comes back. Thread-safe but for the writer.
+    """
+
+    __slots__ = ("_idle", "_opened", "retired", "seen", "writer")
+
+    def __init__(self, opened: set[sqlite3.Connection]) -> None:
+        self._opened = opened
+        self._idle: deque[sqlite3.Connection] = deque()
+        self.seen: Identity | None = None
+        self.writer: sqlite3.Connection | None = None
+        self.retired = False
+
+    def idle(self) -> sqlite3.Connection | None:
+        """A reader for the caller alone, until `give_back`. The one used last: its pages are warm."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def opened(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        self._opened.add(connection)
+        return connection
+
+    def give_back(self, reader: sqlite3.Connection, *, ill: bool = False) -> None:
+        if ill or len(self._idle) >= _IDLE_READERS:
+            self._close(reader)
+        else:
+            self._idle.append(reader)
+        if self.retired:  # asked afterwards: `retire` may have emptied it just before
+            self._empty()
+
+    def retire(self) -> None:
+        self.retired = True
+        self._empty()
+        writer, self.writer = self.writer, None
+        if writer is not None:
+            self._close(writer)
+
+    def _empty(self) -> None:
+        while (reader := self.idle()) is not None:
+            self._close(reader)
+
+    def _close(self, connection: sqlite3.Connection) -> None:
+        with suppress(sqlite3.Error):
+            connection.close()
+        self._opened.discard(connection)
+
+
+# Forks.
+
+
+class Forkable(Protocol):
+    def before_fork(self) -> None: ...
+    def after_fork_in_parent(self) -> None: ...
+    def after_fork_in_child(self) -> None: ...
+
+
+def round_forks(one: Forkable) -> None:
+    """Tell `one` of every fork of this process from now on, as long as it lives."""
+    if not hasattr(os, "register_at_fork"):
+        return
+    os.register_at_fork(before=_weakly(one.before_fork), after_in_parent=_weakly(one.after_fork_in_parent))
+    in_child(one.after_fork_in_child)
+
+
+def _weakly(method: Callable[[], None]) -> Callable[[], None]:
+    reference = weakref.WeakMethod(method)
+
+    def run() -> None:
+        alive = reference()
+        if alive is not None:
+            alive()
+
+    return run

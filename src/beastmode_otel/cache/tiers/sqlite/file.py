@@ -1,4 +1,4 @@
-"""Opening the file of the SQLite tier: pragmas, the switch to WAL, migrations."""
+"""The file of the SQLite tier: its place, opening it (pragmas, WAL, migrations), setting a corrupt one aside."""
 
 from __future__ import annotations
 
@@ -16,11 +16,24 @@ from typing import Final
 from beastmode_otel.cache.tier import TierUnavailable
 from beastmode_otel.cache.tiers.sqlite import schema as sql
 from beastmode_otel.cache.tiers.sqlite.errors import code_of, is_busy
-from beastmode_otel.cache.tiers.sqlite.schema import APPLICATION_ID
 from beastmode_otel.errors import ConfigError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be renamed anyway
+    fcntl = None  # type: ignore[assignment]
 
 # (device, inode): which file is at a path.
 Identity = tuple[int, int]
+
+BUSY_SECONDS: Final = 0.25  # what a write, and a read on the pool, waits for somebody's lock
+PREPARE_SECONDS: Final = 2.0  # what the first writer waits while others make or migrate the file
+WRITER_PRAGMAS: tuple[str, ...] = ("synchronous = NORMAL", "journal_size_limit = 16777216")
+READER_PRAGMAS: tuple[str, ...] = ("query_only = ON",)
+_NO_LOG_POSSIBLE: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+_KEPT: Final = 3  # corrupt files beside the good one: a failing disk must not fill up with them
+_PAUSE: Final = 0.005
+_OUR_DIRECTORY: Final = "beastmode_otel"  # of the default path
 
 
 def checked(path: str | os.PathLike[str]) -> Path:
@@ -94,11 +107,7 @@ def _create_in_place(path: Path) -> None:
         pass
 
 
-BUSY_SECONDS: Final = 0.25  # what a write, and a read on the lane, waits for somebody's lock
-PREPARE_SECONDS: Final = 2.0  # what the first writer waits while others make or migrate the file
-WRITER_PRAGMAS: tuple[str, ...] = ("synchronous = NORMAL", "journal_size_limit = 16777216")
-READER_PRAGMAS: tuple[str, ...] = ("query_only = ON",)
-_NO_LOG_POSSIBLE: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+# Opening it.
 
 
 class NotReady(Exception):
@@ -215,16 +224,6 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
 # Setting a corrupt file aside while other processes may use it, find it corrupt too, or open it right now.
 
 
-try:
-    import fcntl
-except ImportError:  # Windows, where an open file cannot be renamed anyway
-    fcntl = None  # type: ignore[assignment]
-
-_KEPT: Final = 3  # corrupt files beside the good one: a failing disk must not fill up with them
-_PAUSE: Final = 0.005
-_OUR_DIRECTORY: Final = "beastmode_otel"  # of the default path
-
-
 @contextmanager
 def directory_lock(directory: Path, *, alone: bool, wait: float) -> Iterator[None]:
     """Shared or alone among our processes. Raises OperationalError (busy) after `wait` seconds.
@@ -275,7 +274,7 @@ def is_ours(path: Path) -> bool:
         return True
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
-            return bool(connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID)
+            return bool(connection.execute("PRAGMA application_id").fetchone()[0] == sql.APPLICATION_ID)
     except sqlite3.Error:
         return False
 

@@ -20,62 +20,23 @@ from beastmode_otel.cache.tiers.sqlite import upkeep
 from beastmode_otel.cache.tiers.sqlite.connections import Connections, Corrupt
 from beastmode_otel.cache.tiers.sqlite.errors import edge, is_busy, is_full, unavailable
 from beastmode_otel.cache.tiers.sqlite.file import BUSY_SECONDS, NotReady, checked
-from beastmode_otel.runtime import Lane, LaneFull, in_child
-
-EVERY: Final = 5.0  # seconds
-MOST: Final = 1_000
-_BOUND: Final = 10_000  # hits that wait for a flush that does not come: the oldest are forgotten
-
-
-class Hits:
-    """Calls `flush` now and then, which must bring `take()` to the database in the background. Thread-safe.
-
-    flush: whether it will be done.
-    """
-
-    def __init__(self, flush: Callable[[], bool]) -> None:
-        self._flush = flush
-        self._start_empty()
-        in_child(self._start_empty)  # the parent counts its own
-
-    def _start_empty(self) -> None:
-        self._waiting: deque[tuple[str, bytes, float]] = deque(maxlen=_BOUND)
-        self._due, self._asked = inf, False
-
-    def add(self, key: Key, now: float) -> None:
-        self._waiting.append((key.tenant, key.digest, now))
-        self._due = min(self._due, now + EVERY)
-        if (now >= self._due or len(self._waiting) >= MOST) and not self._asked:
-            self._asked = True
-            if not self._flush():
-                self._asked = False  # not "= flush()": it may be done by now, and `take` have said so
-
-    def take(self) -> list[tuple[int, float, str, bytes]]:
-        """What was counted since: how often, when last, tenant, digest of each entry."""
-        self._due, self._asked = inf, False
-        counts: dict[tuple[str, bytes], tuple[int, float]] = {}
-        for _ in range(len(self._waiting)):
-            try:
-                tenant, digest, when = self._waiting.popleft()
-            except IndexError:  # another thread is taking too
-                break
-            count, last = counts.get((tenant, digest), (0, when))
-            counts[tenant, digest] = (count + 1, max(last, when))
-        return [(count, last, tenant, digest) for (tenant, digest), (count, last) in counts.items()]
-
+from beastmode_otel.runtime import PoolFull, WorkerPool, in_child
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _PAUSE: Final = 0.005  # between two tries of a read that may wait
 _PAGE: Final = 50  # entries of a scan that are in memory at once
+EVERY: Final = 5.0  # seconds
+MOST: Final = 1_000
+_BOUND: Final = 10_000  # hits that wait for a flush that does not come: the oldest are forgotten
 
 
 class SQLiteTier:
     """A BlockingTier (cache/tier.py) in one SQLite file.
 
     - `ask` reads on the caller's thread, about 10 µs and no waiting. Where somebody's lock is in the way its answer is
-      not ready, and `take`, on the lane, waits for up to 250 ms. Before the first write everything is a miss.
+      not ready, and `take`, on the pool, waits for up to 250 ms. Before the first write everything is a miss.
     - Everything else is for background work and waits for up to 250 ms for another process's lock.
     - Locks, I/O errors and files that are not ours are unhealthy. A full disk and a read-only file are healthy: writes
       fail, reads go on. A full disk costs a batch of entries, so that the next writes find room.
@@ -90,7 +51,7 @@ class SQLiteTier:
         path: str | os.PathLike[str],
         *,
         codec: Codec,
-        lane: Lane,
+        pool: WorkerPool,
         stale: float = 0.0,
         max_bytes: int | None = None,
         clock: Callable[[], float] = time.time,
@@ -103,7 +64,7 @@ class SQLiteTier:
         """
         self.path = checked(path)
         self.damaged = 0
-        self._codec, self._lane, self._clock = codec, lane, clock
+        self._codec, self._pool, self._clock = codec, pool, clock
         self._stale, self._most = stale, inf if max_bytes is None else max_bytes
         self._db = Connections(self.path, tell)
         self._hits = Hits(lambda: self._behind(self._count_hits))
@@ -140,7 +101,7 @@ class SQLiteTier:
             return []
         except Corrupt as exc:
             self._behind(partial(self._db.replace, exc.seen, exc.why))
-            mended = os.access(self.path.parent, os.W_OK)  # soon, on the lane: no reason for the breaker to open
+            mended = os.access(self.path.parent, os.W_OK)  # soon, on the pool: no reason for the breaker to open
             raise TierUnavailable(f"the file is corrupt, to be replaced: {exc.why}", healthy=mended) from exc
 
     def _decoded(self, data: bytes, key: Key, now: float) -> Entry | None:
@@ -240,10 +201,10 @@ class SQLiteTier:
         self._db.visit(lambda writer: None)
 
     def _behind(self, work: Callable[[], Any]) -> bool:
-        """On the lane; False when it is full: the next read finds the same work to do."""
+        """On the pool; False when it is full: the next read finds the same work to do."""
         try:
-            self._lane.submit(work)
-        except LaneFull:
+            self._pool.submit(work)
+        except PoolFull:
             return False
         return True
 
@@ -258,3 +219,40 @@ def _patiently(read: Callable[[], T]) -> T:
             if not is_busy(exc) or time.monotonic() >= until:
                 raise
         time.sleep(_PAUSE)
+
+
+class Hits:
+    """Calls `flush` now and then, which must bring `take()` to the database in the background. Thread-safe.
+
+    flush: whether it will be done.
+    """
+
+    def __init__(self, flush: Callable[[], bool]) -> None:
+        self._flush = flush
+        self._start_empty()
+        in_child(self._start_empty)  # the parent counts its own
+
+    def _start_empty(self) -> None:
+        self._waiting: deque[tuple[str, bytes, float]] = deque(maxlen=_BOUND)
+        self._due, self._asked = inf, False
+
+    def add(self, key: Key, now: float) -> None:
+        self._waiting.append((key.tenant, key.digest, now))
+        self._due = min(self._due, now + EVERY)
+        if (now >= self._due or len(self._waiting) >= MOST) and not self._asked:
+            self._asked = True
+            if not self._flush():
+                self._asked = False  # not "= flush()": it may be done by now, and `take` have said so
+
+    def take(self) -> list[tuple[int, float, str, bytes]]:
+        """What was counted since: how often, when last, tenant, digest of each entry."""
+        self._due, self._asked = inf, False
+        counts: dict[tuple[str, bytes], tuple[int, float]] = {}
+        for _ in range(len(self._waiting)):
+            try:
+                tenant, digest, when = self._waiting.popleft()
+            except IndexError:  # another thread is taking too
+                break
+            count, last = counts.get((tenant, digest), (0, when))
+            counts[tenant, digest] = (count + 1, max(last, when))
+        return [(count, last, tenant, digest) for (tenant, digest), (count, last) in counts.items()]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, Job, ThreadLane, new_job, run_sync
+from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, Job, WorkerPool, new_job, run_sync
 
 runtime = BlockingRuntime()
 
@@ -65,13 +65,13 @@ def test_waiting_ends_when_another_thread_settles_the_job_and_raises_nothing():
 
 def test_waiting_gives_up_after_its_timeout_and_the_work_goes_on():
     go = threading.Event()
-    lane = ThreadLane(size=1)
-    job = lane.submit(lambda: go.wait(5))
+    pool = WorkerPool(size=1)
+    job = pool.submit(lambda: go.wait(5))
     assert run_sync(runtime.wait(job, 0.01)) is False
     go.set()
     assert run_sync(runtime.wait(job, 5)) is True
     assert job.result(0) is True
-    lane.close()
+    pool.close()
 
 
 def test_a_timeout_that_the_work_raised_is_not_mistaken_for_the_waiters():
@@ -160,8 +160,8 @@ def test_an_asyncio_task_may_wait_for_a_blocking_leader_on_another_thread():
     thread.join()
 
 
-def test_may_wait_for_work_that_i_gave_to_a_lane_but_not_from_inside_it():
-    lane, go = ThreadLane(size=1), threading.Event()
+def test_may_wait_for_work_that_i_gave_to_a_pool_but_not_from_inside_it():
+    pool, go = WorkerPool(size=1), threading.Event()
     inside: list[bool] = []
     given: list[Job[bool]] = []
 
@@ -170,12 +170,12 @@ def test_may_wait_for_work_that_i_gave_to_a_lane_but_not_from_inside_it():
         inside.append(runtime.may_wait(given[0]))
         return True
 
-    given.append(lane.submit(work))
+    given.append(pool.submit(work))
     assert runtime.may_wait(given[0]) is True
     go.set()
     assert run_sync(runtime.wait(given[0], 5))
     assert inside == [False]
-    lane.close()
+    pool.close()
 
 
 def test_within_cannot_interrupt_blocking_work_and_gives_its_result():
