@@ -73,7 +73,7 @@ def floor(size: str, encoder: str, _url: str) -> Work:
 def ours(size: str, encoder: str, fresh: bool, _url: str, *, remembered: bool = False) -> Work:
     from beastmode_otel.cache.canonical import accelerated, stdlib
     from beastmode_otel.cache.key import Parts, Target, derive
-    from beastmode_otel.cache.key_memo import Keys
+    from beastmode_otel.cache.key_memo import KeyMemo
 
     encode = stdlib if encoder == "json" else accelerated()
     if encode is None:
@@ -92,7 +92,7 @@ def ours(size: str, encoder: str, fresh: bool, _url: str, *, remembered: bool = 
         return Work(once=lambda: derive(make(), encoder=encode))
     parts = make()
     if remembered:
-        keys = Keys()
+        keys = KeyMemo()
         return Work(once=lambda: keys.derive(parts))
     return Work(once=lambda: derive(parts, encoder=encode))
 

@@ -19,7 +19,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from beastmode_otel import AsyncModelRouter, BeastModeError, ModelRouter, RequestError
-from beastmode_otel.cache.single_flight import Flights
+from beastmode_otel.cache.single_flight import SingleFlight
 from beastmode_otel.cache.tier import TierUnavailable
 from beastmode_otel.simulator import Behaviour, Mix, Simulator
 from support.crowd import Task, wait_until
@@ -369,7 +369,7 @@ def check_soak(simulator: Simulator, lean: Lean, calls: Counter[str]) -> None:
 
 def test_flights_hand_over_until_somebody_lands() -> None:
     """A leader that dies leaves no flight behind, however many die in a row."""
-    flights: Flights[int] = Flights()
+    flights: SingleFlight[int] = SingleFlight()
     results: list[Any] = []
     dying = iter([KeyboardInterrupt, SystemExit, GeneratorExit])
     gate = threading.Event()

@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from beastmode_otel.cache.envelope import Sealed
 from beastmode_otel.cache.memory import Memory
 from beastmode_otel.cache.resilient_tier import Shelf, Stay
-from beastmode_otel.cache.single_flight import Flights
+from beastmode_otel.cache.single_flight import SingleFlight
 from beastmode_otel.cache.tier import BlockingTier
 from beastmode_otel.cache.tiered import Tiered
 from beastmode_otel.config import CacheSettings
-from beastmode_otel.engine import Caching, Loaded, StreamCaching
+from beastmode_otel.engine import CacheFlow, CacheResult
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.observer import Observer
 from beastmode_otel.runtime import Lane, Runtime
 
 _log = logging.getLogger("beastmode_otel")
-# One for the process: a thread and a task that ask the same of two routers share one call. Keys hold tenant, targets
-# and namespace, so that nothing else is shared.
-_FLIGHTS: Flights[Loaded] = Flights()
+# One for the process: a thread and a task that ask the same of two routers share one call, and so do two clients of an
+# app. Keys hold tenant, targets and namespace, so that nothing else is shared.
+_ANSWERS: SingleFlight[CacheResult] = SingleFlight()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caches:
-    """A router's cache: for whole answers, for streams, and the tiers behind both."""
-
-    whole: Caching
-    streams: StreamCaching
-    tiered: Tiered
-
-
-def build_caches(
-    settings: CacheSettings, lane: Lane, runtime: Runtime, observer: Observer, *, beside: Caches | None = None
-) -> Caches | None:
+def build_cache(
+    settings: CacheSettings, lane: Lane, runtime: Runtime, observer: Observer, *, beside: CacheFlow | None = None
+) -> CacheFlow | None:
     """None when the cache is off. beside: the other world's cache, whose tiers this one shares.
 
     Raises ConfigError when a tier that was asked for cannot be had.
@@ -50,8 +40,7 @@ def build_caches(
         tiered.shelves = (shelf,)
     if beside is None:
         _watch(tiered, observer)
-    whole = Caching(tiered, _FLIGHTS, settings, runtime=runtime)
-    return Caches(whole=whole, streams=StreamCaching(whole, runtime), tiered=tiered)
+    return CacheFlow(tiered, _ANSWERS, settings, runtime=runtime)
 
 
 def _memory(settings: CacheSettings, observer: Observer) -> Memory:
@@ -63,7 +52,7 @@ def _memory(settings: CacheSettings, observer: Observer) -> Memory:
     )
 
 
-def _tier_of(beside: Caches) -> BlockingTier | None:
+def _tier_of(beside: CacheFlow) -> BlockingTier | None:
     return beside.tiered.shelves[0].tier if beside.tiered.shelves else None
 
 

@@ -13,7 +13,7 @@ from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from beastmode_otel.assembly.caches import build_caches
+from beastmode_otel.assembly.caches import build_cache
 from beastmode_otel.cache.tiered import Tiered
 from beastmode_otel.config import Config, load
 from beastmode_otel.engine import AccessRule, Engine
@@ -31,7 +31,7 @@ Providers = tuple[TracerProvider | None, MeterProvider | None, LoggerProvider | 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class RouterParts:
     """A router's parts that its face must reach."""
 
     config: Config
@@ -54,7 +54,7 @@ class Parts:
 
 def build_blocking(
     config: ConfigLike, *, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
-) -> Parts:
+) -> RouterParts:
     """The parts of a ModelRouter. Raises ConfigError."""
     settings, lane = load(config), ThreadLane()
     _check(tenant, client, access, wants_async=False)
@@ -64,7 +64,7 @@ def build_blocking(
 
 def build_async(
     config: ConfigLike, *, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
-) -> Parts:
+) -> RouterParts:
     """The parts of an AsyncModelRouter. Raises ConfigError."""
     settings, lane = load(config), ThreadLane()
     _check(tenant, client, access, wants_async=True)
@@ -100,7 +100,7 @@ def _build(
     lane: ThreadLane,
     callers: tuple[str | None, AccessRule | None],
     providers: Providers,
-) -> Parts:
+) -> RouterParts:
     tenant, access = callers
     redact = config.redactor()
     observer = observer_of(config, redact, providers)
@@ -117,16 +117,15 @@ def _build(
         rng=random.Random(),
         clock=time.monotonic,
     )
-    caches = build_caches(config.cache, lane, runtime, observer)
+    flow = build_cache(config.cache, lane, runtime, observer)
     engine = Engine(
         config=config,
         router=Router(services),
         observer=observer,
-        caching=caches.whole if caches else None,
-        stream_caching=caches.streams if caches else None,
+        flow=flow,
         tenant=tenant,
         access=access,
     )
-    return Parts(
-        config=config, engine=engine, http=http, lane=lane, runtime=runtime, tiered=caches.tiered if caches else None
+    return RouterParts(
+        config=config, engine=engine, http=http, lane=lane, runtime=runtime, tiered=flow.tiered if flow else None
     )

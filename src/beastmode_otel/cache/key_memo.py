@@ -19,7 +19,7 @@ LONGEST: Final = 256 * 1024  # bytes of a snapshot: beyond, hashing is nearly al
 _FORMAT: Final = 2  # of marshal: later ones write references, which depend on who else holds a value
 
 
-class Keys:
+class KeyMemo:
     """Derives keys, and remembers between `most` and twice as many: about 400 bytes each, no texts. Thread-safe."""
 
     def __init__(self, most: int = 2048) -> None:

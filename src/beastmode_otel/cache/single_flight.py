@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 @record(frozen=True, slots=True, kw_only=True)
-class Landed(Generic[T]):
+class FlightResult(Generic[T]):
     """How a flight ended for one caller: with a value, an error of its own to raise, or too late for it.
 
     collapsed: somebody else's call brought it.
@@ -28,7 +28,7 @@ class Landed(Generic[T]):
     collapsed: bool = False
 
 
-class Flights(Generic[T]):
+class SingleFlight(Generic[T]):
     """The flights of a process, by key digest. Thread-safe.
 
     - One caller leads, the others wait for its job. Errors fan out to the waiters and are not kept. That the leader's
@@ -63,7 +63,7 @@ class Flights(Generic[T]):
         left: float,
         *,
         detached: bool = True,
-    ) -> Landed[T]:
+    ) -> FlightResult[T]:
         """How `work` ended, which runs once for all callers that come while it runs. left: seconds of this caller.
 
         detached: the work goes on when its leader is cancelled; otherwise a waiter leads anew.
@@ -75,14 +75,14 @@ class Flights(Generic[T]):
             job, leads = self._enter(digest)
             if leads:
                 await (runtime.lead if detached else lead_here)(job, self._run(digest, job, work))
-                return _landed(job)
+                return _result_of(job)
             if not runtime.may_wait(job):
-                return Landed(value=await work())
+                return FlightResult(value=await work())
             if not await runtime.wait(job, max(0.0, until - time.monotonic())):
-                return Landed(late=True, collapsed=True)
+                return FlightResult(late=True, collapsed=True)
             error, now = job.exception(), time.monotonic()
             if isinstance(error, Exception | None) and not (_is_own(error) and until - now > now - joined):
-                return _landed(job, collapsed=True)
+                return _result_of(job, collapsed=True)
             # The leader died of a BaseException or of its impatience, its own affair: somebody else leads now.
 
     def _enter(self, digest: bytes) -> tuple[Job[T], bool]:
@@ -103,13 +103,13 @@ class Flights(Generic[T]):
                     del self._flights[digest]
 
 
-def _landed(job: Job[T], *, collapsed: bool = False) -> Landed[T]:
+def _result_of(job: Job[T], *, collapsed: bool = False) -> FlightResult[T]:
     error = job.exception()
     if error is None:
-        return Landed(value=job.result(), collapsed=collapsed)
+        return FlightResult(value=job.result(), collapsed=collapsed)
     if not isinstance(error, Exception):
         raise error
-    return Landed(error=own_copy(error) if collapsed else error, collapsed=collapsed)
+    return FlightResult(error=own_copy(error) if collapsed else error, collapsed=collapsed)
 
 
 def _is_own(error: Exception | None) -> bool:

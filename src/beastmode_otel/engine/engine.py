@@ -6,18 +6,18 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from beastmode_otel.cache.key_memo import Keys
+from beastmode_otel.cache.key_memo import KeyMemo
 from beastmode_otel.config import Config, Route
-from beastmode_otel.engine import validate as admit
+from beastmode_otel.engine import validate
 from beastmode_otel.engine.answer import AccessRule, Answer, Question
-from beastmode_otel.engine.cache_flow import Caching, not_cached
-from beastmode_otel.engine.cache_request import Options, Wish, wish_of
-from beastmode_otel.engine.caching_streams import StreamCaching
+from beastmode_otel.engine.cache_flow import CacheFlow, not_cached
+from beastmode_otel.engine.cache_request import CacheRequest, Options, cache_request_of
 from beastmode_otel.engine.ending import Ending, new_request_id
 from beastmode_otel.engine.entries import StoredAnswer
 from beastmode_otel.engine.invalidation import invalidate
-from beastmode_otel.engine.ports import Delivered, Source
+from beastmode_otel.engine.ports import ChunkSource, Delivery
 from beastmode_otel.engine.stream import OpenStreams, StreamCore
+from beastmode_otel.engine.upstreams import AnswerUpstream, LiveStreams, StreamUpstream
 from beastmode_otel.observer import CacheFacts, Observer, RequestFacts
 from beastmode_otel.router import Call, Router
 
@@ -25,7 +25,7 @@ from beastmode_otel.router import Call, Router
 class Engine:
     """Ties cache, router and observer together; holds no request state but the open streams.
 
-    caching: None where the cache is off.
+    flow: None where the cache is off.
     """
 
     def __init__(
@@ -34,17 +34,16 @@ class Engine:
         config: Config,
         router: Router,
         observer: Observer,
-        caching: Caching | None = None,
-        stream_caching: StreamCaching | None = None,
+        flow: CacheFlow | None = None,
         tenant: str | None = None,
         access: AccessRule | None = None,
         door: str = "router",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config, self._router, self._observer = config, router, observer
-        self._caching, self._stream_caching = caching, stream_caching
+        self._flow, self._live = flow, LiveStreams()
         self._tenant, self._access, self._door, self._clock = tenant, access, door, clock
-        self._keys = Keys()
+        self._keys = KeyMemo()
         self.streams: OpenStreams[StreamCore] = OpenStreams(clock)
         observer.before_collect(self.streams.sweep)
 
@@ -52,55 +51,54 @@ class Engine:
         """The whole answer. Raises a BeastModeError, recorded before it is raised."""
         ending = self._begin(question)
         with ending:
-            call, wish = self._admit(question, ending)
-            delivered = await self._deliver(call, wish, ending)
+            call, wanted = self._validate(question, ending)
+            delivery = await self._deliver(call, wanted, ending)
             ending.ok()
-        return answer_of(call.model_id, ending, delivered)
+        return answer_of(call.model_id, ending, delivery)
 
-    async def _deliver(self, call: Call, wish: Wish | None, ending: Ending) -> Delivered:
-        if self._caching is not None and wish is not None and wish.key is not None:
-            return await self._caching.answer(
-                call, wish, wish.key, ending, lambda: self._router.whole(call, ending.scope)
-            )
-        delivery = ending.delivery = self._router.whole(call, ending.scope)
-        await delivery.fetch()
-        return delivery
+    async def _deliver(self, call: Call, wanted: CacheRequest | None, ending: Ending) -> Delivery:
+        flow = self._flow
+        if flow is not None and wanted is not None and wanted.key is not None:
+            upstream = AnswerUpstream(self._router, call, ending, flow)
+            return await flow.answer(wanted, wanted.key, ending, upstream)
+        routed = ending.delivery = self._router.whole(call, ending.scope)
+        await routed.fetch()
+        return routed
 
     async def open(self, question: Question) -> StreamCore:
         """A stream whose provider has answered with a good head. Raises a BeastModeError, recorded before that."""
         ending = self._begin(question)
         with ending:
-            call, wish = self._admit(question, ending)
-            source = ending.delivery = await self._source(call, wish, ending)
+            call, wanted = self._validate(question, ending)
+            source = ending.delivery = await self._source(call, wanted, ending)
             ending.hand_over()
         return StreamCore(
             model=call.model_id, source=source, ending=ending, streams=self.streams, idle=call.timeouts.idle
         )
 
-    async def _source(self, call: Call, wish: Wish | None, ending: Ending) -> Source:
-        if self._stream_caching is not None and wish is not None and wish.key is not None:
-            return await self._stream_caching.open(
-                call, wish, wish.key, ending, lambda: self._router.stream(call, ending.scope, include_usage=True)
-            )
-        routed = self._router.stream(call, ending.scope)
-        ending.delivery = routed
+    async def _source(self, call: Call, wanted: CacheRequest | None, ending: Ending) -> ChunkSource:
+        flow = self._flow
+        if flow is not None and wanted is not None and wanted.key is not None:
+            upstream = StreamUpstream(self._router, call, ending, flow, self._live, wanted, wanted.key)
+            return await flow.answer(wanted, wanted.key, ending, upstream)
+        routed = ending.delivery = self._router.stream(call, ending.scope)
         await routed.open()
         return routed
 
     def invalidate(self, *, tenant: str | None = None, **by: Any) -> int:
         """Remove stored answers; see invalidation.invalidate."""
         chosen = tenant or self._tenant or self._config.namespace
-        tiered = None if self._caching is None else self._caching.tiered
+        tiered = None if self._flow is None else self._flow.tiered
         try:
             return invalidate(tiered, self._observer, tenant=chosen, everything=tenant is not None, **by)
         finally:
-            for part in (self._caching, self._stream_caching):
-                if part is not None:
-                    part.forget_flights()
+            if self._flow is not None:
+                self._flow.forget_flights()
+            self._live.forget()
 
     def _begin(self, question: Question) -> Ending:
         self.streams.sweep()
-        given = question.labels if isinstance(question.labels, Mapping) else None  # what it is else, admit refuses
+        given = question.labels if isinstance(question.labels, Mapping) else None  # what it is else, validate refuses
         labels = {key: value for key, value in given.items() if key in self._config.labels} if given else {}
         model = question.model_id if isinstance(question.model_id, str) and question.model_id else "_OTHER"
         scope = self._observer.request(
@@ -108,14 +106,14 @@ class Engine:
         )
         return Ending(scope, request_id=new_request_id())
 
-    def _admit(self, question: Question, ending: Ending) -> tuple[Call, Wish | None]:
-        timeouts = admit.check(question, self._config)
-        options = admit.cache_options(question)
+    def _validate(self, question: Question, ending: Ending) -> tuple[Call, CacheRequest | None]:
+        timeouts = validate.check(question, self._config)
+        options = validate.cache_options(question)
         tenant = question.tenant if question.tenant is not None else self._tenant
-        admit.allow(question, self._access, tenant)
+        validate.allow(question, self._access, tenant)
         route = self._router.resolve(question.model_id)
         ending.route = route.name
-        wish = self._wish(question, route, tenant, options, ending)
+        wanted = self._cache_request(question, route, tenant, options, ending)
         call = Call(
             model_id=question.model_id,
             route=route,
@@ -124,16 +122,16 @@ class Engine:
             timeouts=timeouts,
             deadline=self._clock() + timeouts.total,
         )
-        return call, wish
+        return call, wanted
 
-    def _wish(
+    def _cache_request(
         self, question: Question, route: Route, tenant: str | None, options: Options, ending: Ending
-    ) -> Wish | None:
-        if self._caching is None:
+    ) -> CacheRequest | None:
+        if self._flow is None:
             if options.use == "only":
                 raise not_cached(question.model_id)
             return None
-        wish = wish_of(
+        wanted = cache_request_of(
             self._config,
             route,
             model_id=question.model_id,
@@ -142,29 +140,29 @@ class Engine:
             options=options,
             key_of=self._keys.derive,
         )
-        if wish.key is None:
-            ending.cache = CacheFacts(status="bypass", reason=wish.reason)
+        if wanted.key is None:
+            ending.cache = CacheFacts(status="bypass", reason=wanted.reason)
             if options.use == "only":
                 raise not_cached(question.model_id)
-        return wish
+        return wanted
 
 
-def answer_of(model: str, ending: Ending, delivered: Delivered) -> Answer:
+def answer_of(model: str, ending: Ending, delivery: Delivery) -> Answer:
     """What the caller gets; of a stream that goes on, what has come so far."""
-    if isinstance(delivered, StoredAnswer):
-        text: str = delivered.entry.text
-        source: Any = delivered.entry.body
+    if isinstance(delivery, StoredAnswer):
+        text: str = delivery.entry.text
+        source: Any = delivery.entry.body
     else:
-        reply = delivered.reply
+        reply = delivery.reply
         text, source = (reply.text, reply.body) if reply else ("", None)
     return Answer(
         text=text,
         source=source,
-        usage=delivered.usage,
-        cost=delivered.cost,
+        usage=delivery.usage,
+        cost=delivery.cost,
         model=model,
-        deployment=delivered.deployment,
-        attempts=delivered.records,
+        deployment=delivery.deployment,
+        attempts=delivery.records,
         request_id=ending.request_id,
         cache=ending.cache,
     )

@@ -170,7 +170,7 @@ _GRACE = 1.0  # seconds
 
 
 class SharedReader:
-    """source.Source over a SharedStream that it has entered. collapsed: another caller's request brought the stream.
+    """ports.ChunkSource over a SharedStream that it has entered. collapsed: another caller's request brought it.
 
     kept: the entry that the whole stream became, None before its end.
     """

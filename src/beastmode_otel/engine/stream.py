@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from beastmode_otel.engine.ending import Ending
-from beastmode_otel.engine.ports import Source
+from beastmode_otel.engine.ports import ChunkSource
 from beastmode_otel.errors import Context, UpstreamError
 from beastmode_otel.observer import OutcomeKind
 from beastmode_otel.wire import Chunk
 
 
 class StreamCore:
-    """The engine's side of a stream; the caller holds a face of it (client.py), so that either can die alone."""
+    """The engine's side of a stream; the caller holds a face of it (in client/), so that either can die alone."""
 
     def __init__(
-        self, *, model: str, source: Source, ending: Ending, streams: OpenStreams[StreamCore], idle: float
+        self, *, model: str, source: ChunkSource, ending: Ending, streams: OpenStreams[StreamCore], idle: float
     ) -> None:
         self.model, self.source, self.ending, self._streams = model, source, ending, streams
         self.idle = idle

@@ -1,4 +1,4 @@
-"""What the doors for other people's clients work with: one desk for the process's hook, one for each transport."""
+"""What the doors for other people's clients work with: one context for the process's hook, one for each transport."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from beastmode_otel.assembly import Providers, build_caches, observer_of
-from beastmode_otel.cache.key_memo import Keys
+from beastmode_otel.assembly import Providers, build_cache, observer_of
+from beastmode_otel.cache.key_memo import KeyMemo
 from beastmode_otel.config import Config, door_settings
 from beastmode_otel.engine import OpenStreams
-from beastmode_otel.engine.cache_flow import Caching
+from beastmode_otel.engine.cache_flow import CacheFlow
 from beastmode_otel.errors import ConfigError, Redactor
 from beastmode_otel.observer import Observer
 from beastmode_otel.prices import PriceBook, price_from_config
-from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, ThreadLane, in_child
-from beastmode_otel.runtime import gc_guard as collecting
+from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, ThreadLane, gc_guard, in_child
 from beastmode_otel.wire import LLMCall, Recogniser
 
 
@@ -50,7 +49,7 @@ class Hooks:
 
 
 @dataclass(slots=True, kw_only=True)
-class Desk:
+class DoorContext:
     """door: the label. whole: the cache of blocking and of asyncio clients, None where it is off."""
 
     door: Door
@@ -63,9 +62,9 @@ class Desk:
     lane: ThreadLane
     recogniser: Recogniser = field(default_factory=Recogniser)
     streams: OpenCalls = field(default_factory=OpenCalls)
-    blocking: Caching | None = None
-    asyncio: Caching | None = None
-    keys: Keys = field(default_factory=Keys)
+    blocking: CacheFlow | None = None
+    asyncio: CacheFlow | None = None
+    keys: KeyMemo = field(default_factory=KeyMemo)
     told: set[str] = field(default_factory=set)
     closed: bool = False
 
@@ -112,7 +111,7 @@ def _content(request: Any) -> bytes | None:
 MAX_REQUEST: Final = 16 * 1024 * 1024
 
 
-def build_desk(
+def build_context(
     door: Door,
     *,
     cache: Any = None,
@@ -120,17 +119,17 @@ def build_desk(
     hooks: Hooks | None = None,
     excluded_urls: str | None = None,
     paths: Mapping[str, str] | None = None,
-) -> Desk:
-    """A desk. cache: None for BEASTMODE_CACHE (default off), a mode, or a `[cache]` mapping. Raises ConfigError."""
-    collecting.watch()
+) -> DoorContext:
+    """A context. cache: None for BEASTMODE_CACHE (default off), a mode, or a `[cache]` mapping. Raises ConfigError."""
+    gc_guard.watch()
     settings = door_settings(cache, excluded_urls)
     config = settings.config
     redact = config.redactor()
     lane, observer = ThreadLane(), observer_of(config, redact, providers)
-    blocking = build_caches(config.cache, lane, BlockingRuntime(), observer)
-    tasks = build_caches(config.cache, lane, AsyncioRuntime(), observer, beside=blocking)
+    blocking = build_cache(config.cache, lane, BlockingRuntime(), observer)
+    tasks = build_cache(config.cache, lane, AsyncioRuntime(), observer, beside=blocking)
     prices = {name: price_from_config(price, where=f"prices.{name}") for name, price in config.prices.items()}
-    desk = Desk(
+    context = DoorContext(
         door=door,
         config=config,
         observer=observer,
@@ -140,11 +139,11 @@ def build_desk(
         excluded=_pattern(settings.excluded),
         lane=lane,
         recogniser=Recogniser(paths or {}),
-        blocking=None if blocking is None else blocking.whole,
-        asyncio=None if tasks is None else tasks.whole,
+        blocking=blocking,
+        asyncio=tasks,
     )
-    observer.before_collect(desk.streams.sweep)
-    return desk
+    observer.before_collect(context.streams.sweep)
+    return context
 
 
 def _pattern(excluded: str) -> re.Pattern[str] | None:

@@ -15,7 +15,7 @@ from beastmode_otel.router.routes import resolve
 from beastmode_otel.wire import Chunk, Reply, Usage
 
 
-class Delivery:
+class RoutedRequest:
     """One request on its way through a route. What it tells is right at any time, also after a failure."""
 
     def __init__(self, journey: Journey) -> None:
@@ -101,7 +101,7 @@ class Router:
         return RoutedStream(Journey(self._services, call, scope), include_usage=shown)
 
 
-class RoutedAnswer(Delivery):
+class RoutedAnswer(RoutedRequest):
     """A whole answer over as many attempts as it takes."""
 
     async def fetch(self) -> Reply:
@@ -115,7 +115,7 @@ class RoutedAnswer(Delivery):
             attempt = self._attempt = await self._journey.again(attempt, failed)
 
 
-class RoutedStream(Delivery):
+class RoutedStream(RoutedRequest):
     """A stream over as many attempts as it takes. Chunks without content wait for the first one with content,
     so that until then a failure can still be made good by another attempt."""
 

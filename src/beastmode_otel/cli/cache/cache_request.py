@@ -10,7 +10,7 @@ from beastmode_otel.cache.entry import Key
 from beastmode_otel.cache.key import Parts
 from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.config import Route
-from beastmode_otel.engine.cache_request import Options, first_order, wish_of
+from beastmode_otel.engine.cache_request import Options, cache_request_of
 from beastmode_otel.router.http_request import wire_format
 from beastmode_otel.router.routes import resolve
 
@@ -35,8 +35,8 @@ class Wished:
 def wished(store: Store, model: str, body: Mapping[str, Any]) -> Wished:
     """As the engine decides it. Raises RequestError for a model id that it would not know."""
     route = resolve(store.config, model)
-    wish = wish_of(store.config, route, model_id=model, body=body, tenant=store.tenant, options=Options())
-    first = [target.deployment.name for target in first_order(route)]
+    wanted = cache_request_of(store.config, route, model_id=model, body=body, tenant=store.tenant, options=Options())
+    first = [target.deployment.name for target in route.first]
     names = [target.deployment.name for target in route.targets]
     return Wished(
         model=model,
@@ -44,15 +44,15 @@ def wished(store: Store, model: str, body: Mapping[str, Any]) -> Wished:
         tenant=store.tenant,
         deployments=tuple(first),
         fallbacks=tuple(name for name in names if name not in first),
-        key=wish.key,
-        parts=None if wish.key is None else _parts(store, route, model, body, wish.targets),
-        reason=wish.reason or "ok",
+        key=wanted.key,
+        parts=None if wanted.key is None else _parts(store, route, model, body, wanted.targets),
+        reason=wanted.reason or "ok",
     )
 
 
 def _parts(store: Store, route: Route, model: str, body: Mapping[str, Any], targets: Any) -> Parts:
     """What the engine gave to `derive`: whoever uses it compares the digests."""
-    deployment = first_order(route)[0].deployment
+    deployment = route.first[0].deployment
     return Parts(
         tenant=store.tenant,
         namespace=store.config.namespace,

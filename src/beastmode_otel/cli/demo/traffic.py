@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from beastmode_otel.cli.demo.caller import Ask, Caller
 from beastmode_otel.cli.demo.tasks import end, wait_for
-from beastmode_otel.engine import Access, CacheUse
+from beastmode_otel.engine import AccessRequest, CacheUse
 from beastmode_otel.errors import BeastModeError
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ _PROMPTS: Final = (
 )
 
 
-def access(asked: Access) -> bool | str:
+def access(asked: AccessRequest) -> bool | str:
     """The demo's access rule."""
     if asked.user_id == _INTERN and asked.model == "custom:summarise":
         return "interns may not use this model"

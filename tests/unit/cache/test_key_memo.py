@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from beastmode_otel.cache import key_memo as remembered
+from beastmode_otel.cache import key_memo
 from beastmode_otel.cache.canonical import NotCanonical
 from beastmode_otel.cache.key import Parts, Target, derive
-from beastmode_otel.cache.key_memo import LONGEST, Keys
+from beastmode_otel.cache.key_memo import LONGEST, KeyMemo
 
 
 def parts(body: Mapping[str, Any], **but: Any) -> Parts:
@@ -56,7 +56,7 @@ BODIES = (
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: repr(dict(body))[46:90])
 def test_a_key_from_memory_is_the_derived_one(body: Mapping[str, Any]) -> None:
-    keys = Keys()
+    keys = KeyMemo()
     for other in BODIES:
         keys.derive(parts(other))
 
@@ -74,7 +74,7 @@ def test_a_key_from_memory_is_the_derived_one(body: Mapping[str, Any]) -> None:
     ],
 )
 def test_the_memory_knows_whose_request_it_was(but: dict[str, Any]) -> None:
-    keys = Keys()
+    keys = KeyMemo()
     keys.derive(parts(chat()))
 
     assert keys.derive(parts(chat(), **but)) == derive(parts(chat(), **but))
@@ -82,7 +82,7 @@ def test_the_memory_knows_whose_request_it_was(but: dict[str, Any]) -> None:
 
 def test_a_number_of_numpy_is_not_the_bytes_that_marshal_makes_of_it() -> None:
     numpy = pytest.importorskip("numpy")
-    keys, number = Keys(), numpy.float64(0.2)
+    keys, number = KeyMemo(), numpy.float64(0.2)
     looks_alike = chat(temperature=struct.pack("d", 0.2))
 
     assert keys.derive(parts(looks_alike)) == derive(parts(looks_alike))
@@ -91,7 +91,7 @@ def test_a_number_of_numpy_is_not_the_bytes_that_marshal_makes_of_it() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}, 1j, {1: "a"}, ..., "\ud800", object()])
 def test_what_has_no_key_is_refused_each_time(value: Any) -> None:
-    keys = Keys()
+    keys = KeyMemo()
 
     for _ in range(2):
         with pytest.raises(NotCanonical):
@@ -103,27 +103,27 @@ def test_nobody_has_no_key_and_a_circle_neither() -> None:
     circle["messages"].append(circle)
 
     with pytest.raises(ValueError, match="empty tenant"):
-        Keys().derive(parts(chat(), tenant=""))
+        KeyMemo().derive(parts(chat(), tenant=""))
     with pytest.raises(NotCanonical):
-        Keys().derive(parts(circle))
+        KeyMemo().derive(parts(circle))
 
 
 def test_a_request_that_another_thread_changes_is_remembered_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    body, keys = chat("before"), Keys()
-    loads = remembered.marshal.loads
+    body, keys = chat("before"), KeyMemo()
+    loads = key_memo.marshal.loads
 
     def changed_meanwhile(seen: bytes) -> Any:
         body["messages"][0]["content"] = "after"
         return loads(seen)
 
-    monkeypatch.setattr(remembered, "marshal", types.SimpleNamespace(loads=changed_meanwhile, dumps=_dumps))
+    monkeypatch.setattr(key_memo, "marshal", types.SimpleNamespace(loads=changed_meanwhile, dumps=_dumps))
     keys.derive(parts(body))
     monkeypatch.undo()
 
     assert keys.derive(parts(chat("before"))) == derive(parts(chat("before")))
 
 
-_dumps = remembered.marshal.dumps
+_dumps = key_memo.marshal.dumps
 
 
 def test_it_derives_once_and_forgets_what_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,8 +133,8 @@ def test_it_derives_once_and_forgets_what_is_not_asked_for(monkeypatch: pytest.M
         derived.append(asked.body["messages"][0]["content"])
         return derive(asked)
 
-    monkeypatch.setattr(remembered, "derive", counting)
-    keys = Keys(most=2)
+    monkeypatch.setattr(key_memo, "derive", counting)
+    keys = KeyMemo(most=2)
     for text in ("a", "a", "b", "c", "a", "d", "e", "a", "b"):
         keys.derive(parts(chat(text)))
 
