@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from beastmode_otel.instrumentation.build import build_context
 from beastmode_otel.instrumentation.cache_request import cache_request_of_call
-from beastmode_otel.instrumentation.context import DoorContext, build_context
+from beastmode_otel.instrumentation.context import DoorContext
 
 BODY: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 URL = "https://llm.example/v1/chat/completions"

@@ -12,7 +12,7 @@ from support.crowd import CROWDS, Caller, Crowd
 from support.drivers import QUESTION
 from support.law import assert_law
 from support.recorder import Recorder
-from telemetry.cache_expected import Asked, check
+from telemetry.cache_expected import ROUTER, Asked, Door, check
 from telemetry.expected import Series
 from telemetry.matrix import GOOD
 
@@ -88,7 +88,11 @@ class Stage:
 
     def settle(self, crowd: Crowd) -> None:
         """Until the background writes are done."""
-        assert crowd.router._parts.lane.drain(10)
+        settle(crowd)
+
+    @property
+    def door(self) -> Door:
+        return ROUTER
 
     def close(self) -> None:
         while self._open:
@@ -100,20 +104,34 @@ class Stage:
             self.settle(crowd)
         measured = self.recorder.metrics()
         self.close()
-        check(self.recorder, *requests, extra=extra, measured=measured, l3=l3)
+        check(self.recorder, *requests, extra=extra, measured=measured, l3=l3, door=self.door)
         assert_law(self.recorder, self.simulator, calls=self.calls)
 
 
-def shelf_of(crowd: Crowd) -> Shelf:
+def parts_of(crowd: Any) -> Any:
+    """A router's parts, or the context of an app's door."""
+    return crowd.context if hasattr(crowd, "context") else crowd.router._parts
+
+
+def tiered_of(crowd: Any) -> Any:
+    return crowd.flow.tiered if hasattr(crowd, "flow") else parts_of(crowd).tiered
+
+
+def settle(crowd: Any) -> None:
+    """Until the background writes are done."""
+    assert parts_of(crowd).lane.drain(10)
+
+
+def shelf_of(crowd: Any) -> Shelf:
     """The router's way to its L3."""
-    (shelf,) = crowd.router._parts.tiered.shelves
+    (shelf,) = tiered_of(crowd).shelves
     assert isinstance(shelf, Shelf)
     return shelf
 
 
 def shelf_entries(router: Any) -> list[Any]:
     """What its L3 holds, when the background writes are done."""
-    router.router._parts.lane.drain(10)
+    settle(router)
     return list(shelf_of(router).tier.scan(None, 100))
 
 

@@ -92,7 +92,8 @@ class CacheFlow:
             return None
         began = time.perf_counter()
         try:
-            entry, now = self.tiered.at_hand(key), self._clock()
+            now = self._clock()
+            entry = self.tiered.memory.get(key, now)
         except Exception as exc:  # noqa: BLE001
             ending.cache = CacheFacts(status="miss", key=key.short)
             upstream.fault("cache", exc)

@@ -49,9 +49,8 @@ class Ending:
         if exc is not None:
             self.raised(exc)
         elif not self._done and not self._handed_over:
-            error = BeastModeError("the request was left without an outcome")
-            _log.error("a fault of beastmode_otel: %s", error)
-            self.finish("error", error)
+            _log.error("a fault of beastmode_otel: a request was left without an outcome")
+            self.finish("error", BeastModeError("the request was left without an outcome"))
 
     def watch(self, delivery: Delivery) -> None:
         """Tell what comes of this delivery, which ends by itself: others may wait for it too."""

@@ -1,25 +1,28 @@
-"""One request from door to answer, ended exactly once whatever happens."""
+"""One request from door to answer, ended exactly once whatever happens; the router as the cache flow's upstream."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
+from beastmode_otel.cache.entry import Key
 from beastmode_otel.cache.key_memo import KeyMemo
+from beastmode_otel.cache.single_flight import FlightResult
 from beastmode_otel.config import Config, Route
 from beastmode_otel.engine import validate
 from beastmode_otel.engine.answer import AccessRule, Answer, Question
 from beastmode_otel.engine.cache_flow import CacheFlow, not_cached
-from beastmode_otel.engine.cache_request import CacheRequest, Options, cache_request_of
+from beastmode_otel.engine.cache_request import CacheRequest, Options, cache_request_of, target_of
 from beastmode_otel.engine.ending import Ending, new_request_id
-from beastmode_otel.engine.entries import StoredAnswer
+from beastmode_otel.engine.entries import ReplayedStream, StoredAnswer
 from beastmode_otel.engine.invalidation import invalidate
-from beastmode_otel.engine.ports import ChunkSource, Delivery
+from beastmode_otel.engine.ports import AnswerStore, CacheResult, ChunkSource, Delivery
+from beastmode_otel.engine.shared_stream import LiveStream, LiveStreams, SharedReader, SharedStream
 from beastmode_otel.engine.stream import OpenStreams, StreamCore
-from beastmode_otel.engine.upstreams import AnswerUpstream, LiveStreams, StreamUpstream
+from beastmode_otel.errors import AttemptRecord, Context, UpstreamError
 from beastmode_otel.observer import CacheFacts, Observer, RequestFacts
-from beastmode_otel.router import Call, Router
+from beastmode_otel.router import Call, RoutedRequest, Router, resolve
 
 
 class Engine:
@@ -97,7 +100,8 @@ class Engine:
             self._live.forget()
 
     def _begin(self, question: Question) -> Ending:
-        self.streams.sweep()
+        if self.streams.open or self.streams.orphans:
+            self.streams.sweep()
         given = question.labels if isinstance(question.labels, Mapping) else None  # what it is else, validate refuses
         labels = {key: value for key, value in given.items() if key in self._config.labels} if given else {}
         model = question.model_id if isinstance(question.model_id, str) and question.model_id else "_OTHER"
@@ -111,7 +115,7 @@ class Engine:
         options = validate.cache_options(question)
         tenant = question.tenant if question.tenant is not None else self._tenant
         validate.allow(question, self._access, tenant)
-        route = self._router.resolve(question.model_id)
+        route = resolve(self._config, question.model_id)
         ending.route = route.name
         wanted = self._cache_request(question, route, tenant, options, ending)
         call = Call(
@@ -166,3 +170,117 @@ def answer_of(model: str, ending: Ending, delivery: Delivery) -> Answer:
         request_id=ending.request_id,
         cache=ending.cache,
     )
+
+
+# The router as the cache flow's upstream.
+
+
+class _RouterUpstream:
+    """What both have in common: the keys are the router's, a leader's error is everybody's."""
+
+    callers_account = False
+
+    def __init__(self, router: Router, call: Call, ending: Ending) -> None:
+        self._router, self._call, self._ending = router, call, ending
+        self._routed: RoutedRequest | None = None
+
+    @property
+    def patience(self) -> float:
+        return max(0.0, self._call.deadline - time.monotonic())
+
+    @property
+    def _records(self) -> tuple[AttemptRecord, ...]:
+        """The attempts of this request: those of a flight are its leader's."""
+        return () if self._routed is None else self._routed.records
+
+    def missed(self, flight: FlightResult[CacheResult]) -> bool:
+        if flight.late:
+            raise UpstreamError(
+                f"total timeout after {self._call.timeouts.total:g} s of waiting for an identical request",
+                category="total_timeout",
+                context=Context(model=self._call.model_id),
+            )
+        if flight.error is not None:
+            raise flight.error
+        return False
+
+    def fault(self, where: str, exc: Exception) -> NoReturn:
+        """The router's caller hears of it: nothing of this is to be expected, and a tier that is ill raises nothing."""
+        raise exc
+
+
+class AnswerUpstream(_RouterUpstream):
+    """ports.Upstream for a whole answer. It goes on when its caller is cancelled: others may wait for it too."""
+
+    detached = True
+
+    def __init__(self, router: Router, call: Call, ending: Ending, flow: CacheFlow) -> None:
+        super().__init__(router, call, ending)
+        self.flights = flow.answers
+
+    def under_way(self) -> None:
+        return None
+
+    async def fetch(self, store: AnswerStore, expired: CacheResult | None) -> CacheResult:
+        routed = self._routed = self._router.whole(self._call, self._ending.scope)
+        self._ending.watch(routed)
+        await routed.fetch()
+        return await store.keep(routed, answered=target_of(routed.answered_by, self._call.body))
+
+    def give(self, result: CacheResult, *, collapsed: bool) -> Delivery:
+        if result.delivery is not None and not collapsed:
+            own: Delivery = result.delivery
+            return own
+        assert result.entry is not None  # noqa: S101  (a whole answer that has landed)
+        stored = self._ending.delivery = StoredAnswer(result.entry, records=self._records)
+        return stored
+
+
+class StreamUpstream(_RouterUpstream):
+    """ports.Upstream for a stream: what is shared is its opening, and then the stream itself."""
+
+    detached = False
+
+    def __init__(
+        self, router: Router, call: Call, ending: Ending, flow: CacheFlow, streams: LiveStreams, wanted: CacheRequest,
+        key: Key,
+    ) -> None:  # fmt: skip
+        super().__init__(router, call, ending)
+        self.flights = flow.openings
+        self._runtime, self._streams, self._wanted, self._key = flow.runtime, streams, wanted, key
+
+    def under_way(self) -> CacheResult | None:
+        live = self._streams.get(self._key)
+        return None if live is None else CacheResult(delivery=live)
+
+    async def fetch(self, store: AnswerStore, expired: CacheResult | None) -> CacheResult:
+        call, key = self._call, self._key
+        routed = self._router.stream(call, self._ending.scope, include_usage=True)
+        self._routed = self._ending.delivery = routed
+        await routed.open()
+        if expired is not None:
+            await routed.reach_content()  # until then, everything may still fail and the expired entry serve
+        live = LiveStream(
+            SharedStream(
+                routed, self._runtime, landed=lambda: land(), over=lambda: self._streams.over(key, live)
+            )
+        )  # fmt: skip
+
+        async def land() -> None:
+            live.entry = (await store.keep(routed, answered=target_of(routed.answered_by, call.body))).entry
+
+        live.shared.enter()
+        if self._wanted.use != "refresh":
+            self._streams.add(key, live)
+        live.shared.start()
+        return CacheResult(delivery=live)
+
+    def give(self, result: CacheResult, *, collapsed: bool) -> ChunkSource | None:
+        """A stream of somebody else is entered; None when it has failed or everybody has left it."""
+        live: LiveStream | None = result.delivery
+        if live is None:
+            assert result.entry is not None  # noqa: S101  (either)
+            return ReplayedStream(result.entry, include_usage=self._call.include_usage, records=self._records)
+        if collapsed and not live.shared.enter():
+            return None
+        return SharedReader(live.shared, self._call, collapsed=collapsed, kept=lambda: live.entry)

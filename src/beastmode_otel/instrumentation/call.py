@@ -153,7 +153,8 @@ class WireCall:
         if body is None:
             self._incoming.feed(data)
             return
-        self._context.streams.touch(self)
+        if self._context.streams.open:
+            self._context.streams.touch(self)
         if self._skims and body.goes_on(data):
             return
         self._tell(self._incoming.feed(data))
@@ -266,7 +267,8 @@ class WireCall:
         if self.done:
             return
         self.done, self._error = True, error
-        self._context.streams.remove(self)
+        if self._context.streams.open:
+            self._context.streams.remove(self)
         try:
             if self.reply is None and self._incoming.body is not None:
                 self._spend(self._incoming.body, whole=False)

@@ -12,7 +12,8 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.instrumentation import hook
-from beastmode_otel.instrumentation.context import Hook, Hooks, build_context
+from beastmode_otel.instrumentation.build import build_context
+from beastmode_otel.instrumentation.context import Hook, Hooks
 
 _lock = threading.Lock()
 

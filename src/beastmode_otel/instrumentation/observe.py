@@ -10,6 +10,7 @@ from opentelemetry import trace
 from beastmode_otel.attempts.progress import follow, leave
 from beastmode_otel.engine.cache_flow import CacheFlow
 from beastmode_otel.engine.ending import Ending, new_request_id
+from beastmode_otel.instrumentation.cache_control import asked_of
 from beastmode_otel.instrumentation.call import WireCall
 from beastmode_otel.instrumentation.context import DoorContext
 from beastmode_otel.instrumentation.tee import tees
@@ -48,7 +49,8 @@ def begin(app: AppCall) -> Ending | None:
     """The request begins. None when that failed: the call goes on unseen."""
     context, seen = app.context, app.seen
     try:
-        context.streams.sweep()
+        if context.streams.open or context.streams.orphans:
+            context.streams.sweep()
         facts = RequestFacts(
             model=seen.model or seen.api, door=context.door, stream=seen.stream, one_span=True, operation=seen.operation
         )
@@ -57,6 +59,12 @@ def begin(app: AppCall) -> Ending | None:
         context.fault("begin", exc)
         context.observer.unmanaged()
         return None
+
+
+async def send_watched(app: AppCall) -> Any:
+    """The call where nothing is cached. Raises what it raises."""
+    asked_of(app.request)  # our header, if any: no provider shall see it
+    return await observe(app, begin(app))
 
 
 async def observe(app: AppCall, ending: Ending | None, before: Before | None = None) -> Any:

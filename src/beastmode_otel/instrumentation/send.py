@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
@@ -10,7 +10,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from beastmode_otel.instrumentation.cache_control import asked_of
 from beastmode_otel.instrumentation.cached_send import cached_send
 from beastmode_otel.instrumentation.context import DoorContext
-from beastmode_otel.instrumentation.observe import AppCall
+from beastmode_otel.instrumentation.observe import AppCall, send_watched
 from beastmode_otel.runtime import run_sync, running_loop
 from beastmode_otel.telemetry import is_ours
 from beastmode_otel.wire import LLMCall
@@ -127,13 +127,18 @@ async def send_async(
         read=None if stream else read, flow=flow, encoding=default_encoding(client),
         plain=flow is None or is_plain(client, request, options.get("auth", client._auth)),
     )  # fmt: skip
-    return await cached_send(app)
+    return await through(app)
+
+
+def through(app: AppCall) -> Coroutine[Any, Any, Any]:
+    """The call, through the cache where there is one: where there is none, nothing of it is run."""
+    return send_watched(app) if app.flow is None else cached_send(app)
 
 
 def run_blocking(app: AppCall) -> Any:
-    """`cached_send` on this thread. Raises what the app's own call raises, a StopIteration too."""
+    """`through` on this thread. Raises what the app's own call raises, a StopIteration too."""
     try:
-        return run_sync(cached_send(app))
+        return run_sync(through(app))
     except RuntimeError as exc:
         if isinstance(exc.__cause__, StopIteration):  # which no coroutine can raise
             raise exc.__cause__ from None

@@ -8,10 +8,10 @@ import sys
 from typing import Any, Final
 
 from beastmode_otel.errors import ConfigError
-from beastmode_otel.instrumentation.cached_send import cached_send
-from beastmode_otel.instrumentation.context import DoorContext, build_context
+from beastmode_otel.instrumentation.build import build_context
+from beastmode_otel.instrumentation.context import DoorContext
 from beastmode_otel.instrumentation.observe import AppCall
-from beastmode_otel.instrumentation.send import managed, run_blocking
+from beastmode_otel.instrumentation.send import managed, run_blocking, through
 from beastmode_otel.router.upstream.library import library as installed
 from beastmode_otel.runtime import running_loop
 from beastmode_otel.telemetry import is_ours
@@ -134,7 +134,7 @@ class _AsyncDoor:
             context=self._context, seen=seen, request=request, library=self._library, is_async=True, go=go, read=None,
             flow=self._context.asyncio if running_loop() is not None else None,
         )  # fmt: skip
-        return await cached_send(app)
+        return await through(app)
 
     async def aclose(self) -> None:
         await self._inner.aclose()

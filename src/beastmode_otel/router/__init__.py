@@ -3,5 +3,6 @@
 from beastmode_otel.router.call import Call, Services
 from beastmode_otel.router.health import Health
 from beastmode_otel.router.router import RoutedAnswer, RoutedRequest, RoutedStream, Router
+from beastmode_otel.router.routes import resolve
 
-__all__ = ["Call", "Health", "RoutedAnswer", "RoutedRequest", "RoutedStream", "Router", "Services"]
+__all__ = ["Call", "Health", "RoutedAnswer", "RoutedRequest", "RoutedStream", "Router", "Services", "resolve"]

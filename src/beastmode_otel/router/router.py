@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from beastmode_otel.config import Deployment, Route
+from beastmode_otel.config import Deployment
 from beastmode_otel.errors import AttemptRecord, UpstreamError
 from beastmode_otel.observer import OutcomeKind, RequestScope, Saving
 from beastmode_otel.router.attempt import Attempt
 from beastmode_otel.router.attempt_sequence import Journey
 from beastmode_otel.router.call import Call, Services
-from beastmode_otel.router.routes import resolve
 from beastmode_otel.wire import Chunk, Reply, Usage
 
 
@@ -87,9 +86,6 @@ class Router:
         for route in services.config.routes.values():
             for target in route.targets:
                 services.health.know(target.deployment.name)
-
-    def resolve(self, model_id: str) -> Route:
-        return resolve(self._services.config, model_id)
 
     def whole(self, call: Call, scope: RequestScope) -> RoutedAnswer:
         """A request for a whole answer, not yet sent."""
