@@ -1,6 +1,6 @@
 """The rules of the cache through every door: router, hook and transport, in both worlds, whole and as a stream.
 
-The hook and the transport share one answer with the router's rules; where a door cannot keep one, the case says so.
+One flow keeps them; where a door cannot keep one, the case says so.
 """
 
 from __future__ import annotations
@@ -403,10 +403,10 @@ class Slow:
 
 
 @STREAM
-@pytest.mark.parametrize("mode", ["sync", "async"])
+@pytest.mark.parametrize("mode", ["sync", "background"])
 def test_write_mode(mode: str, stream: bool, stage: Stage) -> None:
-    """sync: a slow file has it when the caller has the end of the answer. async: nobody waits for it."""
-    front = stage.router({"write_mode": mode} if mode == "sync" else {})
+    """sync: a slow file has it when the caller has the end of the answer. background: nobody waits for it."""
+    front = stage.router({"write_mode": mode})
     shelf = shelf_of(front)
     shelf.tier = Slow(shelf.tier, 0.5)
     assert ask(stage, front, stream).text == TEXT

@@ -12,6 +12,7 @@ from beastmode_otel.engine.cache_request import CacheRequest
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.engine.entries import StoredAnswer
 from beastmode_otel.engine.ports import AnswerStore, CacheResult
+from beastmode_otel.errors import AttemptRecord
 from beastmode_otel.instrumentation.cache_control import Use, asked_of
 from beastmode_otel.instrumentation.cache_request import cache_request_of_call
 from beastmode_otel.instrumentation.cached_response import response_of
@@ -64,8 +65,8 @@ class AppUpstream:
     def __init__(self, app: AppCall, ending: Ending, flow: CacheFlow, wanted: CacheRequest) -> None:
         self._app, self._ending, self._wanted = app, ending, wanted
         self.flights = None if app.seen.stream or app.read is None else flow.answers
-        self._failed: WireCall | None = None
         self._spare: Any = None
+        self._stood_in: tuple[AttemptRecord, ...] | None = None
 
     @property
     def patience(self) -> float:
@@ -98,11 +99,11 @@ class AppUpstream:
             response = await observe(self._app, self._ending, before)
         except Exception as exc:
             if made and made[0].stood_in is not None:
-                self._failed = made[0]
+                self._stood_in = made[0].records
                 raise made[0].stood_in from exc
             raise
         if made and made[0].stood_in is not None:
-            self._failed = made[0]
+            self._stood_in = made[0].records
             raise made[0].stood_in
         if not landed:  # a body that the app is still to read, or nothing that is an answer
             return CacheResult(delivery=response)
@@ -117,10 +118,9 @@ class AppUpstream:
             return result.delivery
         if result.entry is None:
             return None
-        response = self._response(result) if self._failed is None else self._spare
+        response = self._response(result) if self._stood_in is None else self._spare
         if response is not None:
-            records = () if self._failed is None else self._failed.records
-            self._ending.delivery = StoredAnswer(result.entry, records=records)
+            self._ending.delivery = StoredAnswer(result.entry, records=self._stood_in or ())
             self._ending.ok()
         return response
 

@@ -49,7 +49,7 @@ class Hooks:
 
 @dataclass(slots=True, kw_only=True)
 class DoorContext:
-    """door: the label. whole: the cache of blocking and of asyncio clients, None where it is off."""
+    """door: the label. blocking, asyncio: the cache flow of such clients, None where the cache is off."""
 
     door: Door
     config: Config
