@@ -3,7 +3,7 @@
 from beastmode_otel.client import AnswerStream, AsyncAnswerStream, AsyncModelRouter, ModelRouter, RouteOptions
 from beastmode_otel.config import Config
 from beastmode_otel.doctor import Finding, diagnose
-from beastmode_otel.engine import Access, Answer
+from beastmode_otel.engine import AccessRequest, Answer
 from beastmode_otel.errors import AccessDenied, BeastModeError, ConfigError, RequestError, UpstreamError
 from beastmode_otel.instrumentation import (
     async_http_client,
@@ -18,8 +18,8 @@ from beastmode_otel.telemetry import Telemetry, configure
 from beastmode_otel.version import VERSION as __version__
 
 __all__ = [
-    "Access",
     "AccessDenied",
+    "AccessRequest",
     "Answer",
     "AnswerStream",
     "AsyncAnswerStream",

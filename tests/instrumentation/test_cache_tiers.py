@@ -132,13 +132,13 @@ def test_fault_of_the_cache_is_a_plain_call(
 
 
 def _put_in(ill: str) -> None:
-    desk = hook._desk
-    assert desk is not None
-    assert desk.blocking is not None
-    assert desk.asyncio is not None
+    context = hook._context
+    assert context is not None
+    assert context.blocking is not None
+    assert context.asyncio is not None
     memory = IllMemory(1 << 20, 100)
     memory.ill = ill
-    desk.blocking.tiered.memory = desk.asyncio.tiered.memory = memory
+    context.blocking.tiered.memory = context.asyncio.tiered.memory = memory
 
 
 def test_entry_that_cannot_be_replayed_is_bought_anew(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -50,6 +50,38 @@ class Asked:
     def looked_up(self) -> str:
         return self.l3 if self.l3 in ("hit", "stale") else "miss"
 
+    @property
+    def touches_tiers(self) -> bool:
+        """Whether spans of the cache stand below its own, so that an app's call needs a span of its own too."""
+        return self.l3 is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """Through which door requests came. address: of the one deployment that an app's client calls, host:port."""
+
+    name: str
+    address: str = ""
+
+    @property
+    def is_router(self) -> bool:
+        return self.name == "router"
+
+    @property
+    def provider(self) -> str:
+        return "openai" if self.is_router else "local"
+
+    def told(self, asked: Asked) -> Asked:
+        """As this door tells it: an app's call has no route, its model is the provider's, its deployment an address."""
+        if self.is_router:
+            return asked
+        tries = tuple(replace(one, deployment=self.address) for one in asked.tries)
+        return replace(asked, model=MODEL, deployment=self.address, tries=tries)
+
+
+MODEL = "gpt-4o-mini"
+ROUTER = Door(name="router")
+
 
 def miss(*, stream: bool = False, **more: Any) -> Asked:
     """Asked everywhere, bought and stored."""
@@ -80,27 +112,27 @@ def bypass(reason: str, *, stream: bool = False, **more: Any) -> Asked:
 # Metrics.
 
 
-def metrics(requests: Sequence[Asked], extra: Series, *, l3: bool = True) -> Series:
+def metrics(requests: Sequence[Asked], extra: Series, *, l3: bool = True, door: Door = ROUTER) -> Series:
     """Every beastmode.* series of these requests, by count or value."""
     entries: list[tuple[str, dict[str, Any], float]] = [
-        ("beastmode.requests.active", {"beastmode.door": "router"}, 0),
-        ("beastmode.requests.oldest", {"beastmode.door": "router"}, 0),
+        ("beastmode.requests.active", {"beastmode.door": door.name}, 0),
+        ("beastmode.requests.oldest", {"beastmode.door": door.name}, 0),
     ]
     if l3:
         entries.append(("beastmode.cache.tier.state", {"beastmode.cache.tier": "l3"}, 0))
     for request in requests:
-        entries += _request(request) + _cache(request)
+        entries += _request(request, door) + _cache(request, door)
         for attempt in request.tries:
-            entries += expected._attempt(attempt, {"beastmode.model": request.model})
+            entries += expected._attempt(attempt, {"beastmode.model": request.model}, provider=door.provider)
     found = expected.series(*entries)
     for name, values in extra.items():
         found.setdefault(name, {}).update(values)
     return found
 
 
-def _request(asked: Asked) -> list[tuple[str, dict[str, Any], float]]:
+def _request(asked: Asked, through: Door) -> list[tuple[str, dict[str, Any], float]]:
     model = {"beastmode.model": asked.model}
-    door = {"beastmode.door": "router"}
+    door = {"beastmode.door": through.name}
     labels = model | {"beastmode.outcome": asked.outcome, "beastmode.cache.status": asked.status}
     if asked.tier is not None:
         labels |= {"beastmode.cache.tier": asked.tier, "beastmode.cache.match": "exact"}
@@ -114,7 +146,7 @@ def _request(asked: Asked) -> list[tuple[str, dict[str, Any], float]]:
     return found
 
 
-def _cache(asked: Asked) -> list[tuple[str, dict[str, Any], float]]:
+def _cache(asked: Asked, door: Door) -> list[tuple[str, dict[str, Any], float]]:
     model = {"beastmode.model": asked.model}
     found: list[tuple[str, dict[str, Any], float]] = []
     for tier, said in (("l1", asked.l1), ("l3", asked.l3)):
@@ -130,7 +162,7 @@ def _cache(asked: Asked) -> list[tuple[str, dict[str, Any], float]]:
     if asked.collapsed:
         found.append(("beastmode.cache.collapsed", model, 1))
     if asked.saved:
-        kind = {"beastmode.provider": "openai", "beastmode.cost.kind": "saved", "beastmode.cost.source": "local"}
+        kind = {"beastmode.provider": door.provider, "beastmode.cost.kind": "saved", "beastmode.cost.source": "local"}
         found.append(("beastmode.cost", model | kind | {"beastmode.cost.reason": "cache"}, COST))
         for name, count in SAVED_TOKENS:
             found.append(("beastmode.tokens.saved", model | {"beastmode.token.type": name}, count))
@@ -140,7 +172,7 @@ def _cache(asked: Asked) -> list[tuple[str, dict[str, Any], float]]:
 # Spans.
 
 
-def route_span(asked: Asked) -> dict[str, Any]:
+def route_span(asked: Asked, door: Door = ROUTER) -> dict[str, Any]:
     """Without age, key and hint."""
     last = asked.tries[-1] if asked.tries and asked.outcome == "error" else None
     found = {
@@ -154,7 +186,7 @@ def route_span(asked: Asked) -> dict[str, Any]:
         "beastmode.cache.reason": asked.reason,
         "beastmode.cost.saved.usd": COST if asked.saved else None,
         "beastmode.cost.usd": asked.cost,
-        "beastmode.route": "chat" if asked.model == "chat" else asked.model,
+        "beastmode.route": asked.model if door.is_router else None,
         "beastmode.deployment": asked.deployment,
         "beastmode.attempts": len(asked.tries) if asked.attempts is None else asked.attempts,
         "error.type": asked.category,
@@ -165,28 +197,49 @@ def route_span(asked: Asked) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def check_spans(asked: Asked, spans: list[Any]) -> None:
+def check_spans(asked: Asked, spans: list[Any], door: Door = ROUTER) -> None:
     """The spans of one trace: the route's, and below it what it did."""
     route, *below = spans
     attributes = dict(route.attributes)
-    assert route.name == f"route {asked.model}"
     assert route.parent is None
     assert (attributes.pop("beastmode.cache.age", None) is not None) == (asked.tier is not None)
     assert len(attributes.pop("beastmode.cache.key", "")) == (12 if asked.key else 0)
     assert (attributes.pop("beastmode.hint", None) is not None) == (asked.outcome == "error")
-    same(attributes, route_span(asked))
-    assert route.status.status_code.name == ("ERROR" if asked.outcome == "error" else "UNSET")
+    tries = list(asked.tries)
+    if not door.is_router and tries and not asked.touches_tiers:
+        check_one_span(asked, route, attributes, door)
+        tries = []
+    else:
+        assert route.name == f"route {asked.model}"
+        same(attributes, route_span(asked, door))
+        assert route.status.status_code.name == ("ERROR" if asked.outcome == "error" else "UNSET")
+    check_below(asked, route, below, tries)
+
+
+def check_one_span(asked: Asked, span: Any, attributes: dict[str, Any], door: Door) -> None:
+    """An app's call that asked no slower tier: its request and its one attempt are one span."""
+    (attempt,) = asked.tries
+    assert (span.name, span.kind.name) == (f"chat {asked.model}", "CLIENT")
+    assert span.status.status_code.name == ("ERROR" if attempt.outcome == "error" else "UNSET")
+    check_attempt(attributes | {"beastmode.outcome": attempt.outcome}, attempt)
+    wanted = route_span(asked, door) | {"beastmode.outcome": asked.outcome}
+    wanted.setdefault("error.type", attempt.category)
+    wanted.setdefault("http.response.status_code", attempt.status)
+    same({key: attributes.get(key) for key in wanted}, wanted)
+
+
+def check_below(asked: Asked, route: Any, below: list[Any], tries: list[Try]) -> None:
     here = route.context.span_id
     wanted: list[tuple[str, str, dict[str, Any]]] = []
     if asked.l3 is not None:
         found = {"beastmode.cache.tier": "l3", "beastmode.cache.match": "exact"} if asked.l3 in ("hit", "stale") else {}
         wanted.append(("cache.lookup", "INTERNAL", {"beastmode.cache.result": asked.looked_up} | found))
         wanted.append(("cache.get l3", "CLIENT", store("beastmode.cache.result", asked.l3)))
-    wanted += [("chat gpt-4o-mini", "CLIENT", {}) for _ in asked.tries]
+    wanted += [(f"chat {MODEL}", "CLIENT", {}) for _ in tries]
     if asked.put is not None:
         wanted.append(("cache.put l3", "CLIENT", store("beastmode.cache.write.result", asked.put)))
     assert [(span.name, span.kind.name) for span in below] == [(name, kind) for name, kind, _ in wanted]
-    attempts = iter(asked.tries)
+    attempts = iter(tries)
     for span, (name, _, about) in zip(below, wanted, strict=True):
         parent = below[0].context.span_id if name == "cache.get l3" else here
         assert span.parent.span_id == parent, name
@@ -231,22 +284,29 @@ def traces(recorder: Recorder) -> list[list[Any]]:
 
 
 def check(
-    recorder: Recorder, *requests: Asked, l3: bool = True, extra: Series | None = None, measured: Series | None = None
+    recorder: Recorder,
+    *requests: Asked,
+    l3: bool = True,
+    extra: Series | None = None,
+    measured: Series | None = None,
+    door: Door = ROUTER,
 ) -> None:
     """Spans, metrics and logs are those of `requests`, in the order of their start, and nothing else."""
     found = traces(recorder)
     assert len(found) == len(requests), [group[0].attributes for group in found]
-    for asked, spans in zip(requests, found, strict=True):
-        check_spans(asked, spans)
-    check_metrics(recorder.metrics() if measured is None else measured, requests, extra or {}, l3=l3)
-    check_logs(recorder, requests)
+    told = [door.told(asked) for asked in requests]
+    for asked, spans in zip(told, found, strict=True):
+        check_spans(asked, spans, door)
+    check_metrics(recorder.metrics() if measured is None else measured, told, extra or {}, l3=l3, door=door)
+    check_logs(recorder, told)
 
 
-def check_metrics(measured: Series, requests: Sequence[Asked], extra: Series, *, l3: bool) -> None:
-    wanted = metrics(requests, extra, l3=l3)
+def check_metrics(measured: Series, requests: Sequence[Asked], extra: Series, *, l3: bool, door: Door = ROUTER) -> None:
+    wanted = metrics(requests, extra, l3=l3, door=door)
     found = {name: dict(values) for name, values in measured.items() if name.startswith("beastmode.")}
-    states = {frozenset({"beastmode.deployment": name}.items()) for name in deployments(requests)}
-    assert found.pop("beastmode.deployment.state").keys() >= states
+    if door.is_router:
+        states = {frozenset({"beastmode.deployment": name}.items()) for name in deployments(requests)}
+        assert found.pop("beastmode.deployment.state").keys() >= states
     for name in UNCERTAIN:
         tiers = {dict(key).get("beastmode.cache.tier") for key in found.pop(name, {})}
         assert tiers <= {"l1", "l3", None}

@@ -12,7 +12,7 @@ from support.crowd import CROWDS, Caller, Crowd
 from support.drivers import QUESTION
 from support.law import assert_law
 from support.recorder import Recorder
-from telemetry.cache_expected import Asked, check
+from telemetry.cache_expected import ROUTER, Asked, Door, check
 from telemetry.expected import Series
 from telemetry.matrix import GOOD
 
@@ -88,9 +88,11 @@ class Stage:
 
     def settle(self, crowd: Crowd) -> None:
         """Until the background writes are done."""
-        parts = crowd.router._parts
-        assert parts.pool.drain(10)
-        assert parts.tiered is None or parts.tiered.drain(10)
+        settle(crowd)
+
+    @property
+    def door(self) -> Door:
+        return ROUTER
 
     def close(self) -> None:
         while self._open:
@@ -102,20 +104,37 @@ class Stage:
             self.settle(crowd)
         measured = self.recorder.metrics()
         self.close()
-        check(self.recorder, *requests, extra=extra, measured=measured, l3=l3)
+        check(self.recorder, *requests, extra=extra, measured=measured, l3=l3, door=self.door)
         assert_law(self.recorder, self.simulator, calls=self.calls)
 
 
-def l3_of(crowd: Crowd) -> ResilientTier:
+def parts_of(crowd: Any) -> Any:
+    """A router's parts, or the context of an app's door."""
+    return crowd.context if hasattr(crowd, "context") else crowd.router._parts
+
+
+def tiered_of(crowd: Any) -> Any:
+    return crowd.flow.tiered if hasattr(crowd, "flow") else parts_of(crowd).tiered
+
+
+def settle(crowd: Any) -> None:
+    """Until the background writes are done."""
+    parts = parts_of(crowd)
+    assert not hasattr(parts, "pool") or parts.pool.drain(10)
+    tiered = tiered_of(crowd)
+    assert tiered is None or tiered.drain(10)
+
+
+def l3_of(crowd: Any) -> ResilientTier:
     """The router's way to its L3."""
-    (tier,) = crowd.router._parts.tiered.tiers
+    (tier,) = tiered_of(crowd).tiers
     assert isinstance(tier, ResilientTier)
     return tier
 
 
 def l3_entries(router: Any) -> list[Any]:
     """What its L3 holds, when the background writes are done."""
-    router.router._parts.tiered.drain(10)
+    settle(router)
     return list(l3_of(router).tier.scan(None, 100))
 
 

@@ -52,7 +52,9 @@ def metrics(cell: Cell, provider_port: int | None) -> Series:
     return series(*entries)
 
 
-def _attempt(attempt: Try, model: dict[str, str]) -> list[tuple[str, dict[str, Any], float]]:
+def _attempt(
+    attempt: Try, model: dict[str, str], *, provider: str = "openai"
+) -> list[tuple[str, dict[str, Any], float]]:
     deployment = {"beastmode.deployment": attempt.deployment}
     error = {"error.type": attempt.category} if attempt.category else {}
     found: list[tuple[str, dict[str, Any], float]] = [
@@ -71,7 +73,7 @@ def _attempt(attempt: Try, model: dict[str, str]) -> list[tuple[str, dict[str, A
         ):
             labels = {"beastmode.token.type": kind, "beastmode.token.source": "provider"}
             found.append(("beastmode.tokens", model | labels, TOKENS[name]))
-        labels = {"beastmode.provider": "openai", "beastmode.cost.kind": "spent", "beastmode.cost.source": "local"}
+        labels = {"beastmode.provider": provider, "beastmode.cost.kind": "spent", "beastmode.cost.source": "local"}
         found.append(("beastmode.cost", model | labels, COST))
     return found
 

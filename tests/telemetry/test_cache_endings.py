@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +15,10 @@ from support.crowd import CROWDS
 from support.drivers import DRIVERS, QUESTION
 from support.law import assert_law
 from support.recorder import Recorder
-from telemetry.cache_expected import Asked, bypass, hit, miss, stale
-from telemetry.cache_stage import WITH_USAGE, Stage, ask, evicted, l3_entries, l3_of
+from telemetry.cache_expected import Asked, bypass, hit, miss
+from telemetry.cache_stage import WITH_USAGE, Stage, ask, evicted, l3_entries
 from telemetry.expected import route_span
-from telemetry.matrix import CELLS, GOOD, TEXT, TOKENS, failed, ok
+from telemetry.matrix import CELLS, GOOD, TEXT, failed, ok
 from telemetry.test_endings import check_result, config_for, play
 
 DOWN = Behaviour(status=500)
@@ -116,19 +114,6 @@ def test_a_stream_is_stored_and_read_whole_and_as_a_stream(stage: Stage, request
     stage.check(miss(stream=True), hit(), hit(stream=True))
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_l3_hit_is_promoted(stage: Stage, stream: bool) -> None:
-    """Another router finds it in the file, and from then on in its own memory."""
-    first = stage.router()
-    stage.route(first)
-    stage.settle(first)
-    second = stage.router()
-    act = stage.read if stream else stage.route
-    act(second)
-    act(second)
-    stage.check(miss(), hit("l3", stream=stream), hit(stream=stream))
-
-
 def test_streams_that_are_left_are_cancelled_also_when_replayed(stage: Stage) -> None:
     """A replay that is closed before its end saved nothing."""
     router = stage.router()
@@ -138,40 +123,6 @@ def test_streams_that_are_left_are_cancelled_also_when_replayed(stage: Stage) ->
 
 
 # What the caller says.
-
-
-def test_cache_off_for_one_call(stage: Stage) -> None:
-    """Neither asked nor filled."""
-    router = stage.router()
-    stage.route(router, cache="off")
-    stage.read(router, cache="off")
-    stage.route(router)
-    stage.check(bypass("off"), bypass("off", stream=True), miss())
-
-
-def test_stateful_requests_pass_by(stage: Stage) -> None:
-    """What the provider remembers is not ours to answer."""
-    router = stage.router()
-    request = QUESTION | {"store": True}
-    stage.route(router, request)
-    stage.read(router, request)
-    stage.check(bypass("stateful"), bypass("stateful", stream=True))
-
-
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_refresh_asks_again_and_replaces(stage: Stage, stream: bool) -> None:
-    """L1 has it, upstream is asked anyway, and later requests get the new answer."""
-    router = stage.router()
-    stage.route(router)
-    stage.settle(router)
-    stage.behave(replace(GOOD, text="news"))
-    act = stage.read if stream else stage.route
-    act(router, cache="refresh")
-    assert stage.route(router).text == "news"
-    stage.settle(router)
-    assert stage.route(stage.router()).text == "news"
-    fresh = miss(stream=stream, l1=None, l3=None)
-    stage.check(miss(), fresh, hit(), hit("l3"), extra=evicted("replaced"))
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -206,64 +157,6 @@ def test_only_never_asks_upstream(stage: Stage, stream: bool) -> None:
 
 
 # What is not stored.
-
-NOT_STORED: dict[str, tuple[Behaviour, str, dict[str, Any]]] = {
-    "truncated": (replace(GOOD, finish_reason="length"), "truncated", {}),
-    "filtered": (replace(GOOD, finish_reason="content_filter"), "filtered", {}),
-    "empty": (replace(GOOD, text=""), "empty", {}),
-    "no-store": (replace(GOOD, headers={"cache-control": "private, no-store"}), "no_store", {}),
-    "too large": (GOOD, "too_large", {"max_body": 100}),
-}
-
-
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("name", NOT_STORED)
-def test_not_stored(name: str, stream: bool, stage: Stage) -> None:
-    """The second request goes upstream again, and the reason is on the span."""
-    behaviour, reason, cache = NOT_STORED[name]
-    stage.behave(behaviour)
-    router = stage.router(cache)
-    act = stage.read if stream else stage.route
-    first, second = act(router), act(router)
-    assert not isinstance(first, BaseException)
-    assert not isinstance(second, BaseException)
-    assert stage.simulator.received == 2
-    assert len(l3_entries(router)) == 0
-    for spans in attempts_of(stage):
-        assert spans["beastmode.outcome"] == "ok"
-    finish = behaviour.finish_reason or "stop"
-    check_not_stored(stage, stream=stream, reason=reason, finish=finish, token=name != "empty")
-
-
-def check_not_stored(stage: Stage, *, stream: bool, reason: str, finish: str, token: bool) -> None:
-    routes = [span for span in stage.recorder.spans() if span.parent is None]
-    assert [route.attributes["beastmode.cache.reason"] for route in routes] == [reason, reason]
-    assert {span.attributes["gen_ai.response.finish_reasons"] for span in chats(stage)} == {(finish,)}
-    if finish == "stop":
-        attempt = replace(ok(stream=stream), token_came=stream and token)
-        stage.check(*[miss(stream=stream, put=None, reason=reason, tries=(attempt,))] * 2)
-
-
-def attempts_of(stage: Stage) -> list[dict[str, Any]]:
-    return [dict(span.attributes) for span in chats(stage)]
-
-
-def chats(stage: Stage) -> list[Any]:
-    return [span for span in stage.recorder.spans() if span.name.startswith("chat")]
-
-
-def test_tool_calls_are_stored(stage: Stage) -> None:
-    """A whole decision for a tool is as good as a text."""
-    stage.behave(Behaviour(tool_calls=True, **TOKENS))
-    router = stage.router()
-    tools = QUESTION | {"tools": [{"type": "function", "function": {"name": "get_weather"}}]}
-    first, second = stage.route(router, tools), stage.route(router, tools)
-    chunks, streamed = stage.read(router, tools)
-    assert first.body == second.body
-    assert json.dumps(streamed.body["choices"][0]["message"]["tool_calls"])
-    assert any(chunk.data["choices"][0]["delta"].get("tool_calls") for chunk in chunks)
-    assert [answer.cache.status for answer in (first, second, streamed)] == ["miss", "hit", "hit"]
-    assert stage.simulator.received == 1
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -300,20 +193,6 @@ def test_a_fallback_of_the_same_model_is_stored(stage: Stage, stream: bool) -> N
     )
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_errors_are_never_stored(stage: Stage, stream: bool) -> None:
-    """Each failing request asks anew, and the first good answer is the one that is kept."""
-    stage.behave(DOWN, DOWN, GOOD)
-    router = stage.router()
-    act = stage.read if stream else stage.route
-    assert isinstance(act(router), UpstreamError)
-    assert isinstance(act(router), UpstreamError)
-    act(router)
-    act(router)
-    error = miss(stream=stream, put=None, tries=(ERROR,), outcome="error", category="server_error", cost=None)
-    stage.check(error, error, miss(stream=stream), hit(stream=stream))
-
-
 BROKEN_STREAMS = {
     "cut": (Behaviour(text=TEXT, cut_after=2), "stream_truncated"),
     "error event": (Behaviour(text=TEXT, error_event_after=2), "server_error"),
@@ -332,15 +211,6 @@ def test_a_stream_that_breaks_is_not_stored(name: str, stage: Stage) -> None:
     assert stage.read(router)[1].cache.status == "miss"
     assert stage.simulator.received == 2
     assert len(l3_entries(router)) == 1
-
-
-def test_a_stream_that_is_left_is_not_stored(stage: Stage) -> None:
-    """What was read of it is not an answer."""
-    stage.behave(replace(GOOD, chunk_delay=0.05), GOOD)
-    router = stage.router()
-    stage.act(router, "with_break")
-    assert stage.route(router).cache.status == "miss"
-    assert stage.simulator.received == 2
 
 
 # Time.
@@ -366,35 +236,6 @@ def test_ttl_reaches_the_file(stage: Stage) -> None:
     assert lives == pytest.approx([20, 50], abs=5)
 
 
-def expire(router: Any) -> None:
-    """Make what is in the file expire a second ago."""
-    l3 = l3_of(router)
-    for entry in l3_entries(router):
-        l3.tier.put(replace(entry, expires_at=time.time() - 1))
-
-
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("tier", ["l1", "l3"])
-def test_stale_if_error(tier: str, stream: bool, stage: Stage) -> None:
-    """An expired entry answers when every deployment failed: the outcome is ok, the failed attempts are told."""
-    cache = {"stale_if_error": 60}
-    router = stage.router(cache)
-    stage.behave(GOOD, DOWN)
-    act = stage.read if stream else stage.route
-    if tier == "l1":
-        stage.route(router, ttl=0.05)
-        time.sleep(0.06)
-    else:
-        stage.route(router)
-        expire(router)
-        router = stage.router(cache)
-    answer = act(router)
-    answer = answer[1] if stream else answer
-    assert (answer.text, answer.cache.status, answer.cache.tier) == (TEXT, "stale", tier)
-    assert [attempt.outcome for attempt in answer.attempts] == ["error"]
-    stage.check(miss(put="ok" if tier == "l3" else None), stale(tier, ERROR, stream=stream))
-
-
 @pytest.mark.parametrize("break_", [Behaviour(cut_after=0), Behaviour(error_event_after=0)], ids=["cut", "event"])
 def test_stale_for_a_stream_that_breaks_before_its_first_token(break_: Behaviour, stage: Stage) -> None:
     """Nothing was shown yet, so everything may still be made good."""
@@ -408,39 +249,6 @@ def test_stale_for_a_stream_that_breaks_before_its_first_token(break_: Behaviour
     assert_law(stage.recorder, stage.simulator, calls=stage.calls)
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_expired_is_nothing_without_stale_if_error(stage: Stage, stream: bool) -> None:
-    """The error is the caller's."""
-    router = stage.router()
-    stage.behave(GOOD, DOWN)
-    stage.route(router, ttl=0.05)
-    time.sleep(0.06)
-    assert isinstance((stage.read if stream else stage.route)(router), UpstreamError)
-    error = miss(stream=stream, put=None, tries=(ERROR,), outcome="error", category="server_error", cost=None)
-    stage.check(miss(put=None), error, extra=evicted("expired"))
-
-
-def test_an_expired_entry_is_not_served_while_upstream_answers(stage: Stage) -> None:
-    """stale_if_error changes nothing where there is no error."""
-    router = stage.router({"stale_if_error": 60})
-    stage.route(router, ttl=0.05)
-    time.sleep(0.06)
-    assert stage.route(router).cache.status == "miss"
-    stage.check(miss(put=None), miss(l1="stale"), extra=evicted("replaced"))
-
-
-def test_tenants_never_share(stage: Stage) -> None:
-    """Neither in one router's memory nor in the file, nor in a call under way."""
-    router = stage.router()
-    stage.route(router, tenant="one")
-    stage.route(router, tenant="two")
-    stage.settle(router)
-    again = stage.router(tenant="two")
-    stage.route(again)
-    stage.route(again, tenant="three")
-    stage.check(miss(), miss(), hit("l3"), miss())
-
-
 def test_access_is_asked_before_the_cache(stage: Stage, recorder: Recorder) -> None:
     """What somebody else paid for is not shown to those who may not ask."""
     router = stage.router()
@@ -449,21 +257,3 @@ def test_access_is_asked_before_the_cache(stage: Stage, recorder: Recorder) -> N
     crowd = CROWDS[stage.world](stage.simulator, stage.config(), access=lambda access: False, **recorder.providers)
     assert type(crowd.act("route", "chat")).__name__ == "AccessDenied"
     crowd.close()
-
-
-def test_write_mode_sync(stage: Stage) -> None:
-    """The file has it when the answer is returned; the pool has nothing to do."""
-    router = stage.router({"write_mode": "sync"})
-    stage.route(router)
-    assert stage.route(stage.router()).cache.tier == "l3"
-    stage.read(router, ask("streamed"))
-    assert stage.route(stage.router(), ask("streamed")).cache.tier == "l3"
-    stage.check(miss(), hit("l3"), miss(stream=True), hit("l3"))
-
-
-def test_without_l3(stage: Stage) -> None:
-    """L1 alone: no span but the route's and the attempt's."""
-    router = stage.router({"l3": {"url": "off"}})
-    stage.route(router)
-    stage.read(router)
-    stage.check(miss(l3=None, put=None), hit(stream=True), l3=False)

@@ -22,7 +22,7 @@ from support.crowd import CROWDS, Crowd, wait_until
 from support.drivers import QUESTION
 from support.law import assert_law
 from support.recorder import Recorder
-from telemetry.cache_expected import Asked, collapsed, hit, miss, stale, traces
+from telemetry.cache_expected import Asked, collapsed, hit, miss, traces
 from telemetry.cache_stage import WITH_USAGE, Stage, ask, l3_of
 from telemetry.matrix import GOOD, TEXT, Try
 
@@ -65,19 +65,6 @@ def text_of(result: Any) -> str:
     chunks, answer = result if isinstance(result, tuple) else (None, result)
     assert chunks is None or "".join(chunk.text for chunk in chunks) == answer.text
     return str(answer.text)
-
-
-def test_waiters_get_what_the_leader_bought(stage: Stage) -> None:
-    """They are misses that cost nothing, each with its own answer."""
-    stage.behave(SLOW)
-    router = stage.router()
-    leader, waiters = lead_and_follow(stage, router)
-    answers = [leader.result(), *(waiter.result() for waiter in waiters)]
-    assert {text_of(answer) for answer in answers} == {TEXT}
-    assert len({answer.request_id for answer in answers}) == 1 + WAITERS
-    assert [answer.cost for answer in answers[1:]] == [0.0] * WAITERS
-    assert stage.route(router).cache.status == "hit"
-    stage.check(miss(), *[collapsed()] * WAITERS, hit())
 
 
 def test_waiters_of_a_stream_read_the_same_stream(stage: Stage) -> None:
@@ -246,19 +233,6 @@ def test_waiters_of_an_l3_hit(stage: Stage) -> None:
     answers = [caller.result() for caller in callers]
     assert {answer.cache.tier for answer in answers} <= {"l3", "l1"}
     assert stage.simulator.received == 1
-
-
-def test_waiters_for_a_stale_answer(stage: Stage) -> None:
-    """The failed attempts are the leader's alone."""
-    router = stage.router({"stale_if_error": 60})
-    stage.route(router, ttl=0.01)
-    time.sleep(0.02)
-    stage.behave(SLOW_ERROR)
-    leader = stage.begin(router, "route")
-    under_way(stage, 2)
-    waiter = stage.begin(router, "route")
-    assert [caller.result().cache.status for caller in (leader, waiter)] == ["stale", "stale"]
-    stage.check(miss(put=None), stale("l1", ERROR), stale("l1", l3=None, collapsed=True))
 
 
 def test_different_requests_do_not_wait_for_each_other(stage: Stage) -> None:

@@ -31,7 +31,7 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 MODEST, FOR_THE_MODEST = {"wire", "simulator"}, {"errors", "record", "providers"}
 STRANGERS = ({"cache", "router"}, {"cache", "attempts"})
 # assembly, client: type names of providers.
-OTEL = ("telemetry/", "instrumentation/", "doctor/", "client/", "assembly/", "cli/")
+OTEL = ("telemetry/", "instrumentation/", "doctor/", "client/", "assembly.py", "cli/")
 HTTP = ("router/upstream/", "instrumentation/")
 ENVIRON = ("config/", "telemetry/setup.py", "telemetry/exporters.py", "doctor/", "cli/")
 

@@ -11,7 +11,7 @@ from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from beastmode_otel.assembly import ConfigLike, Parts, build_async
+from beastmode_otel.assembly import ConfigLike, RouterParts, build_async
 from beastmode_otel.client.face import RouteOptions, answer_so_far, orphan
 from beastmode_otel.engine import AccessRule, Answer, Question, StreamCore
 from beastmode_otel.wire import Chunk
@@ -105,7 +105,7 @@ class AsyncAnswerStream:
 
     _core: StreamCore | None = None
 
-    def __init__(self, parts: Parts, asked: Question) -> None:
+    def __init__(self, parts: RouterParts, asked: Question) -> None:
         self._parts, self._asked = parts, asked
 
     async def _open(self) -> StreamCore:

@@ -23,7 +23,7 @@ class ModelRouter:
     config: a path of a TOML file, a mapping of the same shape, a Config, or None: BEASTMODE_CONFIG, ./beastmode.toml,
     else only prefixed ids (openai:gpt-4o-mini, anthropic:claude-sonnet-4-5).
     tenant: whom the requests are for, when a call does not say. client: your own httpx or httpx2 Client; it stays open.
-    access: a callable that gets an Access and returns True, False, or the reason of a refusal.
+    access: a callable that gets an AccessRequest and returns True, False, or the reason of a refusal.
     *_provider: OpenTelemetry providers; None: the global ones. Raises ConfigError.
     """
 

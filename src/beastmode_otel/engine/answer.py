@@ -15,7 +15,7 @@ from beastmode_otel.wire import Usage
 
 
 @record(frozen=True, slots=True, kw_only=True)
-class Access:
+class AccessRequest:
     """What an access rule decides about. user_id and tenant are as the caller gave them."""
 
     model: str
@@ -24,7 +24,7 @@ class Access:
     labels: Mapping[str, str]
 
 
-AccessRule = Callable[[Access], "bool | str"]  # True allows; False or a reason refuses
+AccessRule = Callable[[AccessRequest], "bool | str"]  # True allows; False or a reason refuses
 
 
 @record(frozen=True, slots=True, kw_only=True)

@@ -1,86 +1,101 @@
-"""The cache's part in a request for a whole answer: L1, then one flight for all that ask the same."""
+"""The cache's part in a request, once for whole answers, streams and the doors for other people's clients.
+
+L1 → join a single flight → the slower tiers → upstream → store → result. What differs by door stands behind
+`ports.Upstream`; every rule of the cache stands here, or in the stores that are used here.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
-from beastmode_otel.cache import Entry, FlightResult, Key, SingleFlight, Tiered
+from beastmode_otel.cache import FlightResult, Key, SingleFlight, Tiered
 from beastmode_otel.config import CacheSettings
-from beastmode_otel.engine.cache_request import Wish, target_of
+from beastmode_otel.engine.cache_request import CacheRequest
 from beastmode_otel.engine.ending import Ending
-from beastmode_otel.engine.entries import StoredAnswer, Storing
-from beastmode_otel.engine.ports import Delivered
-from beastmode_otel.errors import AttemptRecord, BeastModeError, Context, RequestError, UpstreamError
+from beastmode_otel.engine.entries import RequestStore
+from beastmode_otel.engine.ports import CacheResult, Upstream
+from beastmode_otel.errors import BeastModeError, Context, RequestError, UpstreamError
 from beastmode_otel.observer import CacheFacts, LookupResult, TierName
 from beastmode_otel.record import record
-from beastmode_otel.router import Call, Delivery, RoutedAnswer
 from beastmode_otel.runtime import Runtime
 
-T = TypeVar("T")
+A = TypeVar("A")
 
 
 @record(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """What a flight brought: an entry, from a slower tier, from upstream (delivery), or expired (stale).
+class _Asked(Generic[A]):
+    """One request on its way beyond L1."""
 
-    reason: why the answer was not stored, None when it was.
+    wanted: CacheRequest
+    key: Key
+    ending: Ending
+    upstream: Upstream[A]
+
+
+class CacheFlow:
+    """Answers from the cache where it may, and fills it with what comes from upstream.
+
+    answers: the single flight of whole answers, one for the process. The openings of streams are shared in this flow
+    only, because a stream belongs to the runtime that reads it.
     """
-
-    entry: Entry
-    tier: TierName | None = None
-    delivery: Delivery | None = None
-    stale: bool = False
-    reason: str | None = None
-
-    @property
-    def records(self) -> tuple[AttemptRecord, ...]:
-        """The attempts of the request that brought it."""
-        return self.delivery.records if self.delivery else ()
-
-
-class Begin(Protocol):
-    """Makes the routed answer of a call; nothing is sent yet."""
-
-    def __call__(self) -> RoutedAnswer: ...
-
-
-class Caching:
-    """Answers from the cache where it may, and fills it with what comes from upstream."""
 
     def __init__(
         self,
         tiered: Tiered,
-        flights: SingleFlight[Loaded],
+        answers: SingleFlight[CacheResult],
         settings: CacheSettings,
         *,
         runtime: Runtime,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.tiered, self._flights, self.settings = tiered, flights, settings
-        self._runtime, self._clock = runtime, clock
-        self.storing = Storing(tiered, settings, runtime, clock)
-
-    @property
-    def runtime(self) -> Runtime:
-        """The world in which it waits."""
-        return self._runtime
+        self.tiered, self.answers, self.runtime = tiered, answers, runtime
+        self.openings: SingleFlight[CacheResult] = SingleFlight()
+        self._settings, self._clock = settings, clock
 
     def forget_flights(self) -> None:
         """After an invalidation nobody joins what was asked for before it."""
-        self._flights.forget()
+        self.answers.forget()
+        self.openings.forget()
+
+    async def answer(self, wanted: CacheRequest, key: Key, ending: Ending, upstream: Upstream[A]) -> A:
+        """The answer as the door gives it. Raises what asking the provider raises, RequestError for a miss of `only`.
+
+        `ending` learns what the cache did; ending the request is the door's affair.
+        """
+        result = self._lookup_l1(wanted, key, ending, upstream)
+        if result is not None:
+            answer = upstream.give(result, collapsed=False)
+            if answer is not None:
+                return answer
+        asked = _Asked(wanted=wanted, key=key, ending=ending, upstream=upstream)
+        if result is not None:  # an entry of which the door can make no answer is none
+            return await self._replace(asked)
+        if wanted.use == "only":
+            return await self._finish_own(asked, await self._only(asked))
+        if wanted.use == "refresh":
+            return await self._finish_own(asked, await self._fetch_upstream(asked, None))
+        if upstream.flights is None:
+            return await self._finish_own(asked, await self._load(asked))
+        return await self._join(asked, upstream.flights)
 
     # L1.
 
-    def at_hand(self, wish: Wish, key: Key, ending: Ending) -> Entry | None:
+    def _lookup_l1(self, wanted: CacheRequest, key: Key, ending: Ending, upstream: Upstream[A]) -> CacheResult | None:
         """A fresh entry in L1, with which the request ends; whatever L1 says is noted for that end."""
-        if not wish.reads:
+        if not wanted.reads:
             ending.cache = CacheFacts(status="miss", key=key.short)
             return None
         began = time.perf_counter()
-        entry, now = self.tiered.lookup_l1(key), self._clock()
+        try:
+            now = self._clock()
+            entry = self.tiered.memory.get(key, now)
+        except Exception as exc:  # noqa: BLE001
+            ending.cache = CacheFacts(status="miss", key=key.short)
+            upstream.fault("cache", exc)
+            return None
         seconds = time.perf_counter() - began
         if entry is None or not entry.fresh(now):
             result: LookupResult = "miss" if entry is None else "stale"
@@ -90,105 +105,75 @@ class Caching:
         ending.cache = CacheFacts(
             status="hit", tier="l1", match="exact", age=entry.age(now), key=key.short, l1=("hit", seconds)
         )
-        return entry
+        return CacheResult(entry=entry, tier="l1")
 
-    def hit(self, entry: Entry, tier: TierName, ending: Ending, *, stale: bool = False) -> None:
-        """The request ends with a stored answer."""
-        ending.cache = replace(
-            ending.cache,
-            status="stale" if stale else "hit",
-            tier=tier,
-            match="exact",
-            age=entry.age(self._clock()),
-        )
+    # One for all that ask the same at the same time.
 
-    # Whole answers.
-
-    async def answer(self, call: Call, wish: Wish, key: Key, ending: Ending, begin: Begin) -> Delivered:
-        """The answer, ready to be told. Raises a BeastModeError."""
-        entry = self.at_hand(wish, key, ending)
-        if entry is not None:
-            stored = ending.delivery = StoredAnswer(entry)
-            return stored
-        if wish.use == "only":
-            return self._told(await self.only(call, key, ending), ending)
-        if wish.use == "refresh":
-            return self._told(await self._buy(call, wish, key, ending, begin, None), ending)
-        left = call.deadline - time.monotonic()
-        landed = await self._flights.join(
-            key.digest, self._runtime, lambda: self._load(call, wish, key, ending, begin), max(0.0, left)
-        )
-        return self._landed(call, landed, ending)
-
-    def _landed(self, call: Call, landed: FlightResult[Loaded], ending: Ending) -> Delivered:
-        loaded = self.value(call, landed, ending)
-        if landed.collapsed and loaded.tier is None:
-            stored = ending.delivery = StoredAnswer(loaded.entry)
-            return stored
-        return self._told(loaded, ending, collapsed=landed.collapsed)
-
-    def value(self, call: Call, landed: FlightResult[T], ending: Ending) -> T:
-        """What a flight brought to this caller. Raises its error."""
-        if landed.collapsed is not ending.cache.collapsed:  # who waited in vain for one flight may lead the next
-            ending.cache = replace(ending.cache, collapsed=landed.collapsed)
-        if landed.late:
-            raise UpstreamError(
-                f"total timeout after {call.timeouts.total:g} s of waiting for an identical request",
-                category="total_timeout",
-                context=Context(model=call.model_id),
+    async def _join(self, asked: _Asked[A], flights: SingleFlight[CacheResult]) -> A:
+        ending, upstream = asked.ending, asked.upstream
+        while True:
+            live = upstream.under_way()
+            answer = None if live is None else self._finish_with(asked, live, collapsed=True)
+            if answer is not None:
+                return answer
+            flight = await flights.join(
+                asked.key.digest, self.runtime, lambda: self._load(asked), upstream.patience, detached=upstream.detached
             )
-        if landed.error is not None:
-            raise landed.error
-        assert landed.value is not None  # noqa: S101  (neither late nor failed)
-        return landed.value
+            _note_collapsed(ending, flight.collapsed)  # who waited in vain for one flight may lead the next
+            if not flight.collapsed:
+                return await self._finish_own(asked, result_of(flight))
+            answer = None if flight.value is None else self._finish_with(asked, flight.value, collapsed=True)
+            if answer is not None:
+                return answer
+            if upstream.missed(flight):
+                _note_collapsed(ending, False)
+                return await self._finish_own(asked, await self._load(asked))
 
-    def _told(self, loaded: Loaded, ending: Ending, *, collapsed: bool = False) -> Delivered:
-        """The answer of this caller, and its request's facts."""
-        if loaded.tier is None and loaded.delivery is not None:
-            ending.cache = replace(ending.cache, reason=loaded.reason)
-            ending.delivery = loaded.delivery
-            return loaded.delivery
-        self.hit(loaded.entry, loaded.tier or "l1", ending, stale=loaded.stale)
-        stored = ending.delivery = StoredAnswer(loaded.entry, records=() if collapsed else loaded.records)
-        return stored
+    async def _load(self, asked: _Asked[A]) -> CacheResult:
+        """What the leader of a flight does, and whoever goes alone."""
+        found, expired = await self._lookup_tiers(asked)
+        # A semantic match stands between these two: exact in every tier first, then similar, then upstream.
+        return found or await self._fetch_upstream(asked, expired)
 
-    async def only(self, call: Call, key: Key, ending: Ending) -> Loaded:
-        """What the slower tiers have. Raises RequestError when that is nothing."""
-        found, _ = await self.find(key, ending)
+    # The slower tiers.
+
+    async def _only(self, asked: _Asked[A]) -> CacheResult:
+        found, _ = await self._lookup_tiers(asked)
         if found is None:
-            raise not_cached(call.model_id)
+            raise not_cached(asked.key.model)
         return found
 
-    # What the leader of a flight does.
+    async def _lookup_tiers(self, asked: _Asked[A]) -> tuple[CacheResult | None, CacheResult | None]:
+        """A fresh entry; else an expired one that may serve if everything fails."""
+        try:
+            return await self._lookup(asked.key, asked.ending)
+        except Exception as exc:  # noqa: BLE001
+            asked.upstream.fault("cache", exc)
+            return None, None
 
-    async def _load(self, call: Call, wish: Wish, key: Key, ending: Ending, begin: Begin) -> Loaded:
-        found, expired = await self.find(key, ending)
-        return found or await self._buy(call, wish, key, ending, begin, expired)
-
-    async def find(self, key: Key, ending: Ending) -> tuple[Loaded | None, Loaded | None]:
-        """What the slower tiers have: a fresh entry, or an expired one that may serve if everything fails."""
+    async def _lookup(self, key: Key, ending: Ending) -> tuple[CacheResult | None, CacheResult | None]:
         held = self._look_again(key, ending)
         if held is not None and not held.stale:
             return held, None
-        expired = held if self.settings.stale_if_error else None
+        expired = held if self._settings.stale_if_error else None
         if not self.tiered.tiers:
             return None, expired
         lookup = ending.scope.lookup(key.short)
-        result: LookupResult = "error"
+        said: LookupResult = "error"
         tier: TierName | None = None
         try:
             found = await self.tiered.lookup_tiers(key, lookup)
             if found is None:
-                result = "miss"
+                said = "miss"
                 return None, expired
             fresh = found.entry.fresh(self._clock())
-            result, tier = ("hit" if fresh else "stale"), found.tier
-            loaded = Loaded(entry=found.entry, tier=found.tier, stale=not fresh)
-            return (loaded, None) if fresh else (None, expired or loaded)
+            said, tier = ("hit" if fresh else "stale"), found.tier
+            result = CacheResult(entry=found.entry, tier=found.tier, stale=not fresh)
+            return (result, None) if fresh else (None, expired or result)
         finally:
-            lookup.finish(result, tier)
+            lookup.finish(said, tier)
 
-    def _look_again(self, key: Key, ending: Ending) -> Loaded | None:
+    def _look_again(self, key: Key, ending: Ending) -> CacheResult | None:
         """What L1 has by now: another flight may have landed between the first look and this one's start."""
         entry = self.tiered.lookup_l1(key)
         if entry is None:
@@ -196,22 +181,67 @@ class Caching:
         fresh = entry.fresh(self._clock())
         if fresh and ending.cache.l1 is not None:
             ending.cache = replace(ending.cache, l1=("hit", ending.cache.l1[1]))
-        return Loaded(entry=entry, tier="l1", stale=not fresh)
+        return CacheResult(entry=entry, tier="l1", stale=not fresh)
 
-    async def _buy(
-        self, call: Call, wish: Wish, key: Key, ending: Ending, begin: Begin, expired: Loaded | None
-    ) -> Loaded:
-        asked, delivery = time.monotonic(), begin()
-        ending.watch(delivery)
+    # Upstream.
+
+    async def _fetch_upstream(self, asked: _Asked[A], expired: CacheResult | None) -> CacheResult:
+        upstream = asked.upstream
+        store = RequestStore(
+            self.tiered, self._settings, self.runtime, self._clock,
+            wanted=asked.wanted, key=asked.key, ending=asked.ending,
+        )  # fmt: skip
         try:
-            await delivery.fetch()
+            return await upstream.fetch(store, expired)
         except BeastModeError as error:
-            if expired is not None and may_serve_stale(error):
-                return replace(expired, delivery=delivery)
+            if expired is not None and may_serve_stale(error, callers_account=upstream.callers_account):
+                return expired
             raise
-        answered = target_of(delivery.answered_by, call.body)
-        entry, reason = await self.storing.keep(delivery, wish, key, ending, answered=answered, asked=asked)
-        return Loaded(entry=entry, delivery=delivery, reason=reason)
+
+    async def _replace(self, asked: _Asked[A]) -> A:
+        """As after a miss, without another look at what is of no use."""
+        ending = asked.ending
+        ending.cache = replace(ending.cache, status="miss", tier=None, match=None, age=None)
+        answer = self._finish_with(asked, await self._fetch_upstream(asked, None))
+        assert answer is not None  # noqa: S101  (a door can give what it has fetched itself)
+        return answer
+
+    # The result.
+
+    async def _finish_own(self, asked: _Asked[A], result: CacheResult) -> A:
+        answer = self._finish_with(asked, result)
+        return await self._replace(asked) if answer is None else answer
+
+    def _finish_with(self, asked: _Asked[A], result: CacheResult, *, collapsed: bool = False) -> A | None:
+        """The answer of this caller, and its request's facts. None: the door can make none of it."""
+        ending, before = asked.ending, asked.ending.cache
+        if collapsed is not before.collapsed:
+            _note_collapsed(ending, collapsed)
+        if result.entry is not None and result.tier is not None:
+            ending.cache = replace(
+                ending.cache,
+                status="stale" if result.stale else "hit",
+                tier=result.tier,
+                match="exact",
+                age=result.entry.age(self._clock()),
+            )
+        answer = asked.upstream.give(result, collapsed=collapsed)
+        if answer is None:
+            ending.cache = before
+        return answer
+
+
+def result_of(flight: FlightResult[CacheResult]) -> CacheResult:
+    """What a flight brought. Raises its error."""
+    if flight.error is not None:
+        raise flight.error
+    assert flight.value is not None  # noqa: S101  (neither late nor failed)
+    return flight.value
+
+
+def _note_collapsed(ending: Ending, collapsed: bool) -> None:
+    if collapsed is not ending.cache.collapsed:
+        ending.cache = replace(ending.cache, collapsed=collapsed)
 
 
 def not_cached(model_id: str) -> RequestError:
@@ -223,6 +253,19 @@ def not_cached(model_id: str) -> RequestError:
     )
 
 
-def may_serve_stale(error: BeastModeError) -> bool:
-    """Whether every deployment failed, or rests because it failed."""
-    return isinstance(error, UpstreamError) or error.category.name == "circuit_open"
+_NOBODY_CAN: Final = ("circuit_open", "total_timeout")  # no other deployment may be tried, and none refused the request
+_PASSING: Final = (408, 409, 425, 429)  # 4xx that the same request may not get again
+
+
+def may_serve_stale(error: BeastModeError, *, callers_account: bool) -> bool:
+    """Whether the way to an answer failed, so that an expired one is better than none.
+
+    Not for a request that every provider would refuse, nor, where key and address are the caller's own
+    (callers_account), for a 4xx that says so (a key may have been revoked) or a redirect, which the client follows.
+    """
+    if error.category.name in _NOBODY_CAN:
+        return True
+    if not isinstance(error, UpstreamError) or not error.category.fallback:
+        return False
+    status = error.status_code
+    return not (callers_account and status is not None and 300 <= status < 500 and status not in _PASSING)

@@ -1,4 +1,4 @@
-"""What a request wants of the cache, and what it may have: decided before anything is asked."""
+"""What a request asks of the cache, and what it may have: decided before anything is looked up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from beastmode_otel.cache import NOT_CANONICAL, Key, NotCanonical, Parts, Target, Verdict, derive, may_lookup
 from beastmode_otel.config import Config, Deployment, Route
-from beastmode_otel.config import Target as RouteTarget
 from beastmode_otel.record import record
 
 CacheUse = Literal["on", "off", "refresh", "only"]
@@ -16,7 +15,7 @@ USES = ("on", "off", "refresh", "only")
 
 
 @record(frozen=True, slots=True, kw_only=True)
-class Wish:
+class CacheRequest:
     """key: None when the cache has no part in the request, for `reason`.
 
     ttl: seconds for which the answer may be served. asked: the verdict on the request, which storing needs again.
@@ -44,7 +43,7 @@ class Options:
     tags: tuple[str, ...] = ()
 
 
-def wish_of(
+def cache_request_of(
     config: Config,
     route: Route,
     *,
@@ -53,14 +52,14 @@ def wish_of(
     tenant: str | None,
     options: Options,
     key_of: Callable[[Parts], Key] = derive,
-) -> Wish:
-    """The wish of one request to a router. key_of: derives, perhaps from memory."""
+) -> CacheRequest:
+    """What one request to a router asks of the cache. key_of: derives, perhaps from memory."""
     if options.use == "off":
-        return Wish(use="off", key=None, reason="off")
+        return CacheRequest(use="off", key=None, reason="off")
     api = route.targets[0].deployment.api
     asked = may_lookup(body, api=api)
     if not asked.ok:
-        return Wish(use=options.use, key=None, reason=asked.reason)
+        return CacheRequest(use=options.use, key=None, reason=asked.reason)
     targets = tuple([target_of(target.deployment, body) for target in route.first])
     parts = Parts(
         tenant=tenant or config.namespace,
@@ -74,15 +73,10 @@ def wish_of(
     try:
         key = key_of(parts)
     except NotCanonical:
-        return Wish(use=options.use, key=None, reason=NOT_CANONICAL.reason)
+        return CacheRequest(use=options.use, key=None, reason=NOT_CANONICAL.reason)
     longest = max(config.cache.l1.ttl, config.cache.l3.ttl)
     ttl = longest if options.ttl is None else min(options.ttl, longest)
-    return Wish(use=options.use, key=key, ttl=ttl, tags=options.tags, targets=targets, asked=asked)
-
-
-def first_order(route: Route) -> tuple[RouteTarget, ...]:
-    """The deployments that the caller means; later ones are fallbacks."""
-    return route.first
+    return CacheRequest(use=options.use, key=key, ttl=ttl, tags=options.tags, targets=targets, asked=asked)
 
 
 def target_of(deployment: Deployment, body: Mapping[str, Any]) -> Target:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
-from beastmode_otel.engine.ports import Delivered
+from beastmode_otel.engine.ports import Delivery
 from beastmode_otel.errors import BeastModeError
 from beastmode_otel.observer import CACHE_OFF, CacheFacts, OutcomeKind, RequestOutcome, RequestScope
+
+_log: Final = logging.getLogger("beastmode_otel")
 
 
 def new_request_id() -> str:
@@ -23,18 +26,19 @@ class Ending:
     """A context manager round a request's work, and the one place that finishes its scope.
 
     Leaving it by an exception finishes the request: an Exception is an error; CancelledError, KeyboardInterrupt,
-    GeneratorExit and the like are a cancellation. Leaving it normally without `ok()` or `hand_over()` is a bug of ours.
+    GeneratorExit and the like are a cancellation. Leaving it normally without `ok()` or `hand_over()` is a bug of ours:
+    the request ends as an error that says so, and the log tells it; the caller keeps the answer.
     """
 
-    __slots__ = ("_done", "_goes_on", "cache", "delivery", "request_id", "route", "scope")
+    __slots__ = ("_done", "_goes_on", "_handed_over", "cache", "delivery", "request_id", "route", "scope")
 
     def __init__(self, scope: RequestScope, *, request_id: str) -> None:
         self.scope = scope
         self.request_id = request_id
         self.route: str | None = None
-        self.delivery: Delivered | None = None
+        self.delivery: Delivery | None = None
         self.cache: CacheFacts = CACHE_OFF
-        self._done = self._goes_on = False
+        self._done = self._goes_on = self._handed_over = False
 
     def __enter__(self) -> Self:
         return self
@@ -44,8 +48,11 @@ class Ending:
     ) -> None:
         if exc is not None:
             self.raised(exc)
+        elif not self._done and not self._handed_over:
+            _log.error("a fault of beastmode_otel: a request was left without an outcome")
+            self.finish("error", BeastModeError("the request was left without an outcome"))
 
-    def watch(self, delivery: Delivered) -> None:
+    def watch(self, delivery: Delivery) -> None:
         """Tell what comes of this delivery, which ends by itself: others may wait for it too."""
         self.delivery, self._goes_on = delivery, True
 
@@ -53,7 +60,8 @@ class Ending:
         self.finish("ok")
 
     def hand_over(self) -> None:
-        """The stream ends it later."""
+        """The request goes on: its stream ends it later."""
+        self._handed_over = True
 
     def raised(self, exc: BaseException) -> None:
         """The request ends with this exception."""
@@ -92,7 +100,7 @@ def _attempts(error: BeastModeError | None, cache: CacheFacts) -> int:
     return 0 if error is None or cache.collapsed else len(error.context.attempts)
 
 
-def _deployment(delivery: Delivered | None, error: BeastModeError | None) -> str | None:
+def _deployment(delivery: Delivery | None, error: BeastModeError | None) -> str | None:
     """The one that was asked last, else the one that the error is about."""
     asked = None if delivery is None else delivery.deployment
     return error.context.deployment if asked is None and error is not None else asked

@@ -5,51 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
 from beastmode_otel.cache import Entry, Key, Target, Tiered, may_store
 from beastmode_otel.config import CacheSettings
-from beastmode_otel.engine.cache_request import Wish
+from beastmode_otel.engine.cache_request import CacheRequest
 from beastmode_otel.engine.ending import Ending
-from beastmode_otel.engine.ports import Delivered
+from beastmode_otel.engine.ports import CacheResult, StorableReply
 from beastmode_otel.errors import AttemptRecord
 from beastmode_otel.observer import OutcomeKind, Saving
-from beastmode_otel.record import record
 from beastmode_otel.runtime import Job, Runtime
 from beastmode_otel.wire import Chunk, Reply, Usage, format_named
-
-
-@record(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Who answered."""
-
-    api: str
-    provider: str
-    deployment: str
-
-
-def entry_of(
-    key: Key, reply: Reply, origin: Origin, *, request_id: str, now: float, ttl: float, tags: tuple[str, ...],
-    usage: Usage | None, cost: float | None,
-) -> Entry:  # fmt: skip
-    """An answer as an entry, whether or not it may be stored: waiters of a flight are answered from it too."""
-    return Entry(
-        key=key,
-        request_id=request_id,
-        api=origin.api,
-        provider=origin.provider,
-        deployment=origin.deployment,
-        model_served=reply.model or "",
-        created_at=now,
-        expires_at=now + ttl,
-        body=json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"),
-        text=reply.text,
-        finish_reason=reply.finish_reasons[0] if reply.finish_reasons else None,
-        usage=usage,
-        cost=cost,
-        tags=tags,
-    )
 
 
 def saving_of(entry: Entry) -> Saving:
@@ -110,72 +78,82 @@ class ReplayedStream(StoredAnswer):
     def discard(self) -> None: ...
 
 
-# What becomes of an answer that was bought: stored if it may be, an entry for the waiters in any case.
+# What becomes of an answer that has come from upstream: stored if it may be, an entry for the waiters in any case.
 
 
 WRITE_SECONDS: Final = 10.0  # what write_mode="sync" waits for the slower tiers at most
 
 
-class Bought(Delivered, Protocol):
-    """An answer that has landed, as the store needs it. headers: the response's. api: its wire format."""
+class RequestStore:
+    """ports.AnswerStore for one request, made when its answer is asked for: what is invalidated since is not stored.
 
-    @property
-    def api(self) -> str: ...
-    @property
-    def provider(self) -> str: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
+    clock: wall time.
+    """
 
-
-class Storing:
-    """The writing half of the cache's part in a request. clock: wall time."""
-
-    def __init__(self, tiered: Tiered, settings: CacheSettings, runtime: Runtime, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, tiered: Tiered, settings: CacheSettings, runtime: Runtime, clock: Callable[[], float], *,
+        wanted: CacheRequest, key: Key, ending: Ending,
+    ) -> None:  # fmt: skip
         self._tiered, self._settings, self._runtime, self._clock = tiered, settings, runtime, clock
+        self._wanted, self._key, self._ending = wanted, key, ending
+        self._asked = time.monotonic()
+        self._writes: list[Job[None]] = []
 
-    async def keep(
-        self, bought: Bought, wish: Wish, key: Key, ending: Ending, *, answered: Target, asked: float
-    ) -> tuple[Entry, str | None]:
-        """The entry, and why it was not stored. answered: by whom; asked: when, on the monotonic clock."""
-        entry, reason, writes = self.put(bought, wish, key, ending, answered=answered, asked=asked)
-        if self._settings.write_mode == "sync":
-            until = time.monotonic() + WRITE_SECONDS
-            for write in writes:
-                await self._runtime.wait(write, max(0.0, until - time.monotonic()))
-        return entry, reason
+    async def keep(self, reply: StorableReply, *, answered: Target) -> CacheResult:
+        result = self.put(reply, answered=answered)
+        await self.written()
+        return result
 
-    def put(
-        self, bought: Bought, wish: Wish, key: Key, ending: Ending, *, answered: Target, asked: float
-    ) -> tuple[Entry, str | None, list[Job[None]]]:
-        """`keep` without waiting for the writes, which are given too."""
-        entry = self._entry(key, wish, ending, bought)
-        reason = self._refused(bought, wish, entry, answered)
+    def put(self, reply: StorableReply, *, answered: Target) -> CacheResult:
+        entry, ending = self._entry(reply), self._ending
+        reason = self._refused(reply, entry, answered)
+        if reason is None:
+            with ending.scope.active():
+                writes = self._tiered.store(entry, asked=self._asked)
+            reason, self._writes = ("invalidated", []) if writes is None else (None, writes)
         if reason is not None:
-            return entry, reason, []
-        with ending.scope.active():
-            writes = self._tiered.store(entry, asked=asked)
-        return entry, "invalidated" if writes is None else None, writes or []
+            ending.cache = replace(ending.cache, reason=reason)
+        return CacheResult(entry=entry, delivery=reply, reason=reason)
 
-    def _entry(self, key: Key, wish: Wish, ending: Ending, bought: Bought) -> Entry:
-        reply = bought.reply
+    async def written(self) -> None:
+        if self._writes and self._settings.write_mode == "sync":
+            until = time.monotonic() + WRITE_SECONDS
+            for write in self._writes:
+                await self._runtime.wait(write, max(0.0, until - time.monotonic()))
+
+    def _entry(self, landed: StorableReply) -> Entry:
+        reply = landed.reply
         assert reply is not None  # noqa: S101  (it has landed)
-        origin = Origin(api=bought.api, provider=bought.provider, deployment=bought.deployment or "")
-        return entry_of(
-            key, reply, origin, request_id=ending.request_id, now=self._clock(), ttl=wish.ttl, tags=wish.tags,
-            usage=bought.usage, cost=bought.cost,
-        )  # fmt: skip
+        now = self._clock()
+        return Entry(
+            key=self._key,
+            request_id=self._ending.request_id,
+            api=landed.api,
+            provider=landed.provider,
+            deployment=landed.deployment or "",
+            model_served=reply.model or "",
+            created_at=now,
+            expires_at=now + self._wanted.ttl,
+            body=json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"),
+            text=reply.text,
+            finish_reason=reply.finish_reasons[0] if reply.finish_reasons else None,
+            usage=landed.usage,
+            cost=landed.cost,
+            tags=self._wanted.tags,
+        )
 
-    def _refused(self, bought: Bought, wish: Wish, entry: Entry, answered: Target) -> str | None:
-        reply = bought.reply
-        assert reply is not None and wish.asked is not None  # noqa: S101, PT018
+    def _refused(self, landed: StorableReply, entry: Entry, answered: Target) -> str | None:
+        """Why it may not be stored."""
+        reply, asked = landed.reply, self._wanted.asked
+        assert reply is not None and asked is not None  # noqa: S101, PT018
         verdict = may_store(
             reply,
-            asked=wish.asked,
+            asked=asked,
             status=200,
             size=len(entry.body),
             answered=answered,
-            targets=wish.targets,
-            headers=bought.headers,
+            targets=self._wanted.targets,
+            headers=landed.headers,
             max_body=self._settings.max_body,
         )
         return None if verdict.ok else verdict.reason

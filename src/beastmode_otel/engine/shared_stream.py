@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
-from beastmode_otel.cache import Entry, own_copy
+from beastmode_otel.cache import Entry, Key, own_copy
 from beastmode_otel.engine.entries import saving_of
 from beastmode_otel.errors import AttemptRecord, Context, UpstreamError
 from beastmode_otel.observer import OutcomeKind, Saving
 from beastmode_otel.router import Call, RoutedStream
-from beastmode_otel.runtime import Job, Runtime, new_job
+from beastmode_otel.runtime import Job, Runtime, in_child, new_job
 from beastmode_otel.wire import Chunk, Reply, Usage
 
 
@@ -169,7 +170,7 @@ _GRACE = 1.0  # seconds
 
 
 class SharedReader:
-    """source.Source over a SharedStream that it has entered. collapsed: another caller's request brought the stream.
+    """ports.ChunkSource over a SharedStream that it has entered. collapsed: another caller's request brought it.
 
     kept: the entry that the whole stream became, None before its end.
     """
@@ -252,3 +253,36 @@ class SharedReader:
     def discard(self) -> None:
         if self._gave_up:
             self._shared.source.discard()
+
+
+# Those that are under way.
+
+
+@dataclass(slots=True)
+class LiveStream:
+    """A stream that is under way. entry: what it became."""
+
+    shared: SharedStream
+    entry: Entry | None = None
+
+
+class LiveStreams:
+    """Those that callers of this router may still join, by key digest. A child after fork starts with none."""
+
+    def __init__(self) -> None:
+        self.forget()
+        in_child(self.forget)
+
+    def forget(self) -> None:
+        """After an invalidation nobody joins what was asked for before it."""
+        self._live: dict[bytes, LiveStream] = {}
+
+    def get(self, key: Key) -> LiveStream | None:
+        return self._live.get(key.digest)
+
+    def add(self, key: Key, live: LiveStream) -> None:
+        self._live[key.digest] = live
+
+    def over(self, key: Key, live: LiveStream) -> None:
+        if self._live.get(key.digest) is live:
+            del self._live[key.digest]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from beastmode_otel.engine.ending import Ending
-from beastmode_otel.engine.ports import Source
+from beastmode_otel.engine.ports import ChunkSource
 from beastmode_otel.errors import Context, UpstreamError
 from beastmode_otel.observer import OutcomeKind
 from beastmode_otel.wire import Chunk
@@ -17,7 +17,7 @@ class StreamCore:
     """The engine's side of a stream; the caller holds a face of it (client/), so that either can die alone."""
 
     def __init__(
-        self, *, model: str, source: Source, ending: Ending, streams: OpenStreams[StreamCore], idle: float
+        self, *, model: str, source: ChunkSource, ending: Ending, streams: OpenStreams[StreamCore], idle: float
     ) -> None:
         self.model, self.source, self.ending, self._streams = model, source, ending, streams
         self.idle = idle
@@ -95,48 +95,49 @@ class OpenStreams(Generic[S]):
     """The streams that have not ended, and those whose reader was garbage collected.
 
     A finalizer must not lock, record or do I/O (the collector may run inside the telemetry SDK's own lock): it only
-    appends to a deque, which the next request, a metric collection or close() sweeps.
+    appends to a deque, which the next request, a metric collection or close() sweeps. Where `open` and `orphans` are
+    empty there is nothing to sweep.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._open: dict[int, tuple[S, float]] = {}
-        self._orphans: deque[S] = deque()
+        self.open: dict[int, tuple[S, float]] = {}
+        self.orphans: deque[S] = deque()
         self._next_look = 0.0
 
     def add(self, core: S) -> None:
-        self._open[id(core)] = (core, self._clock())
+        self.open[id(core)] = (core, self._clock())
 
     def touch(self, core: S) -> None:
-        if id(core) in self._open:
-            self._open[id(core)] = (core, self._clock())
+        if id(core) in self.open:
+            self.open[id(core)] = (core, self._clock())
 
     def remove(self, core: S) -> None:
-        self._open.pop(id(core), None)
+        self.open.pop(id(core), None)
 
     def orphan(self, core: S) -> None:
         """Called by a finalizer, and nothing but an append."""
-        self._orphans.append(core)
+        self.orphans.append(core)
 
     def sweep(self) -> None:
         """End what nobody reads: orphans now, idle streams when their limit has passed."""
-        while self._orphans:
+        while self.orphans:
             try:
-                core = self._orphans.popleft()
+                core = self.orphans.popleft()
             except IndexError:  # another thread sweeps too
                 break
             core.abandon()
         now = self._clock()
-        if self._open and now >= self._next_look:
+        if self.open and now >= self._next_look:
             self._next_look = now + 1.0
-            for core, touched in list(self._open.values()):
+            for core, touched in list(self.open.values()):
                 if now - touched > core.idle:
                     core.abandon()
 
     def finish_all(self) -> list[S]:
         """At close: end every stream that is still open, as cancelled."""
         self.sweep()
-        left = [core for core, _ in list(self._open.values())]
+        left = [core for core, _ in list(self.open.values())]
         for core in left:
             core.closed()
         return left

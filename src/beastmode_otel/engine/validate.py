@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from beastmode_otel.config import Config, Timeouts
-from beastmode_otel.engine.answer import Access, AccessRule, Question
+from beastmode_otel.engine.answer import AccessRequest, AccessRule, Question
 from beastmode_otel.engine.cache_request import USES, Options
 from beastmode_otel.errors import AccessDenied, Context, RequestError
 
@@ -86,7 +86,7 @@ def allow(question: Question, rule: AccessRule | None, tenant: str | None) -> No
     """Raises AccessDenied when the rule refuses. A rule that raises refuses: who cannot decide must not let through."""
     if rule is None:
         return
-    access = Access(
+    access = AccessRequest(
         model=question.model_id, user_id=question.user_id, tenant=tenant, labels=dict(question.labels or {})
     )
     try:

@@ -16,10 +16,10 @@ from beastmode_otel.cache import (
     credential_tenant,
     may_lookup,
 )
-from beastmode_otel.engine.cache_request import Wish
+from beastmode_otel.engine.cache_request import CacheRequest
 from beastmode_otel.instrumentation.cache_control import Use
 from beastmode_otel.instrumentation.call import host_of
-from beastmode_otel.instrumentation.context import Desk
+from beastmode_otel.instrumentation.context import DoorContext
 from beastmode_otel.wire import LLMCall
 
 # Headers that are about the message, its tracing or the SDK that wrote it. Whatever else there is may be a login, or
@@ -60,28 +60,30 @@ def _counts(name: str, value: str, host: str) -> bool:
     return name != "cookie" and not (name == "host" and value.lower() == host.lower())
 
 
-def wish_of_call(desk: Desk, seen: LLMCall, request: Any, use: Use, *, plain: bool = True) -> Wish:
-    """The wish of one call. Without a body that we can read, or with a login that we cannot, the cache is passed by.
+def cache_request_of_call(
+    context: DoorContext, seen: LLMCall, request: Any, use: Use, *, plain: bool = True
+) -> CacheRequest:
+    """What one call asks of the cache, which has no part in a body or a login that we cannot read.
 
     plain: who asks and who answers stands in the request.
     """
     if use == "off":
-        return Wish(use="off", key=None, reason="off")
+        return CacheRequest(use="off", key=None, reason="off")
     headers = {name.lower(): value for name, value in request.headers.items()}
     asked = may_lookup(seen.body or {}, api=seen.api, headers=headers)
     reason = None if asked.ok else asked.reason
     if seen.body is None or not plain or has_other_login(headers):
         reason = reason or "unreadable"
     if reason is not None:
-        return Wish(use=use, key=None, reason=reason)
+        return CacheRequest(use=use, key=None, reason=reason)
     target = Target(seen.provider, _address(request.url), seen.model or "")
     asked_of = target._replace(base_url=target.base_url + _variant(seen, request))
     try:
-        key = desk.keys.derive(_parts(desk, seen, asked_of, headers, request.url))
+        key = context.keys.derive(_parts(context, seen, asked_of, headers, request.url))
     except NotCanonical:
-        return Wish(use=use, key=None, reason=NOT_CANONICAL.reason)
-    cache = desk.config.cache
-    return Wish(use=use, key=key, ttl=max(cache.l1.ttl, cache.l3.ttl), targets=(target,), asked=asked)
+        return CacheRequest(use=use, key=None, reason=NOT_CANONICAL.reason)
+    cache = context.config.cache
+    return CacheRequest(use=use, key=key, ttl=max(cache.l1.ttl, cache.l3.ttl), targets=(target,), asked=asked)
 
 
 def _variant(seen: LLMCall, request: Any) -> str:
@@ -95,16 +97,16 @@ def gets_usage_unasked(seen: LLMCall, request: Any) -> bool:
     return seen.provider == "mistral_ai" or request.headers.get("user-agent", "").startswith("mistral-client-")
 
 
-def _parts(desk: Desk, seen: LLMCall, target: Target, headers: Mapping[str, str], url: Any) -> Parts:
-    secret = desk.config.cache.secret
+def _parts(context: DoorContext, seen: LLMCall, target: Target, headers: Mapping[str, str], url: Any) -> Parts:
+    secret = context.config.cache.secret
     return Parts(
         tenant=tenant_of(
             headers,
             host=host_of(url),
-            nobody=desk.config.namespace,
+            nobody=context.config.namespace,
             secret=secret.reveal().encode() if secret else None,
         ),
-        namespace=desk.config.namespace,
+        namespace=context.config.namespace,
         api=seen.api,
         targets=(target,),
         requested=seen.model or seen.api,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from beastmode_otel.attempts import failures
@@ -11,7 +11,7 @@ from beastmode_otel.attempts.accounting import cost_of, outcome_of, record_of, t
 from beastmode_otel.attempts.progress import Trail
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.errors import AttemptRecord, BeastModeError, category
-from beastmode_otel.instrumentation.context import Desk
+from beastmode_otel.instrumentation.context import DoorContext
 from beastmode_otel.instrumentation.response import Incoming
 from beastmode_otel.observer import AttemptFacts, OutcomeKind, Saving
 from beastmode_otel.runtime.gc_guard import is_collecting
@@ -71,24 +71,26 @@ _CUT: Final = ("protocol_error", "connection_reset")
 
 
 class WireCall:
-    """engine.source.Delivered for a call that the app makes itself. Ends exactly once; what is told later is ignored.
+    """engine.ports.Delivery for a call that the app makes itself. Ends exactly once; what is told later is ignored.
 
-    kept: called with it when the whole answer is there, before its request ends.
+    kept: called with it when the whole answer is there, before its request ends. owed: what whoever gives the end of
+    the body to the app waits for before. stands_in: asked when it fails, whether a stored answer is given instead: then
+    only the attempt ends, and `stood_in` is the error.
     """
 
     saving: Saving | None = None
 
-    def __init__(self, desk: Desk, seen: LLMCall, request: Any, ending: Ending) -> None:
-        self._desk, self.seen, self._ending = desk, seen, ending
+    def __init__(self, context: DoorContext, seen: LLMCall, request: Any, ending: Ending) -> None:
+        self._context, self.seen, self._ending = context, seen, ending
         self.model = seen.model or seen.api
         url = request.url
         self.deployment = host_of(url)
         self._place = failures.Place(
-            model_id=self.model, deployment=self.deployment, endpoint=endpoint_of(url), redact=desk.redact
+            model_id=self.model, deployment=self.deployment, endpoint=endpoint_of(url), redact=context.redact
         )
         self._incoming = Incoming(seen, self._place)
         self._began = time.monotonic()
-        self.idle = desk.config.timeouts.idle
+        self.idle = context.config.timeouts.idle
         self._skims = self._looks_sent = self.done = False
         self.trail = Trail()
         self._error: BeastModeError | None = None
@@ -96,6 +98,9 @@ class WireCall:
         self.usage: Usage | None = None
         self.cost: float | None = None
         self.kept: Callable[[WireCall], None] | None = None
+        self.owed: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self.stands_in: Callable[[BeastModeError], bool] | None = None
+        self.stood_in: BeastModeError | None = None
         self.records: tuple[AttemptRecord, ...] = ()
         self.scope = ending.scope.attempt(facts_of(seen, request))
         ending.delivery = self
@@ -122,7 +127,17 @@ class WireCall:
     def head(self, response: Any) -> None:
         """The response's head has come."""
         self._incoming.head(response)
-        self._desk.observer.limits(self.deployment, read_limits(self.headers))
+        self._context.observer.limits(self.deployment, read_limits(self.headers))
+
+    def is_replaced(self) -> bool:
+        """Whether the head says that it failed, and a stored answer is given instead of what would come."""
+        if self.done or self.stands_in is None or self._incoming.status is None or self._incoming.body is not None:
+            return False
+        error = self._incoming.refusal()
+        if not self.stands_in(error):
+            return False
+        self._end("error", error)
+        return True
 
     def whole(self, content: bytes) -> None:
         """The client has read and decoded the whole body."""
@@ -138,7 +153,8 @@ class WireCall:
         if body is None:
             self._incoming.feed(data)
             return
-        self._desk.streams.touch(self)
+        if self._context.streams.open:
+            self._context.streams.touch(self)
         if self._skims and body.goes_on(data):
             return
         self._tell(self._incoming.feed(data))
@@ -173,7 +189,7 @@ class WireCall:
         if self.done:
             return
         if is_collecting():
-            self._desk.streams.orphan(self)
+            self._context.streams.orphan(self)
         elif self._incoming.body is None:
             self._end("error", self._incoming.refusal())
         elif self._incoming.garbled:
@@ -186,7 +202,7 @@ class WireCall:
         if self.done:
             return
         if is_collecting():
-            self._desk.streams.orphan(self)
+            self._context.streams.orphan(self)
         elif not isinstance(exc, Exception):
             self._end("cancelled")
         else:
@@ -222,7 +238,7 @@ class WireCall:
         try:
             self.abandon()
         except Exception as exc:  # noqa: BLE001
-            self._desk.fault("lost", exc)
+            self._context.fault("lost", exc)
 
     # How it ends.
 
@@ -236,7 +252,7 @@ class WireCall:
             try:
                 self.kept(self)
             except Exception as exc:  # noqa: BLE001  (an answer that cannot be stored is an answer)
-                self._desk.fault("store", exc)
+                self._context.fault("store", exc)
         self._end("ok")
 
     def _spend(self, body: BodyReader, *, whole: bool) -> None:
@@ -245,19 +261,28 @@ class WireCall:
         reply = self.reply = body.reply()
         if whole or reply.text or reply.usage:  # a call that failed before it generated anything is not billed
             self.usage = tokens_of(reply, self.seen.body or {}, whole=whole)
-            self.cost = cost_of(self._desk.prices, reply, self.seen.ask, self.provider, self.usage)
+            self.cost = cost_of(self._context.prices, reply, self.seen.ask, self.provider, self.usage)
 
     def _end(self, kind: OutcomeKind, error: BeastModeError | None = None) -> None:
         if self.done:
             return
         self.done, self._error = True, error
-        self._desk.streams.remove(self)
+        if self._context.streams.open:
+            self._context.streams.remove(self)
         try:
             if self.reply is None and self._incoming.body is not None:
                 self._spend(self._incoming.body, whole=False)
         finally:
-            self._ending.finish(kind, error)
-            del self._ending, self.kept  # which know it: what has ended is free at once, and needs no collector
+            if error is not None and self.stands_in is not None and self.stands_in(error):
+                self.stood_in = error
+                self.finish(kind)
+            else:
+                self._ending.finish(kind, error)
+            del (
+                self._ending,
+                self.kept,
+                self.stands_in,
+            )  # which know it: what has ended is free at once, and needs no collector
 
     def finish(self, kind: OutcomeKind) -> None:
         """Its request ends: the attempt does, too."""

@@ -1,23 +1,22 @@
-"""What the doors for other people's clients work with: one desk for the process's hook, one for each transport."""
+"""What the doors for other people's clients work with: one context for the process's hook, one for each transport."""
 
 from __future__ import annotations
 
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from beastmode_otel.assembly import Providers, build_caches, observer_of
 from beastmode_otel.cache import KeyMemo
-from beastmode_otel.config import Config, door_settings
-from beastmode_otel.engine import OpenStreams
-from beastmode_otel.engine.cache_flow import Caching
-from beastmode_otel.errors import ConfigError, Redactor
+from beastmode_otel.config import Config
+from beastmode_otel.engine.cache_flow import CacheFlow
+from beastmode_otel.engine.stream import OpenStreams
+from beastmode_otel.errors import Redactor
 from beastmode_otel.observer import Observer
-from beastmode_otel.prices import PriceBook, price_from_config
-from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, gc_guard, in_child
+from beastmode_otel.prices import PriceBook
+from beastmode_otel.runtime import in_child
 from beastmode_otel.wire import LLMCall, Recogniser
 
 
@@ -29,10 +28,10 @@ class OpenCalls(OpenStreams[Any]):
         in_child(self._forget)
 
     def _forget(self) -> None:
-        for call, _ in self._open.values():
+        for call, _ in self.open.values():
             call.done = True
-        self._open.clear()
-        self._orphans.clear()
+        self.open.clear()
+        self.orphans.clear()
 
 
 Door = Literal["hook", "transport"]
@@ -49,8 +48,8 @@ class Hooks:
 
 
 @dataclass(slots=True, kw_only=True)
-class Desk:
-    """door: the label. whole: the cache of blocking and of asyncio clients, None where it is off."""
+class DoorContext:
+    """door: the label. blocking, asyncio: the cache flow of such clients, None where the cache is off."""
 
     door: Door
     config: Config
@@ -61,8 +60,8 @@ class Desk:
     excluded: re.Pattern[str] | None
     recogniser: Recogniser = field(default_factory=Recogniser)
     streams: OpenCalls = field(default_factory=OpenCalls)
-    blocking: Caching | None = None
-    asyncio: Caching | None = None
+    blocking: CacheFlow | None = None
+    asyncio: CacheFlow | None = None
     keys: KeyMemo = field(default_factory=KeyMemo)
     told: set[str] = field(default_factory=set)
     closed: bool = False
@@ -107,47 +106,3 @@ def _content(request: Any) -> bytes | None:
 
 
 MAX_REQUEST: Final = 16 * 1024 * 1024
-
-
-def build_desk(
-    door: Door,
-    *,
-    cache: Any = None,
-    providers: Providers = (None, None, None),
-    hooks: Hooks | None = None,
-    excluded_urls: str | None = None,
-    paths: Mapping[str, str] | None = None,
-) -> Desk:
-    """A desk. cache: None for BEASTMODE_CACHE (default off), a mode, or a `[cache]` mapping. Raises ConfigError."""
-    gc_guard.watch()
-    settings = door_settings(cache, excluded_urls)
-    config = settings.config
-    redact = config.redactor()
-    observer = observer_of(config, redact, providers)
-    blocking = build_caches(config.cache, BlockingRuntime(), observer)
-    tasks = build_caches(config.cache, AsyncioRuntime(), observer, beside=blocking)
-    prices = {name: price_from_config(price, where=f"prices.{name}") for name, price in config.prices.items()}
-    desk = Desk(
-        door=door,
-        config=config,
-        observer=observer,
-        prices=PriceBook(prices),
-        redact=redact,
-        hooks=hooks or Hooks(),
-        excluded=_pattern(settings.excluded),
-        recogniser=Recogniser(paths or {}),
-        blocking=None if blocking is None else blocking.whole,
-        asyncio=None if tasks is None else tasks.whole,
-    )
-    observer.before_collect(desk.streams.sweep)
-    return desk
-
-
-def _pattern(excluded: str) -> re.Pattern[str] | None:
-    """OpenTelemetry's form: regular expressions with commas between them."""
-    parts = [part.strip() for part in excluded.split(",") if part.strip()]
-    try:
-        return re.compile("|".join(f"(?:{part})" for part in parts)) if parts else None
-    except re.error as exc:
-        hint = "write regular expressions with commas between them"
-        raise ConfigError(f"excluded_urls: {exc}", hints=(hint,)) from None

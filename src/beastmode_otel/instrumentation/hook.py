@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 import wrapt
 
-from beastmode_otel.instrumentation.context import Desk
-from beastmode_otel.instrumentation.send import pass_async, pass_blocking
+from beastmode_otel.instrumentation.context import DoorContext
+from beastmode_otel.instrumentation.send import send_async, send_blocking
 
 LIBRARIES: Final = ("httpx", "httpx2")
 _LAYERS: Final = 32
@@ -22,16 +22,16 @@ class _Patch(NamedTuple):
     ours: Any
 
 
-_desk: Desk | None = None
+_context: DoorContext | None = None
 _waiting: set[str] = set()
 # By class, so that one class under two names (httpx2.alias_httpx()) is patched once.
 _patches: dict[type, _Patch] = {}
 
 
-def install(desk: Desk) -> None:
+def install(context: DoorContext) -> None:
     """Patch what is loaded now, and what will be loaded later when it is."""
-    global _desk
-    _desk = desk
+    global _context
+    _context = context
     for name in LIBRARIES:
         if name in sys.modules:
             _patch(importlib.import_module(name))  # waits for another thread that is importing it
@@ -40,26 +40,26 @@ def install(desk: Desk) -> None:
             wrapt.register_post_import_hook(_loaded, name)
 
 
-def remove() -> Desk | None:
-    """Restore the originals; the desk that was at work.
+def remove() -> DoorContext | None:
+    """Restore the originals; the context that was at work.
 
     A patch that somebody has wrapped since stays under theirs, and is inert: to take it out would take theirs out.
     """
-    global _desk
-    desk, _desk = _desk, None
+    global _context
+    context, _context = _context, None
     for client, patch in list(_patches.items()):
         if client.__dict__.get("send") is patch.ours:
             client.send = patch.original  # type: ignore[attr-defined]
             del _patches[client]
-    return desk
+    return context
 
 
 def is_installed() -> bool:
-    return _desk is not None
+    return _context is not None
 
 
 def _loaded(library: Any) -> None:
-    if _desk is not None:
+    if _context is not None:
         _patch(library)
 
 
@@ -82,29 +82,29 @@ def _stands_on(send: Any, ours: Any) -> bool:
     return False
 
 
-def _is_llm(desk: Desk, request: Any) -> bool:
+def _is_llm(context: DoorContext, request: Any) -> bool:
     """The fast part, for every request of the program. Never raises: what is no request is for the library to say."""
     try:
-        return request.method == "POST" and desk.recogniser.find("POST", request.url.raw_path) is not None
+        return request.method == "POST" and context.recogniser.find("POST", request.url.raw_path) is not None
     except Exception:  # noqa: BLE001
         return False
 
 
 def _blocking(original: Callable[..., Any], library: Any) -> Callable[..., Any]:
     def send(self: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
-        desk = _desk
-        if desk is None or not _is_llm(desk, request):
+        context = _context
+        if context is None or not _is_llm(context, request):
             return original(self, request, stream=stream, **options)
-        return pass_blocking(desk, library, self, original, request, stream, options)
+        return send_blocking(context, library, self, original, request, stream, options)
 
     return send
 
 
 def _asynchronous(original: Callable[..., Any], library: Any) -> Callable[..., Any]:
     async def send(self: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
-        desk = _desk
-        if desk is None or not _is_llm(desk, request):
+        context = _context
+        if context is None or not _is_llm(context, request):
             return await original(self, request, stream=stream, **options)
-        return await pass_async(desk, library, self, original, request, stream, options)
+        return await send_async(context, library, self, original, request, stream, options)
 
     return send

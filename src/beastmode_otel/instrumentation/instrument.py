@@ -12,7 +12,8 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.instrumentation import hook
-from beastmode_otel.instrumentation.context import Hook, Hooks, build_desk
+from beastmode_otel.instrumentation.build import build_context
+from beastmode_otel.instrumentation.context import Hook, Hooks
 
 _lock = threading.Lock()
 
@@ -39,7 +40,7 @@ def instrument(
     with _lock:
         if hook.is_installed():
             return
-        desk = build_desk(
+        context = build_context(
             "hook",
             cache=cache,
             providers=(tracer_provider, meter_provider, logger_provider),
@@ -47,14 +48,14 @@ def instrument(
             excluded_urls=excluded_urls,
             paths=paths,
         )
-        hook.install(desk)
+        hook.install(context)
         atexit.register(uninstrument)  # streams that are still open end, too
 
 
 def uninstrument() -> None:
     """Restore httpx and httpx2 as they were. Streams that are open end as cancelled. Idempotent."""
     with _lock:
-        desk = hook.remove()
+        context = hook.remove()
         atexit.unregister(uninstrument)
-    if desk is not None:
-        desk.close()
+    if context is not None:
+        context.close()

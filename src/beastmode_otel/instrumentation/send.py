@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from beastmode_otel.instrumentation.cache_control import asked_of
-from beastmode_otel.instrumentation.cached_send import travel
-from beastmode_otel.instrumentation.context import Desk
-from beastmode_otel.instrumentation.observe import Trip
+from beastmode_otel.instrumentation.cached_send import cached_send
+from beastmode_otel.instrumentation.context import DoorContext
+from beastmode_otel.instrumentation.observe import AppCall, send_watched
 from beastmode_otel.runtime import run_sync, running_loop
 from beastmode_otel.telemetry import is_ours
 from beastmode_otel.wire import LLMCall
@@ -76,11 +76,11 @@ def _is_transport(part: Any) -> bool:
     return hasattr(kind, "handle_request") or hasattr(kind, "handle_async_request")
 
 
-def pass_blocking(
-    desk: Desk, library: Any, client: Any, original: Callable[..., Any], request: Any, stream: bool,
+def send_blocking(
+    context: DoorContext, library: Any, client: Any, original: Callable[..., Any], request: Any, stream: bool,
     options: Mapping[str, Any],
 ) -> Any:  # fmt: skip
-    seen = seen_by(desk, client, request)
+    seen = seen_by(context, client, request)
     if seen is None:
         return original(client, request, stream=stream, **options)
 
@@ -94,20 +94,20 @@ def pass_blocking(
             response.close()
             raise
 
-    caching = desk.blocking
-    trip = Trip(
-        desk=desk, seen=seen, request=request, library=library, is_async=False, go=go, read=None if stream else read,
-        caching=caching, encoding=default_encoding(client),
-        plain=caching is None or is_plain(client, request, options.get("auth", client._auth)),
+    flow = context.blocking
+    app = AppCall(
+        context=context, seen=seen, request=request, library=library, is_async=False, go=go,
+        read=None if stream else read, flow=flow, encoding=default_encoding(client),
+        plain=flow is None or is_plain(client, request, options.get("auth", client._auth)),
     )  # fmt: skip
-    return run_blocking(trip)
+    return run_blocking(app)
 
 
-async def pass_async(
-    desk: Desk, library: Any, client: Any, original: Callable[..., Any], request: Any, stream: bool,
+async def send_async(
+    context: DoorContext, library: Any, client: Any, original: Callable[..., Any], request: Any, stream: bool,
     options: Mapping[str, Any],
 ) -> Any:  # fmt: skip
-    seen = seen_by(desk, client, request)
+    seen = seen_by(context, client, request)
     if seen is None:
         return await original(client, request, stream=stream, **options)
 
@@ -121,38 +121,43 @@ async def pass_async(
             await response.aclose()
             raise
 
-    caching = desk.asyncio if running_loop() is not None else None  # trio: watched, not cached
-    trip = Trip(
-        desk=desk, seen=seen, request=request, library=library, is_async=True, go=go, read=None if stream else read,
-        caching=caching, encoding=default_encoding(client),
-        plain=caching is None or is_plain(client, request, options.get("auth", client._auth)),
+    flow = context.asyncio if running_loop() is not None else None  # trio: watched, not cached
+    app = AppCall(
+        context=context, seen=seen, request=request, library=library, is_async=True, go=go,
+        read=None if stream else read, flow=flow, encoding=default_encoding(client),
+        plain=flow is None or is_plain(client, request, options.get("auth", client._auth)),
     )  # fmt: skip
-    return await travel(trip)
+    return await through(app)
 
 
-def run_blocking(trip: Trip) -> Any:
-    """`travel` on this thread. Raises what the app's own call raises, a StopIteration too."""
+def through(app: AppCall) -> Coroutine[Any, Any, Any]:
+    """The call, through the cache where there is one: where there is none, nothing of it is run."""
+    return send_watched(app) if app.flow is None else cached_send(app)
+
+
+def run_blocking(app: AppCall) -> Any:
+    """`through` on this thread. Raises what the app's own call raises, a StopIteration too."""
     try:
-        return run_sync(travel(trip))
+        return run_sync(through(app))
     except RuntimeError as exc:
         if isinstance(exc.__cause__, StopIteration):  # which no coroutine can raise
             raise exc.__cause__ from None
         raise
 
 
-def seen_by(desk: Desk, client: Any, request: Any) -> LLMCall | None:
+def seen_by(context: DoorContext, client: Any, request: Any) -> LLMCall | None:
     """None for what is not ours to see: our own calls, suppressed ones, and clients whose transport sees for itself."""
     if is_ours() or client.is_closed or has_own_door(client, request):
         return None
-    return managed(desk, request)
+    return managed(context, request)
 
 
-def managed(desk: Desk, request: Any) -> LLMCall | None:
+def managed(context: DoorContext, request: Any) -> LLMCall | None:
     """The LLM call that we are to see. One that we are not loses our header, too."""
-    seen = desk.recognise(request)
+    seen = context.recognise(request)
     if seen is not None and is_instrumentation_enabled():
         return seen
     asked_of(request)
     if seen is not None:
-        desk.observer.unmanaged()  # somebody wants it unobserved; that there is such a call is told
+        context.observer.unmanaged()  # somebody wants it unobserved; that there is such a call is told
     return None

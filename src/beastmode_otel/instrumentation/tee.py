@@ -7,16 +7,17 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from beastmode_otel.instrumentation.call import WireCall
-from beastmode_otel.instrumentation.context import Desk
+from beastmode_otel.instrumentation.context import DoorContext
+from beastmode_otel.runtime import run_sync
 
 
 class _Tee:
     """What both worlds share. A class, never a generator: nothing is held open by it, and its end is seen."""
 
-    def __init__(self, inner: Any, call: WireCall, desk: Desk) -> None:
-        self._inner, self._call, self._desk = inner, call, desk
+    def __init__(self, inner: Any, call: WireCall, context: DoorContext) -> None:
+        self._inner, self._call, self._context = inner, call, context
         self._chunks: Any = None
-        desk.streams.add(call)
+        context.streams.add(call)
 
     @property
     def elapsed(self) -> Any:
@@ -36,13 +37,13 @@ class _Tee:
 
     def _failed(self, exc: Exception) -> None:
         """The bytes are the app's, whatever we make of them."""
-        self._desk.fault("body", exc)
+        self._context.fault("body", exc)
         self._call.lost()
 
     def __del__(self) -> None:
         call = self.__dict__.get("_call")
         if call is not None and not call.done:
-            self._desk.streams.orphan(call)  # nothing but an append
+            self._context.streams.orphan(call)  # nothing but an append
 
 
 class _SyncTee(_Tee):
@@ -56,6 +57,7 @@ class _SyncTee(_Tee):
             data: bytes = next(self._chunks)
         except StopIteration:
             self._told(self._call.ended)
+            self._settle()
             raise
         except BaseException as exc:
             self._told(self._call.raised, exc)
@@ -64,7 +66,18 @@ class _SyncTee(_Tee):
             self._call.feed(data)
         except Exception as exc:  # noqa: BLE001
             self._failed(exc)
+        if self._call.owed is not None:
+            self._settle()
         return data
+
+    def _settle(self) -> None:
+        """Whoever has the last bytes finds the answer in every tier, with write_mode "sync"."""
+        owed, self._call.owed = self._call.owed, None
+        try:
+            if owed is not None:
+                run_sync(owed())
+        except Exception as exc:  # noqa: BLE001
+            self._failed(exc)
 
     def close(self) -> None:
         try:
@@ -87,6 +100,7 @@ class _AsyncTee(_Tee):
             data: bytes = await anext(self._chunks)
         except StopAsyncIteration:
             self._told(self._call.ended)
+            await self._settle()
             raise
         except BaseException as exc:
             self._told(self._call.raised, exc)
@@ -95,7 +109,17 @@ class _AsyncTee(_Tee):
             self._call.feed(data)
         except Exception as exc:  # noqa: BLE001
             self._failed(exc)
+        if self._call.owed is not None:
+            await self._settle()
         return data
+
+    async def _settle(self) -> None:
+        owed, self._call.owed = self._call.owed, None
+        try:
+            if owed is not None:
+                await owed()
+        except Exception as exc:  # noqa: BLE001
+            self._failed(exc)
 
     async def aclose(self) -> None:
         try:

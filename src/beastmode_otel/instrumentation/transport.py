@@ -8,10 +8,10 @@ import sys
 from typing import Any, Final
 
 from beastmode_otel.errors import ConfigError
-from beastmode_otel.instrumentation.cached_send import travel
-from beastmode_otel.instrumentation.context import Desk, build_desk
-from beastmode_otel.instrumentation.observe import Trip
-from beastmode_otel.instrumentation.send import managed, run_blocking
+from beastmode_otel.instrumentation.build import build_context
+from beastmode_otel.instrumentation.context import DoorContext
+from beastmode_otel.instrumentation.observe import AppCall
+from beastmode_otel.instrumentation.send import managed, run_blocking, through
 from beastmode_otel.router.upstream.library import library as installed
 from beastmode_otel.runtime import running_loop
 from beastmode_otel.telemetry import is_ours
@@ -28,13 +28,13 @@ def transport(inner: Any, *, cache: Any = None, **providers: Any) -> Any:
     Raises ConfigError.
     """
     library = _library_of(inner, "BaseTransport", "handle_request")
-    return _doors(library)[0](inner, _desk(cache, providers), library)
+    return _doors(library)[0](inner, _context(cache, providers), library)
 
 
 def async_transport(inner: Any, *, cache: Any = None, **providers: Any) -> Any:
     """`transport` for asynchronous clients."""
     library = _library_of(inner, "AsyncBaseTransport", "handle_async_request")
-    return _doors(library)[1](inner, _desk(cache, providers), library)
+    return _doors(library)[1](inner, _context(cache, providers), library)
 
 
 def http_client(*, cache: Any = None, **options: Any) -> Any:
@@ -54,20 +54,20 @@ def async_http_client(*, cache: Any = None, **options: Any) -> Any:
 
 def _client(library: Any, kind: str, cache: Any, options: dict[str, Any]) -> Any:
     """A client with a door before each of its transports. `transport=` would make it ignore the environment."""
-    desk = _desk(cache, {name: options.pop(name) for name in _PROVIDERS if name in options})
+    context = _context(cache, {name: options.pop(name) for name in _PROVIDERS if name in options})
     client = getattr(library, kind)(**_for_sdk(library, options))
-    door = functools.partial(_doors(library)[kind == "AsyncClient"], desk=desk, library=library)
+    door = functools.partial(_doors(library)[kind == "AsyncClient"], context=context, library=library)
     client._transport = door(client._transport)
     client._mounts = {pattern: None if inner is None else door(inner) for pattern, inner in client._mounts.items()}
     return client
 
 
-def _desk(cache: Any, providers: dict[str, Any]) -> Desk:
+def _context(cache: Any, providers: dict[str, Any]) -> DoorContext:
     unknown = providers.keys() - set(_PROVIDERS)
     if unknown:
         raise TypeError(f"unexpected argument {unknown.pop()!r}")
     tracer, meter, logger = map(providers.get, _PROVIDERS)
-    return build_desk("transport", cache=cache, providers=(tracer, meter, logger))
+    return build_context("transport", cache=cache, providers=(tracer, meter, logger))
 
 
 def _for_sdk(library: Any, options: dict[str, Any]) -> dict[str, Any]:
@@ -94,54 +94,54 @@ def _library_of(inner: Any, base: str, method: str) -> Any:
 class _Door:
     __beastmode_door__ = True
 
-    def __init__(self, inner: Any, desk: Desk, library: Any) -> None:
-        self._inner, self._desk, self._library = inner, desk, library
+    def __init__(self, inner: Any, context: DoorContext, library: Any) -> None:
+        self._inner, self._context, self._library = inner, context, library
 
     def handle_request(self, request: Any) -> Any:
-        seen = None if is_ours() else managed(self._desk, request)
+        seen = None if is_ours() else managed(self._context, request)
         if seen is None:
             return self._inner.handle_request(request)
 
         async def go() -> Any:
             return self._inner.handle_request(request)
 
-        trip = Trip(
-            desk=self._desk, seen=seen, request=request, library=self._library, is_async=False, go=go, read=None,
-            caching=self._desk.blocking,
+        app = AppCall(
+            context=self._context, seen=seen, request=request, library=self._library, is_async=False, go=go, read=None,
+            flow=self._context.blocking,
         )  # fmt: skip
-        return run_blocking(trip)
+        return run_blocking(app)
 
     def close(self) -> None:
         self._inner.close()
-        self._desk.close()
+        self._context.close()
 
 
 class _AsyncDoor:
     __beastmode_door__ = True
 
-    def __init__(self, inner: Any, desk: Desk, library: Any) -> None:
-        self._inner, self._desk, self._library = inner, desk, library
+    def __init__(self, inner: Any, context: DoorContext, library: Any) -> None:
+        self._inner, self._context, self._library = inner, context, library
 
     async def handle_async_request(self, request: Any) -> Any:
-        seen = None if is_ours() else managed(self._desk, request)
+        seen = None if is_ours() else managed(self._context, request)
         if seen is None:
             return await self._inner.handle_async_request(request)
 
         async def go() -> Any:
             return await self._inner.handle_async_request(request)
 
-        trip = Trip(
-            desk=self._desk, seen=seen, request=request, library=self._library, is_async=True, go=go, read=None,
-            caching=self._desk.asyncio if running_loop() is not None else None,
+        app = AppCall(
+            context=self._context, seen=seen, request=request, library=self._library, is_async=True, go=go, read=None,
+            flow=self._context.asyncio if running_loop() is not None else None,
         )  # fmt: skip
-        return await travel(trip)
+        return await through(app)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-        if self._desk.blocking is None or running_loop() is None:
-            self._desk.close()
+        if self._context.blocking is None or running_loop() is None:
+            self._context.close()
         else:  # what is owed to the tiers is waited for
-            await asyncio.to_thread(self._desk.close)
+            await asyncio.to_thread(self._context.close)
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from beastmode_otel.router.call import Call, Services
 from beastmode_otel.router.health import Health
-from beastmode_otel.router.router import Delivery, RoutedAnswer, RoutedStream, Router
+from beastmode_otel.router.router import RoutedAnswer, RoutedRequest, RoutedStream, Router
+from beastmode_otel.router.routes import resolve
 
-__all__ = ["Call", "Delivery", "Health", "RoutedAnswer", "RoutedStream", "Router", "Services"]
+__all__ = ["Call", "Health", "RoutedAnswer", "RoutedRequest", "RoutedStream", "Router", "Services", "resolve"]

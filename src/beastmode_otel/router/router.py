@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from beastmode_otel.config import Deployment, Route
+from beastmode_otel.config import Deployment
 from beastmode_otel.errors import AttemptRecord, UpstreamError
 from beastmode_otel.observer import OutcomeKind, RequestScope, Saving
 from beastmode_otel.router.attempt import Attempt
 from beastmode_otel.router.attempt_sequence import Journey
 from beastmode_otel.router.call import Call, Services
-from beastmode_otel.router.routes import resolve
 from beastmode_otel.wire import Chunk, Reply, Usage
 
 
-class Delivery:
+class RoutedRequest:
     """One request on its way through a route. What it tells is right at any time, also after a failure."""
 
     def __init__(self, journey: Journey) -> None:
@@ -88,9 +87,6 @@ class Router:
             for target in route.targets:
                 services.health.know(target.deployment.name)
 
-    def resolve(self, model_id: str) -> Route:
-        return resolve(self._services.config, model_id)
-
     def whole(self, call: Call, scope: RequestScope) -> RoutedAnswer:
         """A request for a whole answer, not yet sent."""
         return RoutedAnswer(Journey(self._services, call, scope))
@@ -101,7 +97,7 @@ class Router:
         return RoutedStream(Journey(self._services, call, scope), include_usage=shown)
 
 
-class RoutedAnswer(Delivery):
+class RoutedAnswer(RoutedRequest):
     """A whole answer over as many attempts as it takes."""
 
     async def fetch(self) -> Reply:
@@ -115,7 +111,7 @@ class RoutedAnswer(Delivery):
             attempt = self._attempt = await self._journey.again(attempt, failed)
 
 
-class RoutedStream(Delivery):
+class RoutedStream(RoutedRequest):
     """A stream over as many attempts as it takes. Chunks without content wait for the first one with content,
     so that until then a failure can still be made good by another attempt."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from beastmode_otel.cache import Key, Parts
 from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.config import Route
-from beastmode_otel.engine.cache_request import Options, first_order, wish_of
+from beastmode_otel.engine.cache_request import Options, cache_request_of
 from beastmode_otel.router.http_request import wire_format
 from beastmode_otel.router.routes import resolve
 
@@ -34,8 +34,8 @@ class KeyedRequest:
 def keyed_request(store: Store, model: str, body: Mapping[str, Any]) -> KeyedRequest:
     """As the engine decides it. Raises RequestError for a model id that it would not know."""
     route = resolve(store.config, model)
-    request = wish_of(store.config, route, model_id=model, body=body, tenant=store.tenant, options=Options())
-    first = [target.deployment.name for target in first_order(route)]
+    request = cache_request_of(store.config, route, model_id=model, body=body, tenant=store.tenant, options=Options())
+    first = [target.deployment.name for target in route.first]
     names = [target.deployment.name for target in route.targets]
     return KeyedRequest(
         model=model,
@@ -51,7 +51,7 @@ def keyed_request(store: Store, model: str, body: Mapping[str, Any]) -> KeyedReq
 
 def _parts(store: Store, route: Route, model: str, body: Mapping[str, Any], targets: Any) -> Parts:
     """What the engine gave to `derive`: whoever uses it compares the digests."""
-    deployment = first_order(route)[0].deployment
+    deployment = route.first[0].deployment
     return Parts(
         tenant=store.tenant,
         namespace=store.config.namespace,

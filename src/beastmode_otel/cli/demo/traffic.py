@@ -12,7 +12,7 @@ from beastmode_otel.cli.demo.tasks import end, wait_for
 from beastmode_otel.errors import BeastModeError
 
 if TYPE_CHECKING:
-    from beastmode_otel.engine import Access, CacheUse
+    from beastmode_otel.engine import AccessRequest, CacheUse
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ _PROMPTS: Final = (
 )
 
 
-def access(asked: Access) -> bool | str:
+def access(asked: AccessRequest) -> bool | str:
     """The demo's access rule."""
     if asked.user_id == _INTERN and asked.model == "custom:summarise":
         return "interns may not use this model"

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from beastmode_otel.config import Timeouts
-from beastmode_otel.engine import Question
-from beastmode_otel.engine import validate as admit
+from beastmode_otel.engine import Question, validate
 from beastmode_otel.errors import RequestError
 
 NO_SPANS = [0, -1, math.nan, -math.inf, 10**400, True, "60", [], {}]
@@ -23,16 +22,16 @@ def asked(**said: Any) -> Question:
 def test_a_timeout_is_a_number_of_seconds(seconds: Any) -> None:
     for timeout in (seconds, {"read": seconds}):
         with pytest.raises(RequestError, match="must be a number of seconds above 0"):
-            admit.timeouts_of(asked(timeout=timeout), Timeouts())
+            validate.timeouts_of(asked(timeout=timeout), Timeouts())
 
 
 @pytest.mark.parametrize("seconds", NO_SPANS)
 def test_a_ttl_is_a_number_of_seconds(seconds: Any) -> None:
     with pytest.raises(RequestError, match="must be a number of seconds above 0"):
-        admit.cache_options(asked(ttl=seconds))
+        validate.cache_options(asked(ttl=seconds))
 
 
 @pytest.mark.parametrize("seconds", [0.001, 60, 86_400.0, math.inf])
 def test_whatever_is_a_span_is_taken(seconds: float) -> None:
-    assert admit.timeouts_of(asked(timeout=seconds), Timeouts()).total == seconds
-    assert admit.cache_options(asked(ttl=seconds)).ttl == seconds
+    assert validate.timeouts_of(asked(timeout=seconds), Timeouts()).total == seconds
+    assert validate.cache_options(asked(ttl=seconds)).ttl == seconds

@@ -1,11 +1,12 @@
-"""A router's parts, and how they are built."""
+"""Puts the parts of a router, or of a door's cache, together: configuration, cache, engine, router, HTTP, telemetry."""
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,10 @@ from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from beastmode_otel.assembly.caches import build_caches
-from beastmode_otel.cache import Tiered
-from beastmode_otel.config import Config, load
-from beastmode_otel.engine import AccessRule, Engine
+from beastmode_otel.cache import Memory, ResilientTier, SingleFlight, Tiered, TierTimes
+from beastmode_otel.cache.tiers import open_l3
+from beastmode_otel.config import CacheSettings, Config, load
+from beastmode_otel.engine import AccessRule, CacheFlow, CacheResult, Engine
 from beastmode_otel.errors import ConfigError, Redactor
 from beastmode_otel.observer import Guarded, NullObserver, Observer
 from beastmode_otel.prices import PriceBook, price_from_config
@@ -31,7 +32,7 @@ Providers = tuple[TracerProvider | None, MeterProvider | None, LoggerProvider | 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class RouterParts:
     """A router's parts that its face must reach. pool: what drains responses; each slower tier has its own."""
 
     config: Config
@@ -60,7 +61,7 @@ class Parts:
 
 def build_blocking(
     config: ConfigLike, *, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
-) -> Parts:
+) -> RouterParts:
     """The parts of a ModelRouter. Raises ConfigError."""
     settings, pool = load(config), WorkerPool("http")
     _check(tenant, client, access, wants_async=False)
@@ -70,7 +71,7 @@ def build_blocking(
 
 def build_async(
     config: ConfigLike, *, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
-) -> Parts:
+) -> RouterParts:
     """The parts of an AsyncModelRouter. Raises ConfigError."""
     settings, pool = load(config), WorkerPool("http")
     _check(tenant, client, access, wants_async=True)
@@ -106,7 +107,7 @@ def _build(
     pool: WorkerPool,
     callers: tuple[str | None, AccessRule | None],
     providers: Providers,
-) -> Parts:
+) -> RouterParts:
     tenant, access = callers
     redact = config.redactor()
     observer = observer_of(config, redact, providers)
@@ -123,16 +124,77 @@ def _build(
         rng=random.Random(),
         clock=time.monotonic,
     )
-    caches = build_caches(config.cache, runtime, observer)
+    flow = build_cache(config.cache, runtime, observer)
     engine = Engine(
         config=config,
         router=Router(services),
         observer=observer,
-        caching=caches.whole if caches else None,
-        stream_caching=caches.streams if caches else None,
+        flow=flow,
         tenant=tenant,
         access=access,
     )
-    return Parts(
-        config=config, engine=engine, http=http, pool=pool, runtime=runtime, tiered=caches.tiered if caches else None
+    return RouterParts(
+        config=config, engine=engine, http=http, pool=pool, runtime=runtime, tiered=flow.tiered if flow else None
     )
+
+
+# The cache.
+
+
+_log = logging.getLogger("beastmode_otel")
+# One for the process: a thread and a task that ask the same of two routers share one call, and so do two clients of an
+# app. Keys hold tenant, targets and namespace, so that nothing else is shared.
+_ANSWERS: SingleFlight[CacheResult] = SingleFlight()
+
+
+def build_cache(
+    settings: CacheSettings, runtime: Runtime, observer: Observer, *, beside: CacheFlow | None = None
+) -> CacheFlow | None:
+    """None when the cache is off. beside: the other world's cache, whose tiers this one shares.
+
+    Raises ConfigError when a tier that was asked for cannot be had.
+    """
+    if settings.mode == "off":
+        return None
+    memory = _memory(settings, observer) if beside is None else beside.tiered.memory
+    tiered = Tiered(memory, l1_ttl=settings.l1.ttl, observer=observer)
+    if beside is None:
+        tiered.tiers = _slow_tiers(settings, tiered, runtime, observer)
+        _watch(tiered, observer)
+    else:
+        tiered.tiers = [tier.for_runtime(runtime, tiered.late) for tier in beside.tiered.tiers]
+    return CacheFlow(tiered, _ANSWERS, settings, runtime=runtime)
+
+
+def _memory(settings: CacheSettings, observer: Observer) -> Memory:
+    return Memory(
+        settings.l1.max_bytes,
+        settings.l1.max_entries,
+        stale=settings.stale_if_error,
+        on_evict=lambda reason: observer.evicted("l1", reason),
+    )
+
+
+def _watch(tiered: Tiered, observer: Observer) -> None:
+    for tier in tiered.tiers:
+        observer.tier_state(tier.name, "closed")
+        observer.watch_tier(tier.name, "sqlite", tier.fill)
+    observer.watch_tier("l1", None, tiered.fill)
+
+
+def _slow_tiers(
+    settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer
+) -> Sequence[ResilientTier]:
+    """Each with a pool of its own, so that one that hangs holds up nobody else's writes."""
+    pool = WorkerPool("l3")
+    try:
+        tier = open_l3(settings, pool, _log.warning)
+    except ConfigError as error:
+        if settings.l3.given:
+            raise
+        _log.warning("the cache works without its L3: %s", error)
+        return ()
+    if tier is None:
+        return ()
+    times = TierTimes(ttl=settings.l3.ttl, soft=settings.l3.soft)
+    return (ResilientTier("l3", tier, times, pool=pool, runtime=runtime, observer=observer, late=tiered.late),)
