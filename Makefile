@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
 STAMP := $(VENV)/.ready
 
 .PHONY: picture stack stack-build demo test check bench wheel docs dashboards prices clean help
@@ -19,8 +20,8 @@ wheel: $(STAMP)  ## build the wheel and install it into the virtual environment
 demo: wheel  ## 20 seconds of mixed load against a simulated provider, and what its telemetry says
 	$(BIN)/beastmode-otel demo
 
-test: wheel  ## all tests, against the installed wheel
-	$(BIN)/python -P -m pytest
+test: wheel  ## all tests, against the installed wheel, by WORKERS processes (2)
+	$(BIN)/python -P -m pytest -n $(WORKERS) --no-loadscope-reorder
 
 check: wheel  ## lint, format, types, generated files
 	$(BIN)/ruff check .
