@@ -15,7 +15,7 @@ from others.neighbours import OURS, WORLDS
 RECORD = """
 import json, sys
 sys.path.insert(0, {tests!r})
-import beastmode_otel
+import beastmode_otel, {imported}
 from opentelemetry import trace
 from beastmode_otel.simulator import Simulator
 from others.neighbours import act, genai, on, ours, scope_of
@@ -38,11 +38,14 @@ CODES = ("native_doubled", "instrumentation_doubled", "genai_shared")
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ANTHROPIC = "com.anthropic.sdk.python"
 MISTRAL = "mistralai_sdk_tracer"
+IMPORTED = {"openai": "openai", "anthropic": "anthropic", "mistral": "mistralai.client"}
 
 
 def record(sdk: str, world: str = "sync", action: str = "whole", before: str = "", **environ: str) -> dict[str, Any]:
     """A process of its own: what SDKs and instrumentors find out about tracing, they find out once."""
-    script = RECORD.format(tests=TESTS, before=before, sdk=sdk, world=world, action=action, codes=CODES)
+    script = RECORD.format(
+        tests=TESTS, imported=IMPORTED[sdk], before=before, sdk=sdk, world=world, action=action, codes=CODES
+    )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "BEASTMODE_"))}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
@@ -73,7 +76,7 @@ def test_mistral_traces_itself_when_asked_to_and_with_content(world: str) -> Non
     assert doubled["spans"] == [[MISTRAL, None], [OURS, MISTRAL]]
     assert doubled["findings"] == [["native_doubled", "warning", "mistralai"]]
     assert "PLANTED prompt" in doubled["text"]  # why docs/others.md warns of it
-    alone = record("mistral", world)
+    alone = record("mistral", world, before="import anthropic, groq, openai")  # there, but not in use
     assert (alone["spans"], alone["findings"]) == ([[OURS, None]], [])
     assert "PLANTED" not in alone["text"]
 
