@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ from beastmode_otel import instrument, uninstrument
 from beastmode_otel.instrumentation.instrumentor import BeastModeInstrumentor
 from beastmode_otel.simulator import Simulator
 from instrumentation.apps import LIBRARIES, QUESTION, STREAMED, App, Blocking, chat, make
+from livestack.ports import free_ports
 from support.law import assert_law
 from support.recorder import Recorder
 
@@ -109,8 +109,7 @@ def run(simulator: Simulator, program: str = PROGRAM, **environment: str) -> sub
 
 
 def test_collector_that_is_down(simulator: Simulator) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        gone = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    gone = f"http://127.0.0.1:{free_ports(1)[0]}"
     otlp = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": gone}
     quick = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
     done = run(simulator, **otlp, **quick)
