@@ -98,18 +98,22 @@ class Stranger(BaseInstrumentor):
 """
 
 
-@pytest.mark.parametrize(
-    ("module", "said"),
-    [
-        ("opentelemetry.instrumentation.openai", "OpenLLMetry: openai"),
-        ("openinference.instrumentation.openai", "OpenInference: openai"),
-        ("opentelemetry.instrumentation.openai_agents", None),
-        ("opentelemetry.instrumentation.genai.openai", None),
-    ],
-)
+STRANGERS = {
+    "opentelemetry.instrumentation.openai": "OpenLLMetry: openai",
+    "openinference.instrumentation.openai": "OpenInference: openai",
+    "opentelemetry.instrumentation.openai_agents": None,
+    "opentelemetry.instrumentation.genai.openai": None,
+}
+
+
+def test_instrumentations_that_double_are_not_named_while_they_are_off() -> None:
+    one = STRANGER + "strangers.append(Stranger)\n"
+    off = "strangers = []" + "".join(one.format(module=module) for module in STRANGERS)
+    assert record("openai", before=off)["findings"] == []
+
+
+@pytest.mark.parametrize(("module", "said"), STRANGERS.items())
 def test_instrumentations_that_double_are_named_when_they_are_on(module: str, said: str | None) -> None:
     """Stand-ins with the modules that these have (docs/others.md: tried with the real ones)."""
-    stranger = STRANGER.format(module=module)
-    assert record("openai", before=stranger)["findings"] == []
-    findings = record("openai", before=stranger + "Stranger().instrument()")["findings"]
+    findings = record("openai", before=STRANGER.format(module=module) + "Stranger().instrument()")["findings"]
     assert findings == ([["instrumentation_doubled", "warning", said]] if said else [])
