@@ -725,7 +725,7 @@ def test_a_program_ended_by_a_signal_has_reported_before() -> None:
 beastmode_otel.configure()
 import glob, signal, time
 folder = os.environ["BEASTMODE_DOCTOR_REPORT"]
-while not glob.glob(f"{folder}/*.json"):
+while not any("sdk_set_up" in open(report).read() for report in glob.glob(f"{folder}/*.json")):
     time.sleep(0.05)
 os.kill(os.getpid(), signal.SIGKILL)
 """
