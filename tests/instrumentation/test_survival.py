@@ -102,6 +102,7 @@ def run(simulator: Simulator, program: str = PROGRAM, **environment: str) -> sub
     """A program under `opentelemetry-instrument`, as it is."""
     command = [os.path.join(os.path.dirname(sys.executable), "opentelemetry-instrument"), sys.executable, "-c", program]
     quiet = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+    quiet["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"] = "openai,anthropic"  # those of others import their SDKs: seconds
     environ = {**os.environ, **quiet, **environment}
     return subprocess.run(
         [*command, chat(simulator)], capture_output=True, text=True, timeout=120, env=environ, check=False
