@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from beastmode_otel.simulator import Simulator
 from support.recorder import Recorder
-from support.workers import ByFile, groups_first
 
 
-def pytest_configure() -> None:
-    """A shell's background job starts with Ctrl-C ignored: the tests that press it would wait for nothing."""
+def pytest_configure(config: pytest.Config) -> None:
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(importlib.import_module("support.workers"))
+    # A shell's background job starts with Ctrl-C ignored: the tests that press it would wait for nothing.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
-    return ByFile(config, log)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    groups_first(config, items)
 
 
 @pytest.fixture(autouse=True)

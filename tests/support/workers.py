@@ -1,12 +1,12 @@
 """How `make test` spreads the suite over workers of pytest-xdist: which tests may not be parted, and who begins.
 
 A file's tests stay together and in order, so that what a module shares is made once; so do the groups below, which
-share more than a file. A run without `-n` is not touched.
+share more than a file. A run without `-n` is not touched. tests/conftest.py registers this module as a plugin.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -27,7 +27,11 @@ class ByFile(LoadScopeScheduling):
         return _group(file) or file
 
 
-def groups_first(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """In a worker: the groups, then the files as they were. Within each nothing changes places."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: not _group(item.nodeid))
