@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
 STAMP := $(VENV)/.ready
 
-.PHONY: picture stack stack-build demo test check bench wheel docs dashboards prices clean help
+.PHONY: picture stack stack-build demo test lint check bench wheel docs dashboards prices clean help
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -19,10 +20,13 @@ wheel: $(STAMP)  ## build the wheel and install it into the virtual environment
 demo: wheel  ## 20 seconds of mixed load against a simulated provider, and what its telemetry says
 	$(BIN)/beastmode-otel demo
 
-test: wheel  ## all tests, against the installed wheel
-	$(BIN)/python -P -m pytest
+test: wheel  ## all tests, against the installed wheel, by WORKERS processes (2)
+	$(BIN)/python -P -m pytest -n $(WORKERS) --no-loadscope-reorder
 
-check: wheel  ## lint, format, types, generated files
+check: lint  ## lint, format, types, generated files, architecture: before a commit
+	$(BIN)/python -P -m pytest -q tests/unit/test_architecture.py
+
+lint: wheel  ## the same without the architecture, which is one of the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -30,7 +34,6 @@ check: wheel  ## lint, format, types, generated files
 	$(BIN)/python tools/make_errors_docs.py --check
 	$(BIN)/python tools/make_doctor_docs.py --check
 	$(BIN)/python tools/make_dashboards.py --check
-	$(BIN)/python -P -m pytest -q tests/unit/test_architecture.py
 
 bench: wheel  ## our figures beside their floors and a peer (pip install litellm for the peer)
 	$(BIN)/python benchmarks/router.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 from collections.abc import Iterator
 
@@ -11,8 +12,10 @@ from beastmode_otel.simulator import Simulator
 from support.recorder import Recorder
 
 
-def pytest_configure() -> None:
-    """A shell's background job starts with Ctrl-C ignored: the tests that press it would wait for nothing."""
+def pytest_configure(config: pytest.Config) -> None:
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(importlib.import_module("support.workers"))
+    # A shell's background job starts with Ctrl-C ignored: the tests that press it would wait for nothing.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

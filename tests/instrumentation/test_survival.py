@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ from beastmode_otel import instrument, uninstrument
 from beastmode_otel.instrumentation.instrumentor import BeastModeInstrumentor
 from beastmode_otel.simulator import Simulator
 from instrumentation.apps import LIBRARIES, QUESTION, STREAMED, App, Blocking, chat, make
+from livestack.ports import free_ports
 from support.law import assert_law
 from support.recorder import Recorder
 
@@ -102,6 +102,7 @@ def run(simulator: Simulator, program: str = PROGRAM, **environment: str) -> sub
     """A program under `opentelemetry-instrument`, as it is."""
     command = [os.path.join(os.path.dirname(sys.executable), "opentelemetry-instrument"), sys.executable, "-c", program]
     quiet = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+    quiet["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"] = "openai,anthropic"  # those of others import their SDKs: seconds
     environ = {**os.environ, **quiet, **environment}
     return subprocess.run(
         [*command, chat(simulator)], capture_output=True, text=True, timeout=120, env=environ, check=False
@@ -109,8 +110,7 @@ def run(simulator: Simulator, program: str = PROGRAM, **environment: str) -> sub
 
 
 def test_collector_that_is_down(simulator: Simulator) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        gone = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    gone = f"http://127.0.0.1:{free_ports(1)[0]}"
     otlp = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": gone}
     quick = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
     done = run(simulator, **otlp, **quick)

@@ -23,6 +23,7 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metric
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
 import beastmode_otel
+from livestack.ports import free_ports
 from support.otlp_sink import NEVER, OtlpSink
 
 SOURCE = str(Path(beastmode_otel.__file__).parents[1])
@@ -133,11 +134,6 @@ def listener(answer: bytes | None) -> Iterator[int]:
             connection.close()
 
 
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 # Certificates.
 
 
@@ -245,7 +241,7 @@ def test_mutual_tls(authority: Authority) -> None:
 
 
 def test_a_closed_port() -> None:
-    status, findings = doctor(**{ENDPOINT: f"http://127.0.0.1:{closed_port()}"})
+    status, findings = doctor(**{ENDPOINT: f"http://127.0.0.1:{free_ports(1)[0]}"})
     assert (status, problems(findings)) == (1, {"endpoint_refused"})
 
 
@@ -521,7 +517,7 @@ def test_the_secrets_of_an_overlay() -> None:
 
 
 def test_output_for_people_says_what_to_do() -> None:
-    done = command(**{ENDPOINT: f"http://127.0.0.1:{closed_port()}"})
+    done = command(**{ENDPOINT: f"http://127.0.0.1:{free_ports(1)[0]}"})
     assert done.returncode == 1
     assert "  ok       the settings fit together" in done.stdout
     assert "  problem  nothing listens at the endpoint: 127.0.0.1:" in done.stdout
@@ -604,7 +600,7 @@ def test_what_the_program_sets_itself_is_what_is_examined() -> None:
     """As from a .env file: the doctor looks where the program really exports to."""
     with OtlpSink() as sink:
         script = f"os.environ['{ENDPOINT}'] = '{sink.url}'\nbeastmode_otel.configure()"
-        done, findings = inside(script, **{ENDPOINT: f"http://127.0.0.1:{closed_port()}"})
+        done, findings = inside(script, **{ENDPOINT: f"http://127.0.0.1:{free_ports(1)[0]}"})
     assert (done.returncode, problems(findings)) == (0, set())
     assert len(sink.received) == 3
 
@@ -729,7 +725,7 @@ def test_a_program_ended_by_a_signal_has_reported_before() -> None:
 beastmode_otel.configure()
 import glob, signal, time
 folder = os.environ["BEASTMODE_DOCTOR_REPORT"]
-while not glob.glob(f"{folder}/*.json"):
+while not any("sdk_set_up" in open(report).read() for report in glob.glob(f"{folder}/*.json")):
     time.sleep(0.05)
 os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from opentelemetry.instrumentation.genai.anthropic import AnthropicInstrumentor
-from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
 from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor, HTTPXClientInstrumentor
 from opentelemetry.sdk.trace import ReadableSpan
 
@@ -44,6 +42,10 @@ def on(recorder: Recorder, *instrumentors: Any) -> Iterator[None]:
 
 
 def genai() -> tuple[Any, Any]:
+    """They import the SDKs that they instrument."""
+    from opentelemetry.instrumentation.genai.anthropic import AnthropicInstrumentor
+    from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
+
     return OpenAIInstrumentor(), AnthropicInstrumentor()
 
 

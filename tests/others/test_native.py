@@ -15,7 +15,7 @@ from others.instrumentations import OURS, WORLDS
 RECORD = """
 import json, sys
 sys.path.insert(0, {tests!r})
-import beastmode_otel
+import beastmode_otel, {imported}
 from opentelemetry import trace
 from beastmode_otel.simulator import Simulator
 from others.instrumentations import act, genai, on, ours, scope_of
@@ -38,11 +38,14 @@ CODES = ("native_doubled", "instrumentation_doubled", "genai_shared")
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ANTHROPIC = "com.anthropic.sdk.python"
 MISTRAL = "mistralai_sdk_tracer"
+IMPORTED = {"openai": "openai", "anthropic": "anthropic", "mistral": "mistralai.client"}
 
 
 def record(sdk: str, world: str = "sync", action: str = "whole", before: str = "", **environ: str) -> dict[str, Any]:
     """A process of its own: what SDKs and instrumentors find out about tracing, they find out once."""
-    script = RECORD.format(tests=TESTS, before=before, sdk=sdk, world=world, action=action, codes=CODES)
+    script = RECORD.format(
+        tests=TESTS, imported=IMPORTED[sdk], before=before, sdk=sdk, world=world, action=action, codes=CODES
+    )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "BEASTMODE_"))}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
@@ -73,7 +76,7 @@ def test_mistral_traces_itself_when_asked_to_and_with_content(world: str) -> Non
     assert doubled["spans"] == [[MISTRAL, None], [OURS, MISTRAL]]
     assert doubled["findings"] == [["native_doubled", "warning", "mistralai"]]
     assert "PLANTED prompt" in doubled["text"]  # why docs/others.md warns of it
-    alone = record("mistral", world)
+    alone = record("mistral", world, before="import anthropic, groq, openai")  # there, but not in use
     assert (alone["spans"], alone["findings"]) == ([[OURS, None]], [])
     assert "PLANTED" not in alone["text"]
 
@@ -95,18 +98,22 @@ class Stranger(BaseInstrumentor):
 """
 
 
-@pytest.mark.parametrize(
-    ("module", "said"),
-    [
-        ("opentelemetry.instrumentation.openai", "OpenLLMetry: openai"),
-        ("openinference.instrumentation.openai", "OpenInference: openai"),
-        ("opentelemetry.instrumentation.openai_agents", None),
-        ("opentelemetry.instrumentation.genai.openai", None),
-    ],
-)
+STRANGERS = {
+    "opentelemetry.instrumentation.openai": "OpenLLMetry: openai",
+    "openinference.instrumentation.openai": "OpenInference: openai",
+    "opentelemetry.instrumentation.openai_agents": None,
+    "opentelemetry.instrumentation.genai.openai": None,
+}
+
+
+def test_instrumentations_that_double_are_not_named_while_they_are_off() -> None:
+    one = STRANGER + "strangers.append(Stranger)\n"
+    off = "strangers = []" + "".join(one.format(module=module) for module in STRANGERS)
+    assert record("openai", before=off)["findings"] == []
+
+
+@pytest.mark.parametrize(("module", "said"), STRANGERS.items())
 def test_instrumentations_that_double_are_named_when_they_are_on(module: str, said: str | None) -> None:
     """Stand-ins with the modules that these have (docs/others.md: tried with the real ones)."""
-    stranger = STRANGER.format(module=module)
-    assert record("openai", before=stranger)["findings"] == []
-    findings = record("openai", before=stranger + "Stranger().instrument()")["findings"]
+    findings = record("openai", before=STRANGER.format(module=module) + "Stranger().instrument()")["findings"]
     assert findings == ([["instrumentation_doubled", "warning", said]] if said else [])

@@ -1,16 +1,14 @@
-"""The four SDKs behind one face, so that every ending is tried through each of them."""
+"""The four SDKs behind one face, so that every ending is tried through each of them.
+
+Each is imported when its first client is made: together they take three seconds, and processes that try one are many.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
-
-import anthropic
-import groq
-import openai
-from mistralai.client import Mistral
-from mistralai.client.utils import BackoffStrategy, RetryConfig
 
 from sdk.plan import KEY, PROMPT
 
@@ -31,11 +29,18 @@ class Sdk:
     dialect: str | None = None
 
 
-def _plain(kind: Any) -> Callable[[str, int, float], Any]:
-    return lambda url, retries, timeout: kind(base_url=url, api_key=KEY, max_retries=retries, timeout=timeout)
+def _plain(module: str, kind: str) -> Callable[[str, int, float], Any]:
+    def make(url: str, retries: int, timeout: float) -> Any:
+        client = getattr(import_module(module), kind)
+        return client(base_url=url, api_key=KEY, max_retries=retries, timeout=timeout)
+
+    return make
 
 
 def _mistral(url: str, retries: int, timeout: float) -> Any:
+    from mistralai.client import Mistral
+    from mistralai.client.utils import BackoffStrategy, RetryConfig
+
     backoff = RetryConfig("backoff", BackoffStrategy(10, 20, 1.0, 60_000, jitter_ms=1), True)
     config = {"retry_config": backoff} if retries else {}
     return Mistral(server_url=url, api_key=KEY, timeout_ms=int(timeout * 1000), **config)
@@ -57,23 +62,23 @@ _USAGE = {"stream_options": {"include_usage": True}}
 SDKS: dict[str, Sdk] = {
     "openai": Sdk(
         model="gpt-4o-mini",
-        blocking=_plain(openai.OpenAI),
-        asynchronous=_plain(openai.AsyncOpenAI),
+        blocking=_plain("openai", "OpenAI"),
+        asynchronous=_plain("openai", "AsyncOpenAI"),
         v1="/v1",
         **_chat("gpt-4o-mini", **_USAGE),
     ),
     "responses": Sdk(
         model="gpt-4o-mini",
-        blocking=_plain(openai.OpenAI),
-        asynchronous=_plain(openai.AsyncOpenAI),
+        blocking=_plain("openai", "OpenAI"),
+        asynchronous=_plain("openai", "AsyncOpenAI"),
         v1="/v1",
         whole=lambda c, _: c.responses.create(**_RESPONSE),
         stream=lambda c, _: c.responses.create(**_RESPONSE, stream=True),
     ),
     "anthropic": Sdk(
         model="claude-haiku-4-5",
-        blocking=_plain(anthropic.Anthropic),
-        asynchronous=_plain(anthropic.AsyncAnthropic),
+        blocking=_plain("anthropic", "Anthropic"),
+        asynchronous=_plain("anthropic", "AsyncAnthropic"),
         whole=lambda c, _: c.messages.create(**_CLAUDE),
         stream=lambda c, _: c.messages.create(**_CLAUDE, stream=True),
     ),
@@ -87,8 +92,8 @@ SDKS: dict[str, Sdk] = {
     ),
     "groq": Sdk(
         model="llama-3.3-70b-versatile",
-        blocking=_plain(groq.Groq),
-        asynchronous=_plain(groq.AsyncGroq),
+        blocking=_plain("groq", "Groq"),
+        asynchronous=_plain("groq", "AsyncGroq"),
         dialect="groq",
         **_chat("llama-3.3-70b-versatile"),
     ),

@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import httpx2
 
+from livestack.ports import free_ports
+
 LIBRARIES = (httpx, httpx2)
 Behaviour = Callable[[socket.socket], object]
 
@@ -130,5 +132,5 @@ def full_backlog() -> Iterator[int]:
 
 
 def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """None that a test beside this one is given for its server."""
+    return free_ports(1)[0]
