@@ -38,7 +38,7 @@ lint: wheel  ## the same without the architecture, which is one of the tests
 bench: wheel  ## our figures beside their floors and a peer (pip install litellm for the peer)
 	$(BIN)/python benchmarks/router.py
 
-stack: stack-build  ## run a Collector, Prometheus and Loki on free loopback ports until Ctrl-C
+stack: stack-build  ## run a Collector, Prometheus, VictoriaLogs and Jaeger on free loopback ports until Ctrl-C
 	$(PYTHON) tools/stack up
 
 stack-build:  ## build them from Go modules into .tools/bin (needs Go; 8 minutes the first time, then seconds)

@@ -24,11 +24,11 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 @contextmanager
 def own_stack() -> Iterator[Stack]:
-    """Collector, Prometheus and Loki on free ports. Ends the program when they are not built."""
+    """Collector, Prometheus, VictoriaLogs and Jaeger on free ports. Ends the program when they are not built."""
     absent = missing()
     if absent is not None:
         raise SystemExit(absent)
-    print("starting the Collector, Prometheus and Loki", file=sys.stderr, flush=True)
+    print("starting the Collector, Prometheus, VictoriaLogs and Jaeger", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="beastmode-bench-") as folder, Stack(Path(folder)) as stack:
         yield stack
 

@@ -22,6 +22,7 @@ from beastmode_otel.simulator import Behaviour, Simulator
 from gate import Gate
 from live import Application, own_stack, percentile
 from livestack.ask import eventually, promql
+from livestack.sink import Sink
 from livestack.stack import Stack
 from outages_load import application
 
@@ -77,7 +78,7 @@ def measure(stack: Stack, outage: Outage, provider: Simulator, given: argparse.N
         load = (service, providers, given.rate)
         return Application(application, *load, environ=environ(endpoint, given.queue))
 
-    with app(outage.service, outage.endpoint) as subject, app("control", stack.traces.url) as control:
+    with Sink() as sink, app(outage.service, outage.endpoint) as subject, app("control", sink.url) as control:
         both = (subject, control)
         for each in both:
             each.pipe.recv()  # it is running: to start takes seconds on a busy machine

@@ -1,11 +1,11 @@
-"""From record to visible at the query API: an application, a Collector, Prometheus and Loki, all real, on this machine.
+"""From record to visible at the query API: an application, a Collector, Prometheus, VictoriaLogs, all real, all here.
 
     make stack-build && python benchmarks/visible.py [--moments N]
 
 One moment: a request fails in a ModelRouter (`configure(live=True)`, a simulated provider), at a random time within
 the export interval. From the instant at which `route()` raises, until the answer of a query that counts it has arrived:
-in Prometheus the request's metric, asked every 250 ms as a dashboard does and without a pause, in Loki its log record.
-One request before them is not counted.
+in Prometheus the request's metric, asked every 250 ms as a dashboard does and without a pause, in VictoriaLogs its
+record. One request before them is not counted.
 """
 
 from __future__ import annotations
@@ -105,13 +105,13 @@ def _next(due: float, every: float) -> float:
 
 def watchers(urls: dict[str, str], run: str) -> list[Watcher]:
     metric = f'sum(beastmode_request_duration_seconds_count{{service_name="{SERVICE}",service_namespace="{run}"}})'
-    log = f'sum(count_over_time({{service_name="{SERVICE}",service_namespace="{run}"}}[1h]))'
+    log = f'{{service.name="{SERVICE}"}} service.namespace:="{run}" | stats count() as records'
 
     def metrics() -> float:
         return _value(get(urls["prometheus"], "/api/v1/query", query=metric))
 
     def logs() -> float:
-        return _value(get(urls["loki"], "/loki/api/v1/query", query=log))
+        return _value(get(urls["victorialogs"], "/select/logsql/stats_query", query=log))
 
     return [
         Watcher("metrics, refresh 250 ms", metrics, REFRESH),
@@ -133,7 +133,7 @@ def measure(urls: dict[str, str], moments: int) -> tuple[float, dict[str, list[f
     with Application(application, run, environ=environ) as app:
         interval: float = app.pipe.recv()
         threads = [watcher.start(over) for watcher in asked]
-        app.ask(True)  # not counted: Loki takes seconds over its first line after its own start
+        app.ask(True)  # not counted: the first of everything takes longer
         for watcher in asked:
             watcher.wait_for(1)
         for number in range(2, moments + 2):

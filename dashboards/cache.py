@@ -8,6 +8,7 @@ from beastmode_otel import semconv
 from dashboards import measures, texts
 from dashboards.colours import GREEN, PURPLE, colours, tinted
 from dashboards.common import chart, figure, timeline, united
+from dashboards.flavours import Flavour
 from dashboards.frame import TIER_OPENS, Band, board
 from dashboards.measures import ENDED, HITS, OK, UPSTREAM
 from dashboards.promql import Not, many, now, or_zero, per_minute, quantile, rate
@@ -248,7 +249,7 @@ def tokens_saved() -> Any:
     )
 
 
-def cache() -> dict[str, Any]:
+def cache(flavour: Flavour) -> dict[str, Any]:
     bands = [
         Band(height=4, panels=((4, hit_rate()), (6, answers()), (6, saved()), (8, tiers()))),
         Band(height=9, panels=((8, statuses()), (8, hits_over_time()), (8, latency_saved()))),
@@ -263,4 +264,5 @@ def cache() -> dict[str, Any]:
         about="What the cache answers, how fast, what it saves, and whether its tiers are well.",
         bands=bands,
         marks=(TIER_OPENS,),
+        flavour=flavour,
     )

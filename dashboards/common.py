@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import heatmap as heat
 
 from dashboards.colours import AMBER, GREEN, NEUTRAL, RED
-from dashboards.queries import LOKI, PROMETHEUS, Query
+from dashboards.queries import Query
 
 Steps = Sequence[tuple[float | None, str]]
 PLAIN: Final[Steps] = ((None, NEUTRAL),)
@@ -27,9 +27,8 @@ def thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
 
 def basics(panel: Any, title: str, about: str, unit: str, empty: str, queries: Sequence[Query]) -> Any:
     """What every panel has. empty: what it says when there is nothing to show, and why that is so."""
-    source = LOKI if all(query.logs for query in queries) else PROMETHEUS
     targets = [query.build(ascii_uppercase[number]) for number, query in enumerate(queries)]
-    panel = panel.title(title).description(about).datasource(source).targets(targets)
+    panel = panel.title(title).description(about).datasource(queries[0].source).targets(targets)
     return panel.unit(unit).no_value(empty).thresholds(thresholds(PLAIN))
 
 

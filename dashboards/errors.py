@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import quote
 
 from beastmode_otel import semconv
 from dashboards import measures, texts
 from dashboards.colours import GREEN, NEUTRAL, RED, YELLOW, colours
 from dashboards.common import chart, figure, lines_of_log
+from dashboards.flavours import Flavour
 from dashboards.frame import DEPLOYMENT_OPENS, Band, board
-from dashboards.logql import counted, failures, told
 from dashboards.measures import ENDED, FAILED
-from dashboards.prometheus_names import TRACE, label
+from dashboards.prometheus_names import TRACE
 from dashboards.promql import many, or_zero, per_minute
 from dashboards.queries import each, line, records, value
 from dashboards.tables import Column, Rows, failures_table, grid, wide
@@ -21,15 +20,6 @@ UID: Final = "beastmode-errors"
 CATEGORY: Final = semconv.ERROR_TYPE
 TRIED: Final = semconv.ATTEMPT_DURATION
 _CAUSE: Final = (CATEGORY, semconv.MODEL, semconv.DEPLOYMENT, semconv.HINT)
-# Grafana replaces ${…} in a link; everything else must be a URL already.
-_TRACE: Final = (
-    "/explore?schemaVersion=1&orgId=${__org.id}&panes="
-    + quote('{"t":{"datasource":"')
-    + "${tempo}"
-    + quote('","queries":[{"refId":"A","queryType":"traceql","query":"')
-    + "${__value.raw}"
-    + quote('"}],"range":{"from":"now-6h","to":"now"}}}')
-)
 
 
 def rate_now() -> Any:
@@ -113,14 +103,14 @@ def by_deployment() -> Any:
     )
 
 
-def what_to_do() -> Any:
+def what_to_do(flavour: Flavour) -> Any:
     return grid(
         "What fails, and what to do",
         "Failed requests in the time range by cause, with the hint that the error carries.",
         Rows(labels=_CAUSE, widths={"Category": 180, "Model": 170, "Deployment": 150, "Requests": 90}, wrapped="Hint"),
-        Column(title="Requests", expr=counted(*_CAUSE), unit="locale", decimals=0),
+        Column(title="Requests", expr=flavour.counted(_CAUSE), unit="locale", decimals=0),
         empty="No failed request in this time range, or its log records do not arrive.",
-        logs=True,
+        logs=flavour,
     )
 
 
@@ -171,46 +161,46 @@ def outcomes() -> Any:
     )
 
 
-def latest() -> Any:
+def latest(flavour: Flavour) -> Any:
+    field = flavour.field
     shown = {
         "Time": "Time",
-        label(CATEGORY): "Category",
-        label(semconv.MODEL): "Model",
-        label(semconv.DEPLOYMENT): "Deployment",
-        label(semconv.STATUS_CODE): "Status",
-        label(semconv.ATTEMPTS): "Attempts",
-        label(semconv.HINT): "Hint",
+        field(CATEGORY): "Category",
+        field(semconv.MODEL): "Model",
+        field(semconv.DEPLOYMENT): "Deployment",
+        field(semconv.STATUS_CODE): "Status",
+        field(semconv.ATTEMPTS): "Attempts",
+        field(semconv.HINT): "Hint",
         TRACE: "Trace",
     }
     panel = failures_table(
         "Latest failed requests",
         "The newest records, each with its trace.",
-        failures(),
         shown,
         empty="No failed request in this time range, or its log records do not arrive.",
-        link=_TRACE,
+        flavour=flavour,
     )
     widths = {"Time": 165, "Category": 165, "Model": 150, "Deployment": 130, "Status": 65, "Attempts": 80, "Trace": 290}
     return wide(panel, widths, wrapped="Hint")
 
 
-def log() -> Any:
+def log(flavour: Flavour) -> Any:
     return lines_of_log(
         "Log",
         "One line for each failed request, with all its attributes when you open it.",
-        records(told()),
+        records(flavour.told(), flavour),
         empty="No failed request in this time range, or its log records do not arrive.",
     )
 
 
-def errors() -> dict[str, Any]:
+def errors(flavour: Flavour) -> dict[str, Any]:
     bands = [
         Band(height=4, panels=((5, rate_now()), (7, failed()), (6, left()), (6, lost()))),
         Band(height=9, panels=((8, by_category()), (8, rate_by_model()), (8, by_deployment()))),
-        Band(height=9, panels=((24, what_to_do()),)),
-        Band(height=9, panels=((24, latest()),)),
+        Band(height=9, panels=((24, what_to_do(flavour)),)),
+        Band(height=9, panels=((24, latest(flavour)),)),
         Band(title="Where", height=9, panels=((8, by_model_table()), (8, attempts_table()), (8, responses()))),
-        Band(title="Records", height=9, panels=((8, outcomes()), (16, log()))),
+        Band(title="Records", height=9, panels=((8, outcomes()), (16, log(flavour)))),
     ]
     return board(
         uid=UID,
@@ -218,4 +208,5 @@ def errors() -> dict[str, Any]:
         about="What fails, where, why, and what to do about it.",
         bands=bands,
         marks=(DEPLOYMENT_OPENS,),
+        flavour=flavour,
     )

@@ -14,6 +14,7 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from beastmode_otel import semconv
 from beastmode_otel.semconv import Attribute, Metric
+from dashboards.flavours import Flavour
 from dashboards.prometheus_names import SERVICE, base, count, label
 from dashboards.promql import VARIABLES, now
 from dashboards.queries import PROMETHEUS, line
@@ -42,12 +43,14 @@ class Band:
     folded: bool = False
 
 
-def board(*, uid: str, title: str, about: str, bands: Sequence[Band], marks: Sequence[Opening]) -> dict[str, Any]:
+def board(
+    *, uid: str, title: str, about: str, bands: Sequence[Band], marks: Sequence[Opening], flavour: Flavour
+) -> dict[str, Any]:
     """The dashboard as JSON that Grafana imports: v1, schema 42. marks: shown from the start; readers choose others."""
     made = dashboard.Dashboard(title).uid(uid).description(about).tags([TAG]).timezone("browser").editable()
     made = made.time("now-15m", "now").refresh(REFRESH).tooltip(model.DashboardCursorSync.CROSSHAIR)
     made = made.timepicker(dashboard.TimePicker().refresh_intervals(INTERVALS)).version(1)
-    for variable in _variables():
+    for variable in _variables(flavour):
         made = made.with_variable(variable)
     for opening in (DEPLOYMENT_OPENS, TIER_OPENS):
         made = made.annotation(_annotation(opening, shown=opening in marks))
@@ -59,13 +62,13 @@ def board(*, uid: str, title: str, about: str, bands: Sequence[Band], marks: Seq
 # Variables, links, annotations.
 
 
-def _variables() -> list[Any]:
+def _variables(flavour: Flavour) -> list[Any]:
     sources = [
         dashboard.DatasourceVariable(name).label(title).type(kind)
         for name, title, kind in (
             ("datasource", "Metrics", "prometheus"),
-            ("loki", "Logs", "loki"),
-            ("tempo", "Traces", "tempo"),
+            (flavour.logs[0], "Logs", flavour.logs[1]),
+            (flavour.traces[0], "Traces", flavour.traces[1]),
         )
     ]
     service = _choice("service", "Service", f"label_values({base(semconv.REQUESTS_STARTED)}, {SERVICE})")
@@ -159,7 +162,7 @@ def _placed(band: Band, top: int) -> list[dict[str, Any]]:
 def _follows(panel: dict[str, Any]) -> str:
     """Which variables a panel follows: none that its metrics have no label for."""
     text = " ".join(target["expr"] for target in panel["targets"])
-    names = [name for name in _FOLLOWED if re.search(rf"\${name}\b", text)]
+    names = [name for name in _FOLLOWED if re.search(rf"\$\{{?{name}\b", text)]
     return f"Filters: {', '.join(names)}." if names else ""
 
 

@@ -8,6 +8,7 @@ from beastmode_otel import semconv
 from dashboards import measures, texts
 from dashboards.colours import NEUTRAL, RED, YELLOW, colours
 from dashboards.common import chart, timeline, warmth
+from dashboards.flavours import Flavour
 from dashboards.frame import DEPLOYMENT_OPENS, Band, board
 from dashboards.measures import ANSWERED_OR_FAILED, ENDED, FAILED, OK
 from dashboards.promql import heat, many, now, per_minute, quantile, quantile_of_all, rate, share
@@ -210,7 +211,7 @@ def rate_limits() -> Any:
     )
 
 
-def models() -> dict[str, Any]:
+def models(flavour: Flavour) -> dict[str, Any]:
     bands = [
         Band(title="Models", height=9, panels=((8, latency_by_model()), (8, first_token()), (8, speed()))),
         Band(height=9, panels=((8, tokens_by_type()), (8, tokens_by_model()), (8, cost_by_model()))),
@@ -225,4 +226,5 @@ def models() -> dict[str, Any]:
         about="Who answers, how fast, at what price, and who is in trouble.",
         bands=bands,
         marks=(DEPLOYMENT_OPENS,),
+        flavour=flavour,
     )

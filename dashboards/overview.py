@@ -8,8 +8,8 @@ from beastmode_otel import semconv
 from dashboards import measures, texts
 from dashboards.colours import GREEN, NEUTRAL, QUANTILES, RED, YELLOW, colours
 from dashboards.common import chart, figure, lines_of_log, property_of, timeline, united
+from dashboards.flavours import Flavour
 from dashboards.frame import DEPLOYMENT_OPENS, Band, board
-from dashboards.logql import told
 from dashboards.measures import ENDED, OK
 from dashboards.overview_tables import labels_table, models_table
 from dashboards.promql import many, now, or_zero, per_minute, quantile, quantile_of_all, zero
@@ -162,11 +162,11 @@ def health() -> Any:
     )
 
 
-def recent_errors() -> Any:
+def recent_errors(flavour: Flavour) -> Any:
     return lines_of_log(
         "Recent errors",
         "One line for each failed request, with what to do about it. Open a line for its trace.",
-        records(told()),
+        records(flavour.told(), flavour),
         empty="No failed request in this time range.",
     )
 
@@ -219,12 +219,12 @@ def days(name: str, window: str, step: str) -> Any:
     return united(panel, {title: unit for title, _, unit in told_of})
 
 
-def overview() -> dict[str, Any]:
+def overview(flavour: Flavour) -> dict[str, Any]:
     bands = [
         Band(height=4, panels=((4, requests()), (4, error_rate()), (8, latency()), (8, cost()))),
         Band(height=4, panels=((4, active()), (4, oldest()), (8, hit_rate()), (8, coverage()))),
         Band(height=8, panels=((8, outcomes()), (8, latency_over_time()), (8, hits_over_time()))),
-        Band(height=8, panels=((10, health()), (14, recent_errors()))),
+        Band(height=8, panels=((10, health()), (14, recent_errors(flavour)))),
         Band(title="Models", height=9, panels=((10, by_model()), (14, models_table()))),
         Band(title="Load and teams", height=9, panels=((6, started()), (6, active_over_time()), (12, labels_table()))),
         Band(title="Totals", height=5, panels=tuple((8, days(*window)) for window in _WINDOWS)),
@@ -235,4 +235,5 @@ def overview() -> dict[str, Any]:
         about="Is it well, is it fast, what does it cost, does the cache help.",
         bands=bands,
         marks=(DEPLOYMENT_OPENS,),
+        flavour=flavour,
     )

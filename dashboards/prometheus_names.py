@@ -1,4 +1,4 @@
-"""How Prometheus 3 and Loki 3 spell what we send by OTLP: the one place that translates names.
+"""How Prometheus 3 and Loki 3 (for people who have it) spell what we send by OTLP: the one place that translates names.
 
 Rules (Prometheus' default translation strategy, "UnderscoreEscapingWithSuffixes"):
 - what is not a letter, digit or colon separates words; words are joined by one underscore

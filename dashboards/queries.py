@@ -5,24 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from grafana_foundation_sdk.builders import loki as loki_builder
 from grafana_foundation_sdk.builders import prometheus as prometheus_builder
 from grafana_foundation_sdk.models import prometheus
 from grafana_foundation_sdk.models.common import DataSourceRef
 
 from beastmode_otel.semconv import Attribute
+from dashboards.flavours import Flavour
 from dashboards.prometheus_names import label
 
 PROMETHEUS = DataSourceRef(type_val="prometheus", uid="${datasource}")
-LOKI = DataSourceRef(type_val="loki", uid="${loki}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """expr: PromQL or LogQL. legend: a Grafana legend format; legends of closed sets are their values.
+    """expr: PromQL, or the log store's language. legend: a Grafana legend format; legends of closed sets are values.
 
     at_once: one value, that of the end of the time range; else a line. table: as a table's rows. exemplars: with links
-    to traces. logs: of Loki.
+    to traces. logs: of the log store, in this flavour.
     """
 
     expr: str
@@ -31,10 +30,16 @@ class Query:
     table: bool = False
     heatmap: bool = False
     exemplars: bool = False
-    logs: bool = False
+    logs: Flavour | None = None
 
     def build(self, ref: str) -> Any:
-        return self._loki(ref) if self.logs else self._prometheus(ref)
+        if self.logs is not None:
+            return self.logs.target(self.expr, ref, "counts" if self.table else "records", self.source)
+        return self._prometheus(ref)
+
+    @property
+    def source(self) -> DataSourceRef:
+        return PROMETHEUS if self.logs is None else self.logs.source
 
     def _prometheus(self, ref: str) -> prometheus_builder.Dataquery:
         query = prometheus_builder.Dataquery().expr(self.expr).legend_format(self.legend or "__auto").ref_id(ref)
@@ -42,10 +47,6 @@ class Query:
         query = query.instant() if self.at_once or self.table else query.range()
         shape = prometheus.PromQueryFormat
         return query.format(shape.TABLE if self.table else shape.HEATMAP if self.heatmap else shape.TIME_SERIES)
-
-    def _loki(self, ref: str) -> loki_builder.Dataquery:
-        query = loki_builder.Dataquery().expr(self.expr).ref_id(ref).datasource(LOKI)
-        return query.query_type("instant" if self.table else "range")
 
 
 def line(expr: str, legend: str = "", *, exemplars: bool = False) -> Query:
@@ -60,8 +61,8 @@ def rows(expr: str) -> Query:
     return Query(expr=expr, table=True)
 
 
-def records(expr: str) -> Query:
-    return Query(expr=expr, logs=True)
+def records(expr: str, flavour: Flavour) -> Query:
+    return Query(expr=expr, logs=flavour)
 
 
 def each(*attributes: Attribute, between: str = " · ") -> str:

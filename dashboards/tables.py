@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import ascii_uppercase
 from typing import Any, Final
@@ -14,6 +14,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from beastmode_otel import semconv
 from beastmode_otel.semconv import Attribute
 from dashboards.common import PLAIN, STATES, Steps, basics, property_of
+from dashboards.flavours import Flavour
 from dashboards.prometheus_names import label
 from dashboards.queries import Query, records, rows
 
@@ -79,14 +80,13 @@ def title_of(attribute: Attribute) -> str:
     return _TITLES.get(attribute) or attribute.key.rpartition(".")[2].replace("_", " ").capitalize()
 
 
-def grid(title: str, about: str, of: Rows, *columns: Column, empty: str, logs: bool = False) -> table.Panel:
-    """A table, sorted by its first column with numbers. logs: its columns are metrics of Loki."""
+def grid(title: str, about: str, of: Rows, *columns: Column, empty: str, logs: Flavour | None = None) -> table.Panel:
+    """A table, sorted by its first column with numbers. logs: its columns count log records."""
     queries = [_query(column, logs) for column in columns]
     panel = basics(table.Panel(), title, about, "short", empty, queries).show_header(True)
     panel = _calm(panel).sort_by(_sorted(columns[0]))
-    if len(columns) > 1:
-        panel = panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
-    panel = panel.with_transformation(model.DataTransformerConfig(id_val="organize", options=_organised(of, columns)))
+    for name, options in _transformed(of, columns, logs):
+        panel = panel.with_transformation(model.DataTransformerConfig(id_val=name, options=options))
     for column in columns:
         panel = panel.override_by_name(column.title, column.properties())
     return wide(panel, of.widths, of.wrapped)
@@ -108,29 +108,39 @@ def wide(panel: table.Panel, widths: Mapping[str, int], wrapped: str = "") -> ta
     return panel
 
 
-def _query(column: Column, logs: bool) -> Query:
-    made = rows(column.expr)
-    return Query(expr=made.expr, table=True, logs=True) if logs else made
+def _query(column: Column, logs: Flavour | None) -> Query:
+    return rows(column.expr) if logs is None else Query(expr=column.expr, table=True, logs=logs)
+
+
+def _transformed(of: Rows, columns: Sequence[Column], logs: Flavour | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Series become rows where the source gives series; the columns of several queries one table; names, order."""
+    apart = logs is not None and logs.series
+    if apart:
+        yield "labelsToFields", {"mode": "columns"}
+    if apart or len(columns) > 1:
+        yield "merge", {}
+    yield "organize", _organised(of, columns, logs)
 
 
 def _sorted(column: Column) -> Sequence[Any]:
     return [common.TableSortByFieldState().display_name(column.title).desc(True)]
 
 
-def _organised(of: Rows, columns: Sequence[Column]) -> dict[str, Any]:
-    names = {label(attribute): title_of(attribute) for attribute in of.labels}
+def _organised(of: Rows, columns: Sequence[Column], logs: Flavour | None) -> dict[str, Any]:
+    field_of = label if logs is None else logs.field
+    names = {field_of(attribute): title_of(attribute) for attribute in of.labels}
     names |= {f"Value #{ascii_uppercase[number]}": column.title for number, column in enumerate(columns)}
     if len(columns) == 1:
         names["Value"] = columns[0].title  # as Prometheus' data source calls the value of a single query
     order = {name: number for number, name in enumerate(names)}
-    return {"excludeByName": {"Time": True}, "indexByName": order, "renameByName": names}
+    hidden = {"Time": True} | ({"__name__": True} if logs is not None and logs.series else {})
+    return {"excludeByName": hidden, "indexByName": order, "renameByName": names}
 
 
-def failures_table(
-    title: str, about: str, expr: str, shown: Mapping[str, str], *, empty: str, link: str
-) -> table.Panel:
-    """A row for each log record. shown: titles by the names of its fields. link: of the trace's id, to its trace."""
-    panel = basics(table.Panel(), title, about, "none", empty, [records(expr)]).show_header(True)
+def failures_table(title: str, about: str, shown: Mapping[str, str], *, empty: str, flavour: Flavour) -> table.Panel:
+    """A row for each record of a failed request. shown: titles by the names of its fields; Trace links to its trace."""
+    query = records(flavour.failures(), flavour)
+    panel = basics(table.Panel(), title, about, "none", empty, [query]).show_header(True)
     panel = _calm(panel)
     extract = {"source": "labels", "format": "json", "replace": False, "keepTime": True}
     panel = panel.with_transformation(model.DataTransformerConfig(id_val="extractFields", options=extract))
@@ -139,5 +149,5 @@ def failures_table(
     order = {name: number for number, name in enumerate(shown)}
     organised = {"excludeByName": {}, "indexByName": order, "renameByName": dict(shown)}
     panel = panel.with_transformation(model.DataTransformerConfig(id_val="organize", options=organised))
-    links = [{"title": "Open the trace", "url": link, "targetBlank": True}]
+    links = [{"title": "Open the trace", "url": flavour.trace_link(), "targetBlank": True}]
     return panel.override_by_name("Trace", [property_of("links", links)])

@@ -1,4 +1,7 @@
-"""Write dashboards/json/*.json and collector/rules.yaml from dashboards/*.py; `--check`: 1 when one is stale."""
+"""Write dashboards/json (a folder for each flavour of the logs) and collector/rules.yaml from dashboards/*.py.
+
+`--check`: 1 when one is stale.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ warnings.filterwarnings("ignore", category=DeprecationWarning, module="grafana_f
 from dashboards.alerts import rules_yaml  # noqa: E402
 from dashboards.cache import cache  # noqa: E402
 from dashboards.errors import errors  # noqa: E402
+from dashboards.flavours import FLAVOURS  # noqa: E402
 from dashboards.models import models  # noqa: E402
 from dashboards.overview import overview  # noqa: E402
 
@@ -22,16 +26,18 @@ FOLDER = ROOT / "dashboards" / "json"
 
 def made() -> dict[Path, str]:
     """What each generated file has to hold."""
-    boards = [overview(), models(), cache(), errors()]
-    texts = {
-        FOLDER / f"{board['uid']}.json": json.dumps(board, indent=2, ensure_ascii=False) + "\n" for board in boards
-    }
+    texts = {}
+    for flavour in FLAVOURS:
+        for board in (overview(flavour), models(flavour), cache(flavour), errors(flavour)):
+            texts[FOLDER / flavour.name / f"{board['uid']}.json"] = (
+                json.dumps(board, indent=2, ensure_ascii=False) + "\n"
+            )
     return texts | {ROOT / "collector" / "rules.yaml": rules_yaml()}
 
 
 def main() -> int:
     wanted = made()
-    known = {*FOLDER.glob("*.json"), *(path for path in wanted if path.exists())}
+    known = {*FOLDER.rglob("*.json"), *(path for path in wanted if path.exists())}
     stale = sorted({path for path, text in wanted.items() if path not in known or path.read_text("utf-8") != text})
     orphans = sorted(known - set(wanted))
     if "--check" in sys.argv:

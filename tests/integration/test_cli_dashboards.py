@@ -59,6 +59,16 @@ def test_export_writes_them_as_they_are(tmp_path: Path, capsys: Capture) -> None
     assert sorted(capsys.readouterr().out.split()) == sorted(map(str, folder.iterdir()))
 
 
+def test_export_for_another_log_store(tmp_path: Path) -> None:
+    assert main(["dashboards", "export", str(tmp_path), "--logs", "victorialogs"]) == 0
+    assert {path.stem: json.loads(path.read_text("utf-8")) for path in tmp_path.iterdir()} == boards("victorialogs")
+
+
+def test_a_log_store_that_there_is_no_flavour_for(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["dashboards", "export", str(tmp_path), "--logs", "splunk"]) == 2
+    assert "'loki', 'victorialogs'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("said", "refresh"), [("30s", "30s"), ("never", "")])
 def test_export_with_another_refresh(tmp_path: Path, said: str, refresh: str) -> None:
     assert main(["dashboards", "export", str(tmp_path), "--refresh", said]) == 0
@@ -88,6 +98,12 @@ def test_push_saves_them_all_and_says_where(grafana: GrafanaApi, capsys: Capture
     lines = capsys.readouterr().out.split()
     assert lines[0] == f"{grafana.url}/d/beastmode-overview/beastmode-overview"
     assert len(lines) == 4
+
+
+def test_push_for_another_log_store(grafana: GrafanaApi) -> None:
+    assert push(grafana, "--logs", "victorialogs") == 0
+    variables = grafana.saved["beastmode-errors"]["templating"]["list"]
+    assert [one["query"] for one in variables if one["name"] == "victorialogs"] == ["victoriametrics-logs-datasource"]
 
 
 def test_push_as_json(grafana: GrafanaApi, capsys: Capture) -> None:

@@ -15,7 +15,7 @@ from support.otelcol import BIN, CONFIG, needs_collector, validate
 
 pytestmark = needs_collector
 BACKENDS = sorted(path.stem for path in CONFIG.glob("backend-*.yaml"))
-PROMTOOL, LOKI = BIN / "promtool", BIN / "loki"
+PROMTOOL, JAEGER = BIN / "promtool", BIN / "jaeger"
 OPTIONS = ("persist", "redact", "sampling")
 ENV = {
     "OTLP_BACKEND_ENDPOINT": "https://otlp.example.com",
@@ -93,13 +93,13 @@ def test_prometheus_accepts_its_configuration_its_rules_and_the_scrape_file(tmp_
     assert run(PROMTOOL, "check", "config", tmp_path / "prometheus.yaml")[0] != 0
 
 
-@pytest.mark.skipif(not LOKI.exists(), reason="no Loki: python tools/stack build --only loki (needs Go)")
-def test_loki_accepts_its_configuration() -> None:
-    verify = (LOKI, f"-config.file={CONFIG / 'loki.yaml'}", "-config.expand-env=true", "-verify-config")
-    assert run(*verify) == (0, "")
-    status, said = run(*verify, env={"LOKI_HTTP_PORT": "no port"})
+@pytest.mark.skipif(not JAEGER.exists(), reason="no Jaeger: python tools/stack build --only jaeger (needs Go)")
+def test_jaeger_accepts_its_configuration() -> None:
+    verify = (JAEGER, "validate", f"--config={CONFIG / 'jaeger.yaml'}")
+    assert run(*verify)[0] == 0
+    status, said = run(*verify, env={"JAEGER_TRACES": "many"})
     assert status != 0
-    assert "cannot unmarshal" in said
+    assert "max_traces" in said
 
 
 def run(*command: str | Path, env: Mapping[str, str] | None = None) -> tuple[int, str]:

@@ -1,4 +1,8 @@
-"""Every query of every panel, variable and annotation, against the real Prometheus and Loki, after real traffic."""
+"""Every query of every panel, variable and annotation, against the real programs after real traffic.
+
+The dashboards are those for VictoriaLogs, whose log queries run for real. Loki is not run here (it is AGPL): LogQL is
+checked by its grammar in test_logql.py, and both come from one description.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +22,16 @@ from dashboards import measures
 from dashboards.prometheus_names import base, count, every
 from dashboards.promql import many, many_long, quantile
 from support.panels import Asked, asks_for, boards, put_in, queries, variables
-from support.stack import Stack, eventually, get, number, program, promql
+from support.stack import Stack, eventually, get, logsql, logsql_stats, number, program, promql, trace
 
 LOAD: Final = Path(__file__).with_name("load.py")
 SERVICE: Final = "dashboards-test"
 SECONDS: Final = 40.0
 # What this load cannot bring about, with the reason. Each must be empty indeed.
 EMPTY: Final = {"beastmode-overview: Cache hit rate C": "there is no L2 yet"}
-QUERIES: Final = queries()
-CHOICES: Final = [(uid, name) for uid, board in boards().items() for name in variables(board)]
+LOGS: Final = "victoriametrics-logs-datasource"
+QUERIES: Final = queries("victorialogs")
+CHOICES: Final = [(uid, name) for uid, board in boards("victorialogs").items() for name in variables(board)]
 
 
 @dataclass(frozen=True)
@@ -58,15 +63,17 @@ def load(stack: Stack, service: str, seconds: float, **environ: str) -> Loaded:
     started = f'sum({base(semconv.REQUESTS_STARTED)}{{service_name="{service}"}})'
     seen = eventually(lambda: number(stack.prometheus, started), lambda found: found == told["calls"])
     assert seen == told["calls"], sys.version
-    failed = f'sum(count_over_time({{service_name="{service}"}} | error_type!="" [10m]))'
     errors_counted = f'sum({base(semconv.ERRORS)}{{service_name="{service}"}})'
     wanted = number(stack.prometheus, errors_counted)
-    assert eventually(lambda: logged(stack, failed), lambda found: found == wanted) == wanted
+    assert eventually(lambda: logged(stack, service), lambda found: found == wanted) == wanted
     return Loaded(stack, service, told["calls"], math.floor(began), math.ceil(time.time()))
 
 
-def logged(stack: Stack, query: str) -> float | None:
-    result = get(stack.loki, "/loki/api/v1/query", query=query)["result"]
+def logged(stack: Stack, service: str) -> float | None:
+    """How many failed requests of a service have their record."""
+    query = f'{{service.name="{service}"}} {semconv.ERROR_TYPE.key}:* | stats count() as requests'
+    now = time.time()
+    result = logsql_stats(stack.victorialogs, query, start=now - 600, end=now + 60)
     return float(result[0]["value"][1]) if result else None
 
 
@@ -80,23 +87,26 @@ def loaded(stack: Stack) -> Loaded:
 
 def values(loaded: Loaded, asked: Asked) -> list[float | str]:
     """Numbers, or log lines. Raises LookupError with the server's words when it refuses the query."""
+    if asked.source == LOGS and not asked.instant:
+        return [record["_msg"] for record in records(loaded, asked)]
     found = result(loaded, asked)
     points = [point for series in found for point in series.get("values", [series.get("value")])]
-    told = [text for _, text in points]
-    if asked.source == "loki" and not asked.instant:
-        return told
-    return [value for value in map(float, told) if not math.isnan(value)]
+    return [value for value in (float(text) for _, text in points) if not math.isnan(value)]
+
+
+def records(loaded: Loaded, asked: Asked) -> list[dict[str, str]]:
+    return logsql(loaded.stack.victorialogs, loaded.put_in(asked.expr), seconds=time.time() - loaded.began)
 
 
 def result(loaded: Loaded, asked: Asked) -> Any:
-    prometheus = asked.source == "prometheus"
-    address = loaded.stack.prometheus if prometheus else loaded.stack.loki
-    root = "/api/v1" if prometheus else "/loki/api/v1"
-    query, scale = loaded.put_in(asked.expr), 1 if prometheus else 10**9
+    query = loaded.put_in(asked.expr)
+    if asked.source == LOGS:
+        return logsql_stats(loaded.stack.victorialogs, query, start=loaded.began, end=loaded.ended)
+    address = loaded.stack.prometheus
     if asked.instant:
-        return get(address, f"{root}/query", query=query, time=str(loaded.ended * scale))["result"]
-    start, end = str(loaded.began * scale), str(loaded.ended * scale)
-    return get(address, f"{root}/query_range", query=query, start=start, end=end, step="1")["result"]
+        return get(address, "/api/v1/query", query=query, time=str(loaded.ended))["result"]
+    start, end = str(loaded.began), str(loaded.ended)
+    return get(address, "/api/v1/query_range", query=query, start=start, end=end, step="1")["result"]
 
 
 @pytest.mark.parametrize("asked", QUERIES, ids=str)
@@ -119,7 +129,7 @@ def test_prometheus_would_refuse_a_broken_query(stack: Stack, broken: str) -> No
 
 @pytest.mark.parametrize(("uid", "name"), CHOICES)
 def test_a_variable_offers_values(loaded: Loaded, uid: str, name: str) -> None:
-    variable = variables(boards()[uid])[name]
+    variable = variables(boards("victorialogs")[uid])[name]
     if variable["type"] == "datasource":
         return  # of Grafana itself; tests/unit/test_dashboards.py looks at their kinds
     selector, label = asks_for(variable)
@@ -177,14 +187,38 @@ def test_a_trace_hangs_on_the_latency(loaded: Loaded) -> None:
     traces = [exemplar["labels"].get("trace_id") for series in found for exemplar in series["exemplars"]]
     assert traces
     assert all(traces)
+    found_there = eventually(lambda: [trace(loaded.stack.jaeger, one) for one in traces[:5]], all)
+    assert [one["traceID"] for one in found_there] == traces[:5]
+
+
+def test_the_trace_of_a_failed_request_is_where_its_record_says(loaded: Loaded) -> None:
+    [asked] = [one for one in QUERIES if one.where == "beastmode-errors: Latest failed requests A"]
+    [record] = records(loaded, asked)[:1]
+    found = eventually(lambda: trace(loaded.stack.jaeger, record["trace_id"]), bool)
+    assert found is not None, record
+    spans = {span["spanID"]: span for span in found["spans"]}
+    tags = {tag["key"]: tag["value"] for tag in spans[record["span_id"]]["tags"]}
+    assert tags[semconv.ERROR_TYPE.key] == record[semconv.ERROR_TYPE.key]
+
+
+def test_a_choice_of_models_narrows_the_records(loaded: Loaded) -> None:
+    """As Grafana puts several values in: escaped, with bars between them."""
+    [asked] = [one for one in QUERIES if one.where == "beastmode-errors: Latest failed requests A"]
+    every = {record[semconv.MODEL.key] for record in records(loaded, asked)}
+    chosen = sorted(every)[:2]
+    expr = put_in(asked.expr, seconds=60, service=SERVICE, model="|".join(map(re.escape, chosen)))
+    found = logsql(loaded.stack.victorialogs, expr, seconds=time.time() - loaded.began)
+    assert len(every) > 2
+    assert {record[semconv.MODEL.key] for record in found} == set(chosen)
 
 
 def test_an_open_breaker_is_one_row_however_long_it_stays_open(loaded: Loaded) -> None:
     [asked] = [one for one in QUERIES if one.where == "beastmode-errors: What fails, and what to do A"]
     rows = [series["metric"] for series in result(loaded, asked)]
-    open_rows = [row for row in rows if row["error_type"] == "circuit_open"]
-    assert 1 <= len(open_rows) <= len({(row["beastmode_model"], row.get("beastmode_deployment")) for row in open_rows})
-    assert not [row["beastmode_hint"] for row in open_rows if re.search(r"\d", row["beastmode_hint"])]
+    open_rows = [row for row in rows if row[semconv.ERROR_TYPE.key] == "circuit_open"]
+    places = {(row[semconv.MODEL.key], row.get(semconv.DEPLOYMENT.key)) for row in open_rows}
+    assert 1 <= len(open_rows) <= len(places)
+    assert not [row[semconv.HINT.key] for row in open_rows if re.search(r"\d", row[semconv.HINT.key])]
 
 
 @pytest.fixture(scope="module")

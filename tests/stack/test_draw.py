@@ -1,4 +1,4 @@
-"""Every panel of every dashboard, drawn with Grafana's npm components from a real Prometheus and Loki."""
+"""Every panel of every dashboard, drawn with Grafana's npm components from a real Prometheus and VictoriaLogs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.panels import boards, panels
 WHY = absent()
 pytestmark = pytest.mark.skipif(WHY is not None, reason=str(WHY))
 
-BOARDS = boards()
+BOARDS = boards("victorialogs")
 # Panels that this load cannot fill, as UID/TITLE: each must say why it is empty.
 MAY_BE_EMPTY: tuple[str, ...] = ()
 
@@ -22,7 +22,7 @@ MAY_BE_EMPTY: tuple[str, ...] = ()
 def pencil(loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Pencil:
     folder = tmp_path_factory.mktemp("draw")
     chosen = {"service": loaded.service}
-    return Pencil(loaded.stack.prometheus, loaded.stack.loki, loaded.steady, folder, chosen)
+    return Pencil(loaded.stack.prometheus, loaded.stack.victorialogs, loaded.steady, folder, chosen)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from support.panels import Json, boards, panels
 WHY = absent()
 pytestmark = pytest.mark.skipif(WHY is not None, reason=str(WHY))
 
-BOARDS = boards()
+BOARDS = boards("victorialogs")
 Plant = Callable[[Json], None]
 
 
@@ -106,7 +106,7 @@ FAULTS: dict[str, tuple[Callable[[], Json], Plant, str]] = {
     "panel type": (stat, put("type", value="stats"), 'Panel type "stats" is not known'),
     "data source": (stat, elsewhere, 'Data source "nowhere" was not found'),
     "promql": (stat, expression("rate(beastmode_requests_started_total)"), "expected type range vector"),
-    "logql": (log_table, expression('{service_name="$service" | json'), "parse error"),
+    "logsql": (log_table, expression("error.type:in("), "cannot parse"),
     "empty": (series, silent, "no data"),
     "nothing but NaN": (stat, expression("vector(0) / 0"), "no data"),
 }
@@ -134,7 +134,9 @@ def planted() -> Json:
 @pytest.fixture(scope="module")
 def pencil(loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Pencil:
     folder = tmp_path_factory.mktemp("faults")
-    return Pencil(loaded.stack.prometheus, loaded.stack.loki, loaded.steady, folder, {"service": loaded.service})
+    return Pencil(
+        loaded.stack.prometheus, loaded.stack.victorialogs, loaded.steady, folder, {"service": loaded.service}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def test_prometheus_keeps_exemplars_and_takes_otlp(stack: Stack) -> None:
     assert flags["enable-feature"] == "exemplar-storage"
 
 
-@pytest.mark.parametrize("name", ["otelcol", "prometheus", "loki"])
+@pytest.mark.parametrize("name", ["otelcol", "prometheus", "victorialogs", "jaeger"])
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_a_program_comes_back_on_its_port(stack: Stack, name: str, end: str) -> None:
     server = stack.servers[name]
@@ -59,7 +59,8 @@ def test_up_says_where_it_is_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     assert ports.exists(), running.communicate(timeout=60)
     urls = json.loads(ports.read_text(encoding="utf-8"))
     assert answers(f"{urls['prometheus']}/-/ready")
-    assert answers(f"{urls['loki']}/ready")
+    assert answers(f"{urls['victorialogs']}/health")
+    assert answers(f"{urls['jaeger']}/api/services")
     running.send_signal(signal.SIGINT)
     printed, problems = running.communicate(timeout=60)
     assert (running.returncode, problems) == (0, "")

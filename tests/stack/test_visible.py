@@ -10,7 +10,7 @@ from support.stack import Stack, program
 BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "visible.py"
 
 
-def test_every_moment_becomes_visible_in_prometheus_and_loki(stack: Stack, tmp_path: Path) -> None:
+def test_every_moment_becomes_visible_in_prometheus_and_victorialogs(stack: Stack, tmp_path: Path) -> None:
     urls = tmp_path / "urls.json"
     urls.write_text(json.dumps(stack.urls()), encoding="utf-8")
     running = program(str(BENCHMARK), "--moments", "5", "--json", "--stack", str(urls))

@@ -60,10 +60,10 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @dataclass(frozen=True)
 class Pencil:
-    """Draws from one Prometheus and Loki, one span of time (seconds since the epoch) and one choice of variables."""
+    """Draws from one Prometheus and VictoriaLogs, one span of time (epoch seconds) and one choice of variables."""
 
     prometheus: str
-    loki: str
+    victorialogs: str
     span: tuple[float, float]
     folder: Path
     chosen: Mapping[str, str] = field(default_factory=dict)
@@ -77,7 +77,15 @@ class Pencil:
         given += ["--out", str(picture)] if picture else []
         span = ["--from", str(int(self.span[0])), "--to", str(int(self.span[1]))]
         done = command(
-            *given, *span, "--prometheus", self.prometheus, "--loki", self.loki, "--report", str(report), *more
+            *given,
+            *span,
+            "--prometheus",
+            self.prometheus,
+            "--victorialogs",
+            self.victorialogs,
+            "--report",
+            str(report),
+            *more,
         )
         if not report.exists():
             raise AssertionError(f"nothing was drawn (status {done.returncode}):\n{done.stdout}{done.stderr}")

@@ -17,7 +17,13 @@ KINDS: Final = {"stat", "timeseries", "bargauge", "table", "state-timeline", "he
 UNITS: Final = {  # of Grafana's list
     "short", "none", "s", "bytes", "percentunit", "currencyUSD", "reqpm", "locale",
 }  # fmt: skip
-SOURCES: Final = {"prometheus": "${datasource}", "loki": "${loki}"}
+SOURCES: Final = {
+    "prometheus": "${datasource}", "loki": "${loki}", "victoriametrics-logs-datasource": "${victorialogs}",
+}  # fmt: skip
+STORES: Final = (  # the data sources of each flavour
+    {"datasource": "prometheus", "loki": "loki", "tempo": "tempo"},
+    {"datasource": "prometheus", "victorialogs": "victoriametrics-logs-datasource", "jaeger": "jaeger"},
+)
 NAMES: Final = {name for metric in semconv.METRICS for name in every(metric)}
 LABELS: Final = {label(one) for one in vars(semconv).values() if isinstance(one, Attribute)} | {SERVICE, LE}
 WINDOWS: Final = {RATE, SELDOM, LATELY, f"{SELDOM}:30s"}  # what fits the resolution, and `promql.paced`
@@ -75,7 +81,7 @@ def of_sources(panel: Json) -> Iterator[str]:
 def of_queries(panel: Json) -> Iterator[str]:
     """PromQL that follows the service, never shows a raw counter, and fits every resolution."""
     for asked in of_panel("", panel):
-        if "$service" not in asked.expr:
+        if not re.search(r"\$\{?service\b", asked.expr):
             yield f"{asked} does not follow the service"
         if asked.source != "prometheus":
             continue
@@ -144,7 +150,7 @@ def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def of_variables(board: Json) -> Iterator[str]:
     found = variables(board)
     kinds = {name: one.get("query") for name, one in found.items() if one["type"] == "datasource"}
-    if kinds != {"datasource": "prometheus", "loki": "loki", "tempo": "tempo"}:
+    if kinds not in STORES:
         yield f"data sources {kinds}"
     choices = {name: one for name, one in found.items() if one["type"] == "query"}
     if set(choices) != {"service", "model", "deployment", "tier"}:

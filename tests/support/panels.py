@@ -11,11 +11,13 @@ from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[2] / "dashboards" / "json"
 Json = dict[str, Any]
+# The kinds of query that have one value: Loki's instant ones; VictoriaLogs' plugin calls those for log lines so.
+_AT_ONCE = {"prometheus": (), "loki": ("instant",), "victoriametrics-logs-datasource": ("stats",)}
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A query as it stands in a dashboard. where: of what, for people. source: prometheus or loki."""
+    """A query as it stands in a dashboard. where: of what, for people. source: the data source's type."""
 
     where: str
     source: str
@@ -26,9 +28,9 @@ class Asked:
         return self.where
 
 
-def boards() -> dict[str, Json]:
-    """By uid."""
-    told = [json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))]
+def boards(logs: str = "loki") -> dict[str, Json]:
+    """By uid, in that flavour of the logs."""
+    told = [json.loads(path.read_text("utf-8")) for path in sorted((FOLDER / logs).glob("*.json"))]
     return {board["uid"]: board for board in told}
 
 
@@ -45,7 +47,7 @@ def of_panel(uid: str, panel: Json) -> Iterator[Asked]:
     for target in panel.get("targets", []):
         source = (target.get("datasource") or panel["datasource"])["type"]
         where = f"{uid}: {panel['title']} {target['refId']}"
-        instant = bool(target.get("instant")) or target.get("queryType") == "instant"
+        instant = bool(target.get("instant")) or target.get("queryType") in _AT_ONCE[source]
         yield Asked(where=where, source=source, expr=target["expr"], instant=instant)
 
 
@@ -55,10 +57,10 @@ def of_annotations(uid: str, board: Json) -> Iterator[Asked]:
             yield Asked(where=f"{uid}: annotation {annotation['name']}", source="prometheus", expr=annotation["expr"])
 
 
-def queries() -> list[Asked]:
+def queries(logs: str = "loki") -> list[Asked]:
     """Of all panels and annotations."""
     found: list[Asked] = []
-    for uid, board in boards().items():
+    for uid, board in boards(logs).items():
         for panel in panels(board):
             found += of_panel(uid, panel)
         found += of_annotations(uid, board)
@@ -85,7 +87,7 @@ def put_in(expr: str, *, seconds: int, step: float = 1.0, **chosen: str) -> str:
     own = {"__range": f"{seconds}s", "__rate_interval": f"{rate:g}s", "__interval": f"{step:g}s"}
     every = dict.fromkeys(("service", "model", "deployment", "tier"), ".*")
     known = every | chosen | own
-    return re.sub(r"\$(\w+)", lambda found: known[found[1]], expr)
+    return re.sub(r"\$(?:(\w+)|\{(\w+):regex\})", lambda found: known[found[1] or found[2]], expr)
 
 
 def names_in(expr: str) -> set[str]:

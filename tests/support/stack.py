@@ -1,4 +1,4 @@
-"""The real Collector, Prometheus and Loki for tests: `stack` of tests/stack/conftest.py, and how to look into them."""
+"""The real programs for tests: `stack` of tests/stack/conftest.py, and how to look into them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 
-from livestack.ask import eventually, get, logql, number, promql
+from livestack.ask import eventually, get, logsql, logsql_stats, number, promql, trace
 from livestack.places import missing
 from livestack.stack import Stack, environment
 
-__all__ = ["Stack", "environment", "eventually", "get", "logql", "number", "program", "promql", "running_stack"]
+__all__ = [
+    "Stack", "environment", "eventually", "get", "logsql", "logsql_stats", "number", "program", "promql",
+    "running_stack", "trace",
+]  # fmt: skip
 
 
 @contextmanager

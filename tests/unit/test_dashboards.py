@@ -19,8 +19,12 @@ from support import panel_rules
 from support.panels import Json, boards, names_in, panels, put_in, queries, variables
 
 ROOT = Path(__file__).resolve().parents[2]
+FLAVOURS: Final = ("loki", "victorialogs")
 BOARDS = boards()
+EVERY_BOARD = [(logs, uid, board) for logs in FLAVOURS for uid, board in boards(logs).items()]
 EVERY_PANEL = [(uid, panel) for uid, board in BOARDS.items() for panel in panels(board)]
+PANELS_OF_LOGS = [(f"{logs}: {uid}", panel) for logs, uid, board in EVERY_BOARD if logs != "loki"
+                  for panel in panels(board) if "prometheus" not in panel["datasource"]["type"]]  # fmt: skip
 NOT_SHOWN: Final[dict[Metric, str]] = {}  # our metrics that no panel shows, each with its reason; gen_ai.*: never shown
 
 
@@ -41,14 +45,30 @@ def test_the_generated_files_are_up_to_date() -> None:
 # The rules.
 
 
-@pytest.mark.parametrize("panel", EVERY_PANEL, ids=named)
+@pytest.mark.parametrize("panel", [*EVERY_PANEL, *PANELS_OF_LOGS], ids=named)
 def test_a_panel_holds_to_the_rules(panel: tuple[str, Json]) -> None:
     assert [finding for rule in panel_rules.RULES for finding in rule(panel[1])] == []
 
 
-@pytest.mark.parametrize("uid", BOARDS)
-def test_a_dashboard_holds_to_the_rules(uid: str) -> None:
-    assert list(panel_rules.of_board(BOARDS[uid])) == []
+@pytest.mark.parametrize(
+    ("logs", "uid", "board"), EVERY_BOARD, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_a_dashboard_holds_to_the_rules(logs: str, uid: str, board: Json) -> None:
+    assert list(panel_rules.of_board(board)) == []
+
+
+def test_the_flavours_differ_in_logs_and_traces_only() -> None:
+    """One description: the same panels in the same places, and every question to Prometheus word for word the same."""
+    one, other = ({uid: board for logs, uid, board in EVERY_BOARD if logs == name} for name in FLAVOURS)
+    for uid, board in one.items():
+        both = [
+            [(panel["title"], panel["type"], panel["gridPos"]) for panel in panels(each)]
+            for each in (board, other[uid])
+        ]
+        assert both[0] == both[1]
+    asked = [[query for query in queries(logs) if query.source == "prometheus"] for logs in FLAVOURS]
+    assert asked[0] == asked[1]
+    assert len(asked[0]) > 100
 
 
 def target(panel: Json) -> Json:

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Draws dashboards with Grafana's npm components, from a real Prometheus and Loki. See --help.
+// Draws dashboards with Grafana's npm components, from a real Prometheus and VictoriaLogs. See --help.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { bundle } from './build.mjs';
 import { drawPage, openBrowser } from './lib/browser.mjs';
@@ -21,7 +21,7 @@ async function drawAll(options, server, browser) {
 async function run(options) {
   const root = await bundle();
   const dashboards = options.dashboard.map((file) => readFileSync(file, 'utf8'));
-  const server = await serve({ root, dashboards, backends: { prometheus: options.prometheus, loki: options.loki } });
+  const server = await serve({ root, dashboards, backends: { prometheus: options.prometheus, victorialogs: options.victorialogs } });
   const { browser, close } = await openBrowser();
   try {
     return await drawAll(options, server, browser);

@@ -1,4 +1,4 @@
-"""Draws the pictures of the README: real traffic into a real Prometheus and Loki, drawn with Grafana's npm components.
+"""Draws the pictures of the README: real traffic into real stores, drawn with Grafana's npm components.
 
     python tools/draw/picture.py [--seconds 150] [--out docs/img]
 
@@ -73,10 +73,11 @@ def load(otlp: str, seconds: float) -> tuple[float, float]:
 def draw(urls: dict[str, str], span: tuple[float, float], out: Path) -> int:
     """The exit status of draw.mjs."""
     out.mkdir(parents=True, exist_ok=True)
-    command = ["node", str(DRAW / "draw.mjs"), "--prometheus", urls["prometheus"], "--loki", urls["loki"]]
+    command = ["node", str(DRAW / "draw.mjs"), "--prometheus", urls["prometheus"]]
+    command += ["--victorialogs", urls["victorialogs"]]
     command += ["--from", str(int(span[0] + QUIET)), "--to", str(int(span[1] - QUIET))]
     for name in BOARDS:
-        board = ROOT / "dashboards" / "json" / f"beastmode-{name}.json"
+        board = ROOT / "dashboards" / "json" / "victorialogs" / f"beastmode-{name}.json"
         command += ["--dashboard", str(board), "--out", str(out / f"{name}.png")]
     return subprocess.run(command, check=False).returncode
 

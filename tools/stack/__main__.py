@@ -12,7 +12,7 @@ from livestack.build import RECIPES, Unbuildable, build, lock
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python tools/stack", description="The real programs behind our telemetry.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    building = verbs.add_parser("build", help="build Collector, Prometheus and Loki into .tools/bin")
+    building = verbs.add_parser("build", help="build Collector, Prometheus, VictoriaLogs and Jaeger into .tools/bin")
     building.add_argument("--only", action="append", default=[], choices=[recipe.name for recipe in RECIPES])
     running = verbs.add_parser("up", help="run them on free loopback ports until Ctrl-C")
     running.add_argument("--ports-file", type=Path, metavar="F", help="write the URLs to this file, as JSON")

@@ -29,7 +29,7 @@ def test_list_as_json_has_a_purpose_for_each_and_splits_needed_from_optional(
     assert listed["backend-honeycomb.yaml"]["needs"] == ["HONEYCOMB_API_KEY"]
     assert listed["gateway.yaml"]["reads"]["COLLECTOR_METRICS_PORT"] == "8888"
     roles = {role: sum(one["role"] == role for one in listed.values()) for role in ("gateway", "backend", "option")}
-    assert roles == {"gateway": 1, "backend": 7, "option": 3}
+    assert roles == {"gateway": 1, "backend": 10, "option": 3}
 
 
 def test_export_writes_what_compose_mounts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,10 +37,11 @@ def test_export_writes_what_compose_mounts(tmp_path: Path, capsys: pytest.Captur
     folder = tmp_path / "new" / "otel"
     told = json.loads(capsys.readouterr().out)
     assert sorted(told["written"]) == sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
-    compose = yaml.safe_load((folder / "compose.yaml").read_text())
-    assert [file for one in compose["configs"].values() if not (folder / (file := one["file"])).is_file()] == []
-    [bind] = [v for v in compose["services"]["grafana"]["volumes"] if isinstance(v, dict)]
-    assert list((folder / bind["source"]).glob("*.json")), "the dashboards stand where Grafana looks"
+    for stack in ("compose.yaml", "compose-apache.yaml"):
+        compose = yaml.safe_load((folder / stack).read_text())
+        assert [file for one in compose["configs"].values() if not (folder / (file := one["file"])).is_file()] == []
+        [bind] = [v for v in compose["services"]["grafana"]["volumes"] if isinstance(v, dict)]
+        assert len(list((folder / bind["source"]).rglob("*.json"))) == 4, "one flavour stands where Grafana looks"
 
 
 def test_export_again_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

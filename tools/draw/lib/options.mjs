@@ -1,7 +1,7 @@
 // The command line.
 import { parseArgs } from 'node:util';
 
-export const usage = `usage: node draw.mjs --dashboard F.json... --prometheus URL [--loki URL] --from TIME --to TIME [options]
+export const usage = `usage: node draw.mjs --dashboard F.json... --prometheus URL [--victorialogs URL] --from TIME --to TIME [options]
 
 Draws Grafana dashboards with Grafana's npm components and says what is wrong with them.
 
@@ -20,7 +20,7 @@ const one = (value) => ({ type: 'string', default: value });
 const many = { type: 'string', multiple: true, default: [] };
 
 const declared = {
-  dashboard: many, out: many, set: many, 'allow-empty': many, report: { type: 'string' }, prometheus: { type: 'string' }, loki: { type: 'string' },
+  dashboard: many, out: many, set: many, 'allow-empty': many, report: { type: 'string' }, prometheus: { type: 'string' }, victorialogs: { type: 'string' },
   from: { type: 'string' }, to: { type: 'string' }, interval: one('1s'), width: one('1600'), height: { type: 'string' }, scale: one('1'),
   theme: one('dark'), timeout: one('60'), help: { type: 'boolean', default: false },
 };

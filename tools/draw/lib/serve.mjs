@@ -1,4 +1,4 @@
-// One loopback server for a page: the bundle, the dashboards, and the way to Prometheus and Loki (so that no CORS is needed).
+// One loopback server for a page: the bundle, the dashboards, and the way to Prometheus and VictoriaLogs (so that no CORS is needed).
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';

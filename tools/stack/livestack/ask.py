@@ -1,4 +1,4 @@
-"""Questions to Prometheus and Loki over their HTTP APIs."""
+"""Questions to Prometheus, VictoriaLogs and Jaeger over their HTTP APIs."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def get(base: str, path: str, **parameters: str) -> Any:
         raise LookupError(refused.read().decode(errors="replace")) from refused
 
 
+def text(base: str, path: str, **parameters: str) -> list[str]:
+    """The lines of an answer. Raises as `get` does."""
+    try:
+        with urllib.request.urlopen(f"{base}{path}?{urlencode(parameters)}", timeout=10) as answer:
+            return [line for line in answer.read().decode().splitlines() if line]
+    except urllib.error.HTTPError as refused:
+        raise LookupError(refused.read().decode(errors="replace")) from refused
+
+
 def promql(base: str, query: str) -> dict[tuple[tuple[str, str], ...], float]:
     """The instant vector of a query: value by sorted labels."""
     rows = get(base, "/api/v1/query", query=query)["result"]
@@ -47,15 +56,28 @@ def number(base: str, query: str) -> float | None:
     return values[0] if values else None
 
 
-def logql(base: str, query: str, *, seconds: float = 3600, limit: int = 5000) -> list[str]:
-    """Log lines of the last `seconds`, newest first."""
-    now = time.time()
-    start, end = int((now - seconds) * 1e9), int((now + 60) * 1e9)
-    found = get(
-        base, "/loki/api/v1/query_range", query=query, start=str(start), end=str(end), limit=str(limit)
-    )["result"]  # fmt: skip
-    lines = [line for stream in found for line in stream["values"]]
-    return [text for _, text in sorted(lines, reverse=True)]
+def logsql(base: str, query: str, *, seconds: float = 3600, limit: int = 5000) -> list[dict[str, str]]:
+    """The log records of the last `seconds`, newest first, as VictoriaLogs tells them: every value is text."""
+    end = time.time() + 60
+    parameters = {"query": query, "start": f"{end - 60 - seconds:.3f}", "end": f"{end:.3f}", "limit": str(limit)}
+    records: list[dict[str, str]] = [json.loads(line) for line in text(base, "/select/logsql/query", **parameters)]
+    return sorted(records, key=lambda record: record.get("_time", ""), reverse=True)
+
+
+def logsql_stats(base: str, query: str, *, start: float, end: float) -> list[dict[str, Any]]:
+    """The result of a query that ends in `stats`, in Prometheus' shape. The range as Grafana's plugin has it."""
+    ranged = f"_time:[{start:.0f}, {end:.0f}] {query}"
+    found: list[dict[str, Any]] = get(base, "/select/logsql/stats_query", query=ranged, time=f"{end:.0f}")["result"]
+    return found
+
+
+def trace(base: str, trace_id: str) -> dict[str, Any] | None:
+    """A trace of Jaeger's; None when it has none of this id."""
+    try:
+        found = get(base, f"/api/traces/{trace_id}")
+    except LookupError:
+        return None
+    return found[0] if found else None
 
 
 def eventually(look: Callable[[], T], wanted: Callable[[T], bool], timeout: float = 60.0) -> T:

@@ -117,10 +117,16 @@ RECIPES: Final = (
         ),
     ),
     Recipe(
-        name="loki",
-        makes=("loki",),
-        inputs=_module_files("loki"),
-        make=_packages("loki", "github.com/grafana/loki/v3/cmd/loki"),
+        name="victorialogs",
+        makes=("victoria-logs",),
+        inputs=_module_files("victorialogs"),
+        make=_packages("victorialogs", "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs"),
+    ),
+    Recipe(
+        name="jaeger",
+        makes=("jaeger",),
+        inputs=_module_files("jaeger"),
+        make=_packages("jaeger", "github.com/jaegertracing/jaeger/cmd/jaeger"),
     ),
 )
 
@@ -152,7 +158,7 @@ def _build(recipe: Recipe) -> None:
 def lock() -> None:
     """Write go.mod and go.sum anew: after a change of a version here, or of collector/builder.yaml."""
     with _one_at_a_time():
-        for module in ("builder", "prometheus", "loki"):
+        for module in ("builder", "prometheus", "victorialogs", "jaeger"):
             _run("go", "mod", "tidy", cwd=MODULES / module)
         source = _generated(tidy=True)
         for name in ("go.mod", "go.sum"):
@@ -183,7 +189,7 @@ def _go() -> str:
     found = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
     if found is None:
         raise Unbuildable(
-            "Go is not installed: it builds the Collector, Prometheus and Loki that the live stack and its tests run. "
+            "Go is not installed: it builds the Collector, Prometheus, VictoriaLogs and Jaeger of the live stack. "
             "Install Go 1.26 or newer (https://go.dev/doc/install), or let an older one (1.21+) fetch its successor."
         )
     return found

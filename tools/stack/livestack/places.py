@@ -11,7 +11,7 @@ CONFIG: Final = ROOT / "collector"
 TOOLS: Final = ROOT / ".tools"  # ignored by git
 BIN: Final = TOOLS / "bin"
 
-PROGRAMS: Final = ("otelcol", "prometheus", "promtool", "loki")
+PROGRAMS: Final = ("otelcol", "prometheus", "promtool", "victoria-logs", "jaeger")
 
 
 def missing() -> str | None:

@@ -1,13 +1,14 @@
-"""Takes the place of Tempo, which cannot be built as a Go module: accepts OTLP/HTTP, keeps nothing, counts bodies."""
+"""A backend that is always well: accepts OTLP/HTTP, keeps nothing, counts bodies."""
 
 from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Self
 
 
 class Sink:
-    """Listens on loopback from `start` to `stop`. received: bodies so far."""
+    """Listens on loopback until the end of the `with` block. received: bodies so far."""
 
     def __init__(self, port: int = 0) -> None:
         self.port = port
@@ -19,14 +20,15 @@ class Sink:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
         self._server.daemon_threads = True
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         self._thread.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(self, *exc: object) -> None:
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._thread.join()

@@ -1,4 +1,4 @@
-"""Collector, Prometheus and Loki together, wired with the same files of collector/ that compose uses."""
+"""Collector, Prometheus, VictoriaLogs and Jaeger together, wired with the files of collector/ that compose uses."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from livestack.ask import answers
 from livestack.places import BIN, CONFIG
 from livestack.ports import free_ports
 from livestack.server import Server
-from livestack.sink import Sink
 
 _PORTS: Final = (
-    "otlp_http", "otlp_grpc", "collector_metrics", "collector_health", "prometheus", "loki", "loki_grpc", "traces",
+    "otlp_http", "otlp_grpc", "collector_metrics", "collector_health", "prometheus", "victorialogs",
+    "jaeger", "jaeger_grpc", "jaeger_otlp", "jaeger_health",
 )  # fmt: skip
+_BACKENDS: Final = ("backend-prometheus", "backend-victorialogs", "backend-jaeger")
 _EMPTY_METRICS: Final = b"{}"
 
 
 class Stack:
     """`with Stack(folder) as stack:` runs it until the end of the block; ports stay the same over restarts.
 
-    folder: for data and logs. otlp_http, otlp_grpc: where telemetry goes. prometheus, loki: base URLs to query.
-    traces: stands in for Tempo.
+    folder: for data and logs. otlp_http, otlp_grpc: where telemetry goes. prometheus, victorialogs, jaeger: to query.
     Raises NotReady, with the program's own words.
     """
 
     def __init__(self, folder: Path) -> None:
         self._port = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
         self.folder = folder
-        self.traces = Sink(self._port["traces"])
-        self.servers = {server.name: server for server in (self._prometheus(), self._loki(), self._collector())}
+        stores = (self._prometheus(), self._victorialogs(), self._jaeger())
+        self.servers = {server.name: server for server in (*stores, self._collector())}
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self._port[name]}"
@@ -49,17 +49,21 @@ class Stack:
         return self.url("prometheus")
 
     @property
-    def loki(self) -> str:
-        return self.url("loki")
+    def victorialogs(self) -> str:
+        return self.url("victorialogs")
+
+    @property
+    def jaeger(self) -> str:
+        return self.url("jaeger")
 
     def urls(self) -> dict[str, str]:
-        return {name: self.url(name) for name in ("otlp_http", "otlp_grpc", "prometheus", "loki", "collector_metrics")}
+        names = ("otlp_http", "otlp_grpc", "prometheus", "victorialogs", "jaeger", "collector_metrics")
+        return {name: self.url(name) for name in names}
 
-    # Life. Names: otelcol, prometheus, loki.
+    # Life. Names: otelcol, prometheus, victorialogs, jaeger.
 
     def __enter__(self) -> Self:
         try:
-            self.traces.start()
             for name in self.servers:
                 self.start(name)
         except BaseException:
@@ -74,7 +78,6 @@ class Stack:
         """The Collector first: what it still holds goes out."""
         for name in reversed(self.servers):
             self.servers[name].stop()
-        self.traces.stop()
 
     def start(self, name: str) -> None:
         self.servers[name].start()
@@ -92,13 +95,17 @@ class Stack:
     # The programs.
 
     def _server(
-        self, name: str, *arguments: str, ready: Callable[[], bool], environ: dict[str, str] | None = None
+        self,
+        name: str,
+        *arguments: str,
+        ready: Callable[[], bool],
+        environ: dict[str, str] | None = None,
+        program: str = "",
     ) -> Server:
         home = self.folder / name
         home.mkdir(parents=True, exist_ok=True)
-        return Server(
-            name, [str(BIN / name), *arguments], environ=environ or {}, ready=ready, log=self.folder / f"{name}.log"
-        )
+        command, log = [str(BIN / (program or name)), *arguments], self.folder / f"{name}.log"
+        return Server(name, command, environ=environ or {}, ready=ready, log=log)
 
     def _prometheus(self) -> Server:
         return self._server(
@@ -122,22 +129,22 @@ class Stack:
         (folder / "scrape.d" / "collector.yaml").write_text(ours, encoding="utf-8")
         return folder / "prometheus.yaml"
 
-    def _loki(self) -> Server:
-        environ = {
-            "LOKI_ADDRESS": "127.0.0.1",
-            "LOKI_HTTP_PORT": str(self._port["loki"]),
-            "LOKI_GRPC_PORT": str(self._port["loki_grpc"]),
-            "LOKI_DATA": str(self.folder / "loki"),
-        }
+    def _victorialogs(self) -> Server:
         return self._server(
-            "loki",
-            f"-config.file={CONFIG / 'loki.yaml'}",
-            "-config.expand-env=true",
-            # How often parts of Loki look for each other; the default of 10 s is the time of its whole start.
-            "-frontend.scheduler-dns-lookup-period=200ms",
-            "-querier.dns-lookup-period=200ms",
-            environ=environ,
-            ready=lambda: answers(f"{self.loki}/ready"),
+            "victorialogs",
+            f"-storageDataPath={self.folder / 'victorialogs'}",
+            f"-httpListenAddr=127.0.0.1:{self._port['victorialogs']}",
+            ready=lambda: answers(f"{self.victorialogs}/health"),
+            program="victoria-logs",
+        )
+
+    def _jaeger(self) -> Server:
+        ports = {"HTTP": "jaeger", "GRPC": "jaeger_grpc", "OTLP": "jaeger_otlp", "HEALTH": "jaeger_health"}
+        return self._server(
+            "jaeger",
+            f"--config={CONFIG / 'jaeger.yaml'}",
+            environ={f"JAEGER_{what}_PORT": str(self._port[name]) for what, name in ports.items()},
+            ready=lambda: answers(f"{self.url('jaeger_health')}/status"),
         )
 
     def _collector(self) -> Server:
@@ -147,13 +154,12 @@ class Stack:
             "COLLECTOR_METRICS_PORT": str(self._port["collector_metrics"]),
             "COLLECTOR_HEALTH_ENDPOINT": f"127.0.0.1:{self._port['collector_health']}",
             "PROMETHEUS_OTLP_ENDPOINT": f"{self.prometheus}/api/v1/otlp",
-            "LOKI_OTLP_ENDPOINT": f"{self.loki}/otlp",
-            "TEMPO_OTLP_ENDPOINT": self.traces.url,
+            "VICTORIALOGS_OTLP_ENDPOINT": f"{self.victorialogs}/insert/opentelemetry",
+            "JAEGER_OTLP_ENDPOINT": self.url("jaeger_otlp"),
         }
         return self._server(
             "otelcol",
-            f"--config={CONFIG / 'gateway.yaml'}",
-            f"--config={CONFIG / 'backend-lgtm.yaml'}",
+            *(f"--config={CONFIG / name}.yaml" for name in ("gateway", *_BACKENDS)),
             environ=environ,
             ready=lambda: answers(
                 f"{self.otlp_http}/v1/metrics", data=_EMPTY_METRICS, headers={"content-type": "application/json"}

@@ -43,7 +43,7 @@ def up(*, ports_file: Path | None = None, data: Path | None = None) -> int:
 
 
 def _run(folder: Path, ports_file: Path | None, over: threading.Event) -> None:
-    print("starting the Collector, Prometheus and Loki", flush=True)
+    print("starting the Collector, Prometheus, VictoriaLogs and Jaeger", flush=True)
     with Stack(folder) as stack:
         _introduce(stack)
         if ports_file is not None:
@@ -56,10 +56,11 @@ def _run(folder: Path, ports_file: Path | None, over: threading.Event) -> None:
 
 def _introduce(stack: Stack) -> None:
     print(_FORMAT.format("Prometheus", stack.prometheus))
-    print(_FORMAT.format("Loki", stack.loki))
+    print(_FORMAT.format("VictoriaLogs", f"{stack.victorialogs}/select/vmui"))
+    print(_FORMAT.format("Jaeger", stack.jaeger))
     print(_FORMAT.format("OTLP", f"{stack.otlp_http} (HTTP), {stack.otlp_grpc} (gRPC)"))
     print(_FORMAT.format("logs and data", stack.folder))
-    print("  Traces are accepted and dropped: Tempo needs the Docker stack of collector/compose.yaml.\n\nPaste:\n")
+    print("\nPaste:\n")
     for name, value in environment(stack).items():
         print(f"export {name}={value}")
     print("export BEASTMODE_LIVE=1\n\nThen, for example: beastmode-otel demo\nCtrl-C stops everything.", flush=True)

@@ -15,8 +15,9 @@ NAME: Final = "export"
 HELP: Final = "Write the Collector configurations, the Docker stack and its dashboards into a folder."
 
 COMPOSE: Final = "compose.yaml"
-_IN_TREE: Final = "source: ../dashboards/json\n"
-_EXPORTED: Final = "source: ./dashboards\n"
+_STACKS: Final = (COMPOSE, "compose-apache.yaml")
+_IN_TREE: Final = "source: ../dashboards/json/"
+_EXPORTED: Final = "source: ./dashboards/"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -47,19 +48,19 @@ def run(given: argparse.Namespace) -> int:
 
 
 def exported() -> Iterator[tuple[str, bytes]]:
-    """Each file's path and content. Only compose.yaml differs from the source tree: the dashboards stand beside it."""
+    """Each file's path and content. Only the Docker stacks differ from the source tree: the dashboards stand beside them."""
     for file, item in files(shipped("collector")):
         content = item.read_bytes()
-        yield file, _beside(content) if file == COMPOSE else content
+        yield file, _beside(file, content) if file in _STACKS else content
     for file, item in files(shipped("dashboards")):
         if file.endswith(".json"):
             yield f"dashboards/{file}", item.read_bytes()
 
 
-def _beside(compose: bytes) -> bytes:
-    text = compose.decode("utf-8")
+def _beside(file: str, stack: bytes) -> bytes:
+    text = stack.decode("utf-8")
     if text.count(_IN_TREE) != 1:
-        raise Failed(f"the shipped {COMPOSE} mounts its dashboards in an unknown way", "install beastmode-otel anew")
+        raise Failed(f"the shipped {file} mounts its dashboards in an unknown way", "install beastmode-otel anew")
     return text.replace(_IN_TREE, _EXPORTED).encode("utf-8")
 
 

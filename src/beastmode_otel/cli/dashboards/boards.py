@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from beastmode_otel.cli.shipped import files, shipped
 
+LOGS: Final = ("loki", "victorialogs")  # the flavours: who keeps the logs, and with them who keeps the traces
 _INTERVAL: Final = re.compile(r"\d+(ms|s|m|h|d)")
 
 
@@ -40,17 +41,24 @@ class Board:
         return json.dumps(self.told, indent=2, ensure_ascii=False) + "\n"
 
 
-def boards() -> list[Board]:
-    """All of them. Raises Failed where the installation lacks them."""
+def boards(logs: str = LOGS[0]) -> list[Board]:
+    """All of them, for that log store. Raises Failed where the installation lacks them."""
     found = [
         Board(name, json.loads(file.read_text("utf-8")))
-        for name, file in files(shipped("dashboards"))
+        for name, file in files(shipped("dashboards") / logs)
         if name.endswith(".json")
     ]
     return sorted(found, key=lambda board: board.title != "beastmode / Overview")
 
 
-def add_refresh(parser: argparse.ArgumentParser) -> None:
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """What may be chosen about the dashboards that are written or pushed."""
+    parser.add_argument(
+        "--logs",
+        choices=LOGS,
+        default=LOGS[0],
+        help="where log records are: Loki, with Tempo for traces (default), or VictoriaLogs, with Jaeger",
+    )
     parser.add_argument(
         "--refresh",
         type=interval,

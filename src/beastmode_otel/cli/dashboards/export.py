@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from beastmode_otel.cli.dashboards.boards import add_refresh, boards
+from beastmode_otel.cli.dashboards.boards import add_choices, boards
 from beastmode_otel.cli.exits import OK, Failed
 
 NAME: Final = "export"
@@ -16,12 +16,12 @@ HELP: Final = "Write the dashboards to a folder, as JSON that Grafana imports or
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="where to; made when it is not there")
-    add_refresh(parser)
+    add_choices(parser)
 
 
 def run(given: argparse.Namespace) -> int:
     written = []
-    for board in boards():
+    for board in boards(given.logs):
         path = given.folder / board.file
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ import json
 import os
 from typing import Final
 
-from beastmode_otel.cli.dashboards.boards import add_refresh, boards
+from beastmode_otel.cli.dashboards.boards import add_choices, boards
 from beastmode_otel.cli.dashboards.grafana import Grafana
 from beastmode_otel.cli.exits import OK
 from beastmode_otel.config import Secret
@@ -26,7 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--folder", metavar="UID", help="the uid of a folder (default: none); it is in the folder's URL"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace dashboards that were changed there")
-    add_refresh(parser)
+    add_choices(parser)
 
 
 def run(given: argparse.Namespace) -> int:
@@ -37,7 +37,7 @@ def run(given: argparse.Namespace) -> int:
         given.check("the token has characters that no token of Grafana has")
     pushed = []
     with Grafana(given.url, Secret(token)) as grafana:
-        for board in boards():
+        for board in boards(given.logs):
             url = grafana.push(board.refreshed(given.refresh), folder=given.folder, overwrite=given.overwrite)
             pushed.append({"uid": board.uid, "url": url})
             if not given.json:

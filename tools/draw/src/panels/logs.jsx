@@ -1,4 +1,4 @@
-// Stand-in: Grafana's log list is in its core. A plain list, newest first as Loki gives it.
+// Stand-in: Grafana's log list is in its core. A plain list, newest first as the source gives it.
 import { dateTimeFormat, FieldType } from '@grafana/data';
 import { useTheme2 } from '@grafana/ui';
 import { Empty, isEmpty } from './empty';

@@ -1,4 +1,4 @@
-// Matrix and vector answers of Prometheus and Loki as Grafana data frames, one per series.
+// Matrix and vector answers of Prometheus and VictoriaLogs as Grafana data frames, one per series.
 import { FieldType, renderLegendFormat } from '@grafana/data';
 
 const number = (text) => (text === '+Inf' ? Infinity : text === '-Inf' ? -Infinity : Number(text));

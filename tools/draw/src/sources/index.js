@@ -1,6 +1,6 @@
-import { Loki } from './loki';
 import { Prometheus } from './prometheus';
 import { Source } from './source';
+import { VictoriaLogs } from './victorialogs';
 
 // Known by name, so that links and variables resolve; it has no answers here.
 class Undrawn extends Source {
@@ -29,8 +29,8 @@ export function makeSources(interval, find) {
   const address = (name) => `${location.origin}/${name}`;
   const all = [
     new Prometheus({ address: address('prometheus'), interval }),
-    new Loki({ address: address('loki'), interval }),
-    new Undrawn('tempo', { name: 'Tempo' }),
+    new VictoriaLogs({ address: address('victorialogs'), interval }),
+    new Undrawn('jaeger', { name: 'Jaeger' }),
     new Mixed(find),
   ];
   return Object.fromEntries(all.map((source) => [source.uid, source]));
