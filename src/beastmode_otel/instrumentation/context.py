@@ -139,7 +139,7 @@ def build_desk(
         hooks=hooks or Hooks(),
         excluded=_pattern(settings.excluded),
         lane=lane,
-        recogniser=Recogniser(paths or {}),
+        recogniser=Recogniser(paths or {}, config.said_providers()),
         blocking=None if blocking is None else blocking.whole,
         asyncio=None if tasks is None else tasks.whole,
     )
