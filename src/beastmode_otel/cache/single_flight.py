@@ -114,7 +114,7 @@ def _landed(job: Job[T], *, collapsed: bool = False) -> Landed[T]:
 
 def _is_own(error: Exception | None) -> bool:
     """Whether the leader gave up by itself."""
-    return isinstance(error, UpstreamError) and error.category.name == "total_timeout"
+    return isinstance(error, UpstreamError) and error.category.callers_own
 
 
 def own_copy(error: Exception) -> Exception:

@@ -227,4 +227,4 @@ def not_cached(model_id: str) -> RequestError:
 
 def may_serve_stale(error: BeastModeError) -> bool:
     """Whether every deployment failed, or rests because it failed."""
-    return isinstance(error, UpstreamError) or error.category.name == "circuit_open"
+    return isinstance(error, UpstreamError) or error.category.all_rest
