@@ -170,7 +170,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class PriceTable:
     """One provider's models. Order decides: the first row that matches wins, whether by name or by rule."""
 
     names: Mapping[str, int]
@@ -194,7 +194,7 @@ def _price(row: Mapping[str, Any] | None) -> Price | None:
     return Price(**{**row, "tiers": tuple((above, Price(**rates)) for above, rates in row.get("tiers", ()))})
 
 
-def _table(raw: Mapping[str, Any]) -> Table:
+def _table(raw: Mapping[str, Any]) -> PriceTable:
     names: dict[str, int] = {}
     rules: list[tuple[int, Rule]] = []
     for row, (exact, others, _) in enumerate(raw["models"]):
@@ -202,7 +202,7 @@ def _table(raw: Mapping[str, Any]) -> Table:
             names.setdefault(name, row)
         rules.extend((row, rule) for rule in others)
     prices = [price for _, _, price in raw["models"]]
-    return Table(names=names, rules=tuple(rules), rows=prices, fallback=tuple(raw["fallback"]))
+    return PriceTable(names=names, rules=tuple(rules), rows=prices, fallback=tuple(raw["fallback"]))
 
 
 _COMPACT_DATE = re.compile(r"-(20\d\d)(\d\d)(\d\d)(?=[-:]|$)")
@@ -216,7 +216,7 @@ class Snapshot:
     """
 
     date: str
-    tables: Mapping[str, Table]
+    tables: Mapping[str, PriceTable]
     aliases: Mapping[str, str]
     vendors: tuple[str, ...]
 
