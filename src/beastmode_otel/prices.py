@@ -22,27 +22,17 @@ from functools import cache, lru_cache
 from typing import Any, Protocol
 
 from beastmode_otel.errors.tree import ConfigError
+from beastmode_otel.providers import BY_NAME, CUSTOM, LOCAL
 
 MAX_NAME = 256
 """Longer model and provider names are junk: they match no table and are never remembered."""
 MAX_REMEMBERED = 1024
 """Resolved (provider, model) pairs that a book keeps, misses included."""
 SELF_HOSTED = frozenset(
-    {
-        "local",
-        "localhost",
-        "ollama",
-        "vllm",
-        "sglang",
-        "tgi",
-        "llama_cpp",
-        "llamafile",
-        "lm_studio",
-        "lmstudio",
-        "localai",
-    }
+    {LOCAL, CUSTOM, "localhost", "ollama", "vllm", "sglang", "tgi", "llama_cpp", "llamafile", "lm_studio", "lmstudio"}
+    | {"localai"}
 )
-"""Providers without a list price. Call a loopback base URL `local`: its cost is unknown, not $0, unless overridden."""
+"""Providers without a list price: what they serve is priced where the configuration says so, and unknown elsewhere."""
 
 
 class Counted(Protocol):
@@ -180,7 +170,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class PriceTable:
     """One provider's models. Order decides: the first row that matches wins, whether by name or by rule."""
 
     names: Mapping[str, int]
@@ -204,7 +194,7 @@ def _price(row: Mapping[str, Any] | None) -> Price | None:
     return Price(**{**row, "tiers": tuple((above, Price(**rates)) for above, rates in row.get("tiers", ()))})
 
 
-def _table(raw: Mapping[str, Any]) -> Table:
+def _table(raw: Mapping[str, Any]) -> PriceTable:
     names: dict[str, int] = {}
     rules: list[tuple[int, Rule]] = []
     for row, (exact, others, _) in enumerate(raw["models"]):
@@ -212,7 +202,7 @@ def _table(raw: Mapping[str, Any]) -> Table:
             names.setdefault(name, row)
         rules.extend((row, rule) for rule in others)
     prices = [price for _, _, price in raw["models"]]
-    return Table(names=names, rules=tuple(rules), rows=prices, fallback=tuple(raw["fallback"]))
+    return PriceTable(names=names, rules=tuple(rules), rows=prices, fallback=tuple(raw["fallback"]))
 
 
 _COMPACT_DATE = re.compile(r"-(20\d\d)(\d\d)(\d\d)(?=[-:]|$)")
@@ -226,25 +216,34 @@ class Snapshot:
     """
 
     date: str
-    tables: Mapping[str, Table]
+    tables: Mapping[str, PriceTable]
     aliases: Mapping[str, str]
     vendors: tuple[str, ...]
 
     def find(self, model: str, provider: str | None) -> Price | None:
         """The list price, or None.
 
-        A provider that we know answers for itself. Otherwise (no provider, or a gateway that we do not know) the name
-        is looked for everywhere, see `_anywhere`. Dates may be written -20260131 or -2026-01-31.
+        A provider that we know answers for itself: one that is not in the snapshot has prices of its own, which nobody
+        knows. Otherwise (no provider, or a name that the configuration has made up) the name is looked for everywhere,
+        see `_anywhere`. Dates may be written -20260131 or -2026-01-31.
         """
-        if provider is not None and normalised(provider) in SELF_HOSTED:
+        owner, name = self._owner(provider, model.lower())
+        known = provider is not None and (provider.lower() in BY_NAME or normalised(provider) in SELF_HOSTED)
+        if owner is None and known:
             return None
-        owner = self.aliases.get(normalised(provider)) if provider is not None else None
-        name = model.lower()
         for spelling in dict.fromkeys((name, _COMPACT_DATE.sub(r"-\1-\2-\3", name))):
             found = self._at(owner, spelling) if owner is not None else self._anywhere(spelling)
             if found is not None:
                 return found.price
         return None
+
+    def _owner(self, provider: str | None, model: str) -> tuple[str | None, str]:
+        """Whose table it is, and the model's name there: `name:cerebras` of Hugging Face's router has a table apart."""
+        if provider is None:
+            return None, model
+        name, _, seller = model.rpartition(":")
+        apart = self.aliases.get(normalised(f"{provider}_{seller}")) if name else None
+        return (apart, name) if apart else (self.aliases.get(normalised(provider)), model)
 
     def _at(self, owner: str, model: str) -> Listed | None:
         table = self.tables[owner]

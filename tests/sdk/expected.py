@@ -31,7 +31,7 @@ def span(cell: Cell, number: int, sdk: Sdk, dialect: Dialect, host: str, port: i
     attempt = cell.tries[number - 1]
     found: dict[str, Any] = {
         "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": dialect.author if host.endswith(".invalid") else "local",
+        "gen_ai.provider.name": "custom" if host.endswith(".invalid") else "local",
         "gen_ai.request.model": sdk.model,
         "gen_ai.request.max_tokens": 64,
         "server.address": host,

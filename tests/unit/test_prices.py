@@ -140,6 +140,7 @@ class TestListPrices:
             ("gemini-2.5-pro", "gcp.gemini", 1.25, 10),
             ("llama-3.3-70b-versatile", "groq", 0.59, 0.79),
             ("gpt-5.2-20251211", "openai", 1.75, 14),
+            ("openai/gpt-oss-120b:cerebras", "huggingface", 0.35, 0.75),
         ],
     )
     def test_anchors(self, model: str, provider: str | None, input_price: float, output_price: float) -> None:
@@ -171,6 +172,10 @@ class TestListPrices:
             ("deepseek-r1-distill-llama-70b", None),  # under a vendor's rule, but not the vendor's model
             ("gpt-4o", "local"),
             ("gpt-4o", "LM-Studio"),
+            ("gpt-4o", "custom"),
+            ("gpt-4o", "github_models"),  # one that we know, with prices that nobody publishes by the token
+            ("openai/gpt-oss-120b", "huggingface"),  # its router chooses who serves it
+            ("openai/gpt-oss-120b:fastest", "huggingface"),
         ],
     )
     def test_unknown_is_none(self, model: str, provider: str | None) -> None:

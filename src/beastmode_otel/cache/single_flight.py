@@ -114,7 +114,7 @@ def _result_of(job: Job[T], *, collapsed: bool = False) -> FlightResult[T]:
 
 def _is_own(error: Exception | None) -> bool:
     """Whether the leader gave up by itself."""
-    return isinstance(error, UpstreamError) and error.category.name == "total_timeout"
+    return isinstance(error, UpstreamError) and error.category.callers_own
 
 
 def own_copy(error: Exception) -> Exception:

@@ -17,6 +17,16 @@ from beastmode_otel.errors import ConfigError
 DEFAULT_FILE = "beastmode.toml"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorSettings:
+    """The settings of a door for other people's clients: the router's, but without a cache by default.
+
+    excluded: regular expressions of URLs that are left alone, with commas between them."""
+
+    config: Config
+    excluded: str
+
+
 def load(
     config: Config | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     *,
@@ -26,7 +36,7 @@ def load(
     """The configuration of a router.
 
     config: a Config, a mapping shaped like the TOML file, or the path of such a file. None: the file that
-    BEASTMODE_CONFIG names, else ./beastmode.toml, else only prefixed model ids (openai:X, anthropic:X) are known.
+    BEASTMODE_CONFIG names, else ./beastmode.toml, else only prefixed model ids (openai:X, groq:X, …) are known.
     prefixes: whether prefixed ids will be used; else what is wrong with the vendors' own variables does not matter.
     Raises ConfigError that names the setting and what to do.
     """
@@ -63,17 +73,6 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: is not valid TOML: {exc}", hints=(hint,)) from exc
 
 
-# The settings of the doors for other people's clients: the router's, but without a cache by default.
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoorSettings:
-    """excluded: regular expressions of URLs that are left alone, with commas between them."""
-
-    config: Config
-    excluded: str
-
-
 def door_settings(
     cache: Any = None, excluded_urls: str | None = None, *, environ: Mapping[str, str] | None = None
 ) -> DoorSettings:
@@ -84,20 +83,20 @@ def door_settings(
     environ = os.environ if environ is None else environ
     config = load(None, environ=environ, prefixes=False)
     excluded = environ.get("BEASTMODE_EXCLUDED_URLS", "") if excluded_urls is None else excluded_urls
-    return DoorSettings(config=replace(config, cache=_cache(config.cache, cache, environ)), excluded=excluded)
+    return DoorSettings(config=replace(config, cache=_door_cache(config.cache, cache, environ)), excluded=excluded)
 
 
-def _cache(configured: CacheSettings, asked: Any, environ: Mapping[str, str]) -> CacheSettings:
+def _door_cache(configured: CacheSettings, asked: Any, environ: Mapping[str, str]) -> CacheSettings:
     if asked is None:
         return configured if environ.get("BEASTMODE_CACHE") else replace(configured, mode="off")
     if isinstance(asked, bool):
         return replace(configured, mode="on" if asked else "off")
     if isinstance(asked, str):
-        return replace(configured, mode=_parsed({"mode": asked}, environ).mode)
+        return replace(configured, mode=_parsed_cache({"mode": asked}, environ).mode)
     if isinstance(asked, Mapping):
-        return _parsed({"mode": "on"} | dict(asked), environ)
+        return _parsed_cache({"mode": "on"} | dict(asked), environ)
     raise ConfigError(f"cache must be a mode, a mapping like [cache], True or False, not {type(asked).__name__}")
 
 
-def _parsed(cache: Mapping[str, Any], environ: Mapping[str, str]) -> CacheSettings:
+def _parsed_cache(cache: Mapping[str, Any], environ: Mapping[str, str]) -> CacheSettings:
     return parse({"cache": cache}, Source(environ=environ, prefixes=False)).cache

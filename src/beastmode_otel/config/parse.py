@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from beastmode_otel.config.parse_cache import read_cache
@@ -24,26 +24,12 @@ from beastmode_otel.config.settings import (
 )
 from beastmode_otel.config.table import Source, Table
 from beastmode_otel.errors import ConfigError
+from beastmode_otel.providers import PROVIDERS, Provider, owner_of
 from beastmode_otel.semconv import METRICS, SDK_SET_LIMIT
 
 MAX_LABELS = 8
-_VENDORS = (
-    ("openai", "OPENAI", "https://api.openai.com/v1"),
-    ("anthropic", "ANTHROPIC", "https://api.anthropic.com/v1"),
-)
-# gen_ai.provider.name by host, for endpoints that are well known; anything else speaks for its wire format.
-_PROVIDERS = {
-    "api.openai.com": "openai",
-    "api.anthropic.com": "anthropic",
-    "api.mistral.ai": "mistral_ai",
-    "api.groq.com": "groq",
-    "api.deepseek.com": "deepseek",
-    "api.x.ai": "x_ai",
-    "api.perplexity.ai": "perplexity",
-    "generativelanguage.googleapis.com": "gcp.gemini",
-}
-
-_LOOPBACK = frozenset({"localhost", "::1", "0.0.0.0", "host.docker.internal"})  # noqa: S104  (compared, never bound)
+# Where the SDK of a provider lets the environment move its address; these are known by prefix without a key too.
+_BASE_URLS = {"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL"}
 # Headers that carry a key: their values are secrets, however they are written.
 _KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -75,20 +61,24 @@ def parse(values: Mapping[str, Any], source: Source) -> Config:
 
 
 def vendors(source: Source) -> dict[str, Deployment]:
-    """What `openai:X` and `anthropic:X` mean without a route: the vendors' own variables, as their SDKs read them."""
+    """What `openai:X`, `anthropic:X` and the name of any other provider whose key is set mean without a route."""
     found: dict[str, Deployment] = {}
-    for kind, prefix, url in _VENDORS:
-        table = Table(
-            source,
-            f"environment {prefix}_*",
-            {
-                "kind": kind,
-                "base_url": source.environ.get(f"{prefix}_BASE_URL") or url,
-                "api_key": {"env": f"{prefix}_API_KEY"} if source.environ.get(f"{prefix}_API_KEY") else None,
-            },
-        )
-        with suppress(*(() if source.prefixes else (ConfigError,))):
-            found[kind] = _read_deployment(table, kind)
+    for provider in PROVIDERS:
+        moved = _BASE_URLS.get(provider.name)
+        key = next((name for name in provider.keys if source.environ.get(name)), None)
+        if not provider.base_url or (key is None and moved is None):
+            continue
+        values = {
+            "base_url": (source.environ.get(moved) if moved else None) or provider.base_url,
+            "kind": _kind(provider),
+            "api_key": {"env": key} if key else None,
+        }
+        # A broken key of somebody whom this program may never ask must not stop it.
+        strict = source.prefixes and moved is not None
+        with suppress(*(() if strict else (ConfigError,))):
+            found[provider.name] = _read_deployment(
+                Table(source, f"environment {provider.name.upper()}_*", values), provider.name
+            )
     return found
 
 
@@ -99,20 +89,25 @@ def _deployment(source: Source, name: str, value: Any) -> Deployment:
 
 
 def _read_deployment(table: Table, name: str) -> Deployment:
-    kind = table.choice("kind", ProviderKind, "openai")
     base_url = _url(table)
     deployment = Deployment(
         name=name,
-        kind=kind,
+        kind=table.choice("kind", ProviderKind, _kind(owner_of(urlsplit(base_url).hostname or ""))),
         base_url=base_url,
         model=table.text("model"),
-        provider=table.text("provider") or _provider(kind, base_url),
+        provider=table.text("provider") or "",
         api_key=table.secret("api_key"),
         headers=_headers(table.table("headers")),
         query=_query(table.table("query")),
     )
     table.done()
     return deployment
+
+
+def _kind(provider: Provider | None) -> str:
+    """The kind of a deployment that does not say it."""
+    spoken = () if provider is None else provider.formats
+    return next((family for family in spoken if family in get_args(ProviderKind)), "openai")
 
 
 def _url(table: Table) -> str:
@@ -130,15 +125,6 @@ def _url(table: Table) -> str:
     if "?" in url or "#" in url:
         raise table.fail("base_url", "holds a query or a fragment", 'write query = { name = "value" } beside it')
     return url.rstrip("/")
-
-
-def _provider(kind: str, base_url: str) -> str:
-    host = urlsplit(base_url).hostname or ""
-    if host.endswith(".openai.azure.com"):
-        return "azure.ai.openai"
-    if host in _LOOPBACK or host.startswith("127."):
-        return "local"  # not the vendor whose wire format it speaks, and not at that vendor's price
-    return _PROVIDERS.get(host, "custom" if kind == "passthrough" else kind)
 
 
 def _headers(table: Table) -> dict[str, str | Secret]:

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from beastmode_otel.config.secret import Secret
 from beastmode_otel.errors import Redactor
+from beastmode_otel.providers import provider_of
 
 CacheMode = Literal["off", "on"]
 WriteMode = Literal["background", "sync"]
@@ -109,17 +110,28 @@ class Deployment:
     """A callable target: endpoint, model and key.
 
     model: the name sent to the vendor; None takes what stands after the prefix of the model id, or the request's own.
-    provider: the `gen_ai.provider.name`. headers, query: sent with each request; secret values are Secret.
+    provider: the `gen_ai.provider.name`; empty takes that of the host, see providers.py. headers, query: sent with each
+    request; secret values are Secret.
     """
 
     name: str
     kind: ProviderKind
     base_url: str
     model: str | None = None
-    provider: str = "openai"
+    provider: str = ""
     api_key: Secret | None = None
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.provider:
+            object.__setattr__(self, "provider", self.provider_by_host)
+
+    @property
+    def provider_by_host(self) -> str:
+        """The provider where nobody says another."""
+        parts = urlsplit(self.base_url)
+        return provider_of(parts.hostname or "", api=self.api, path=parts.path)
 
     @property
     def api(self) -> str:
@@ -182,13 +194,9 @@ class Config:
     breaker: Breaker = Breaker()
     deployments: Mapping[str, Deployment] = field(default_factory=dict)
     routes: Mapping[str, Route] = field(default_factory=dict)
-    vendors: Mapping[str, Deployment] = field(
-        default_factory=dict
-    )  # what openai:X and anthropic:X mean without a route
+    vendors: Mapping[str, Deployment] = field(default_factory=dict)  # what openai:X means without a route, by prefix
     labels: tuple[str, ...] = ()
-    prices: Mapping[str, Mapping[str, float]] = field(
-        default_factory=dict
-    )  # USD per million tokens, by model; see prices.py
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by model, in USD; see prices.py
     bounds: LabelBounds = LabelBounds()
     cache: CacheSettings = field(default_factory=CacheSettings)
     max_connections: int = 1000
@@ -196,7 +204,23 @@ class Config:
 
     def redactor(self) -> Redactor:
         """Knows every secret of this configuration."""
+        return Redactor(secret for deployment in self._every_deployment() for secret in deployment.secrets())
+
+    def said_providers(self) -> dict[tuple[str, int | None], str]:
+        """What `provider = …` says of a host and port (None: the scheme's own), for those who meet only the host.
+
+        Only where the deployments there agree, and where it is not what the host says by itself.
+        """
+        said: dict[tuple[str, int | None], set[str]] = {}
+        for deployment in self._every_deployment():
+            parts = urlsplit(deployment.base_url)
+            port = None if parts.port == {"http": 80, "https": 443}.get(parts.scheme) else parts.port
+            said.setdefault((parts.hostname or "", port), set()).add(
+                "" if deployment.provider == deployment.provider_by_host else deployment.provider
+            )
+        return {place: name for place, (name, *others) in said.items() if name and not others}
+
+    def _every_deployment(self) -> tuple[Deployment, ...]:
         # Routes may hold deployments of their own: Python code can put them there.
-        routed = [target.deployment for route in self.routes.values() for target in route.targets]
-        known = (*self.deployments.values(), *self.vendors.values(), *routed)
-        return Redactor(secret for deployment in known for secret in deployment.secrets())
+        routed = (target.deployment for route in self.routes.values() for target in route.targets)
+        return (*self.deployments.values(), *self.vendors.values(), *routed)

@@ -253,7 +253,6 @@ def not_cached(model_id: str) -> RequestError:
     )
 
 
-_NOBODY_CAN: Final = ("circuit_open", "total_timeout")  # no other deployment may be tried, and none refused the request
 _PASSING: Final = (408, 409, 425, 429)  # 4xx that the same request may not get again
 
 
@@ -263,9 +262,10 @@ def may_serve_stale(error: BeastModeError, *, callers_account: bool) -> bool:
     Not for a request that every provider would refuse, nor, where key and address are the caller's own
     (callers_account), for a 4xx that says so (a key may have been revoked) or a redirect, which the client follows.
     """
-    if error.category.name in _NOBODY_CAN:
+    kind = error.category
+    if kind.all_rest or kind.callers_own:  # no other deployment may be tried, and none refused the request
         return True
-    if not isinstance(error, UpstreamError) or not error.category.fallback:
+    if not isinstance(error, UpstreamError) or not kind.fallback:
         return False
     status = error.status_code
     return not (callers_account and status is not None and 300 <= status < 500 and status not in _PASSING)

@@ -22,6 +22,11 @@ class Category:
     fallback: whether another deployment may succeed where this one failed.
     trips: whether the failure says that the deployment is unhealthy, and so counts towards its breaker.
     rest: seconds for which the deployment is tried last after this error when it gave no Retry-After of its own.
+    proves_nothing: whether nobody knows after it if the deployment answers: ours, or the request may not have left.
+    phase: whether the time for one phase of a request was over, which is cut to what is left of its other limits.
+    cut: whether a connection ended too early; in the middle of a stream, that is a truncated stream.
+    callers_own: whether a limit that one caller has set ended it, and says nothing to others who wait for the same.
+    all_rest: whether nobody was asked because every deployment rests.
     """
 
     name: str
@@ -30,6 +35,11 @@ class Category:
     fallback: bool = True
     trips: bool = False
     rest: float = 0.0
+    proves_nothing: bool = False
+    phase: bool = False
+    cut: bool = False
+    callers_own: bool = False
+    all_rest: bool = False
 
 
 _TABLE: Final = (
@@ -67,6 +77,7 @@ _TABLE: Final = (
         hint="No connection in time: check the firewall and the region, or raise timeouts.connect.",
         retries=None,
         trips=True,
+        phase=True,
     ),
     Category(
         name="read_timeout",
@@ -74,6 +85,7 @@ _TABLE: Final = (
         "It may bill for this call all the same.",
         retries=1,
         trips=True,
+        phase=True,
     ),
     Category(
         name="write_timeout",
@@ -86,6 +98,7 @@ _TABLE: Final = (
         hint="No free connection in the client's pool: raise max_connections, or close streams that are not read. "
         "The provider is not at fault.",
         retries=None,
+        proves_nothing=True,
     ),
     Category(
         name="first_token_timeout",
@@ -96,6 +109,8 @@ _TABLE: Final = (
         name="total_timeout",
         hint="The request used up timeouts.total over all attempts: raise it, or lower max_tokens.",
         fallback=False,
+        proves_nothing=True,
+        callers_own=True,
     ),
     Category(
         name="connection_reset",
@@ -103,18 +118,25 @@ _TABLE: Final = (
         "or a port that wants https://.",
         retries=None,
         trips=True,
+        cut=True,
     ),
     Category(
         name="protocol_error",
         hint="What came back is not complete HTTP: wrong port, or a proxy that cut the body.",
         retries=None,
         trips=True,
+        cut=True,
     ),
     Category(
         name="invalid_header",
         hint="A header holds a character that HTTP forbids: look for a newline or blank at the end of the API key.",
+        proves_nothing=True,
     ),
-    Category(name="invalid_url", hint="base_url must be a full address that begins with http:// or https://."),
+    Category(
+        name="invalid_url",
+        hint="base_url must be a full address that begins with http:// or https://.",
+        proves_nothing=True,
+    ),
     Category(
         name="decoding_error",
         hint="The body could not be decompressed: a proxy or gateway rewrote it.",
@@ -223,6 +245,7 @@ _TABLE: Final = (
         name="circuit_open",
         hint="Every deployment of the route rests after repeated failures: see the last errors, or wait.",
         fallback=False,
+        all_rest=True,
     ),
     Category(
         name="no_deployment",
@@ -252,7 +275,11 @@ _TABLE: Final = (
         hint="The answer is not in the cache, and cache='only' asks nobody else: pass cache='on', or warm it.",
         fallback=False,
     ),
-    Category(name="_OTHER", hint="An error of no known kind: see the original error."),
+    Category(
+        name="_OTHER",
+        hint="An error of no known kind: see the original error.",
+        proves_nothing=True,
+    ),
 )
 
 CATEGORIES: Final = MappingProxyType({category.name: category for category in _TABLE})

@@ -41,7 +41,7 @@ def build_context(
         redact=redact,
         hooks=hooks or Hooks(),
         excluded=_pattern(settings.excluded),
-        recogniser=Recogniser(paths or {}),
+        recogniser=Recogniser(paths or {}, config.said_providers()),
         blocking=blocking,
         asyncio=tasks,
     )

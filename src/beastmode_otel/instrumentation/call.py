@@ -67,9 +67,6 @@ def note(exc: BaseException, error: BeastModeError) -> None:
         exc.add_note(_PREFIX + hint)
 
 
-_CUT: Final = ("protocol_error", "connection_reset")
-
-
 class WireCall:
     """engine.ports.Delivery for a call that the app makes itself. Ends exactly once; what is told later is ignored.
 
@@ -214,7 +211,7 @@ class WireCall:
         if self._incoming.status is None and self._told_by(exc):
             return self._incoming.refusal()
         verdict, self._looks_sent = failures.from_exception(self._place, exc)
-        if verdict.error.category.name in _CUT and self._incoming.status is not None and self.seen.stream:
+        if verdict.error.category.cut and self._incoming.status is not None and self.seen.stream:
             verdict, _ = failures.from_exception(self._place, exc, category("stream_truncated"))
         return verdict.error
 

@@ -11,9 +11,8 @@ from beastmode_otel.attempts.failures import AttemptFailed, Failure
 from beastmode_otel.config import Deployment
 from beastmode_otel.errors import AttemptRecord, BeastModeError
 from beastmode_otel.observer import AttemptFacts, OutcomeKind, RequestScope
-from beastmode_otel.router.attempt_http import Exchange
-from beastmode_otel.router.call import Call, Services
-from beastmode_otel.router.http_request import host_of
+from beastmode_otel.router.attempt_http import AttemptHttp
+from beastmode_otel.router.http_request import Call, Services, host_of
 from beastmode_otel.runtime import Expired
 from beastmode_otel.wire import Chunk, Reply, Usage
 
@@ -33,19 +32,19 @@ class Attempt:
         self, services: Services, call: Call, deployment: Deployment, number: int, scope: RequestScope
     ) -> None:
         self._services, self.deployment = services, deployment
-        self._exchange = Exchange(services, call, deployment)
+        self._http = AttemptHttp(services, call, deployment)
         self.failure: Failure | None = None
         self.record: AttemptRecord | None = None
         self.usage: Usage | None = None
         self.cost: float | None = None
         self._closings = services.http.closings
         self._scope = scope.attempt(self._facts(number, stream=call.stream))
-        self._exchange.on_token = self._scope.token
+        self._http.on_token = self._scope.token
 
     @property
     def api(self) -> str:
         """The wire format."""
-        return self._exchange.format.api
+        return self._http.format.api
 
     @property
     def cut_off(self) -> bool:
@@ -55,72 +54,72 @@ class Attempt:
     @property
     def headers(self) -> Mapping[str, str]:
         """The response's; empty before it came."""
-        return self._exchange.headers
+        return self._http.headers
 
     def _facts(self, number: int, *, stream: bool) -> AttemptFacts:
-        exchange, deployment = self._exchange, self.deployment
+        http, deployment = self._http, self.deployment
         host, port = host_of(deployment)
         return AttemptFacts(
             deployment=deployment.name,
             provider=deployment.provider,
-            operation=exchange.format.operation,
-            model=exchange.ask.model or "",
+            operation=http.format.operation,
+            model=http.ask.model or "",
             host=host,
             port=port,
             number=number,
             stream=stream,
-            ask=exchange.ask,
-            body=exchange.body,
+            ask=http.ask,
+            body=http.body,
         )
 
     # What callers do with it.
 
     async def answer(self) -> Reply:
         """Send, read the whole response, and end. Raises UpstreamError."""
-        reply = await self._guarded(self._exchange.whole())
+        reply = await self._guarded(self._http.whole())
         self.finish("ok")
         return reply
 
     async def open(self) -> None:
         """Send, and return when the response's head says 2xx. Raises UpstreamError."""
-        await self._guarded(self._exchange.open())
+        await self._guarded(self._http.open())
 
     async def next(self) -> Chunk | None:
         """The next chunk of the stream, the terminal one included; None after it. Raises UpstreamError."""
-        ready = self._exchange.ready
+        ready = self._http.ready
         if self.record is not None and (self.record.outcome != "ok" or not ready):
             return None
         if not ready:
-            await self._guarded(self._exchange.fill())
+            await self._guarded(self._http.fill())
         chunk = ready.popleft()
         if chunk.error is not None:
-            raise self._failed(self._exchange.event(chunk.error))
+            raise self._failed(self._http.event(chunk.error))
         # What the caller would not be shown does not keep the request open until it asks again.
-        if chunk.terminal or self._exchange.only_end_is_left:
+        if chunk.terminal or self._http.only_end_is_left:
             self.finish("ok")
         return chunk
 
     @property
     def has_more(self) -> bool:
         """Whether events wait that were read already."""
-        return any(chunk.data is not None for chunk in self._exchange.ready)
+        return any(chunk.data is not None for chunk in self._http.ready)
 
     def reply(self) -> Reply:
         """What was said so far."""
-        return self._exchange.reply()
+        return self._http.reply()
 
     async def _guarded(self, work: Awaitable[T]) -> T:
         """`work` within the limits, our span current; whatever ends it ends the attempt."""
-        exchange = self._exchange
+        http = self._http
         try:
             with self._scope.active():
-                return await self._services.runtime.within(exchange.limits.left(), work)
+                return await self._services.runtime.within(http.deadlines.left(), work)
         except AttemptFailed as failed:
             failure = failed.failure
         except Expired:
-            failure = exchange.limit()
+            failure = http.limit()
         except Exception as exc:  # noqa: BLE001  (the edge: any client's exception becomes an error of ours)
-            failure = exchange.failure(exc)
+            failure = http.failure(exc)
         except BaseException:
             self.finish("cancelled")
             raise
@@ -134,7 +133,7 @@ class Attempt:
         if self.cut_off:
             error.hints = (_CUT_OFF,)
         if error.status_code is None:
-            error.context = replace(error.context, status=self._exchange.status)
+            error.context = replace(error.context, status=self._http.status)
         self.finish("error")
         return error
 
@@ -142,11 +141,11 @@ class Attempt:
         """End it: health, record, telemetry. Idempotent; synchronous, so that it works in every `except`."""
         if self.record is not None:
             return
-        exchange = self._exchange
+        http = self._http
         error = self.failure.error if self.failure and kind == "error" else None
-        status, lasted = exchange.status, exchange.limits.elapsed()
+        status, lasted = http.status, http.deadlines.elapsed()
         ended = self.record = record_of(
-            self.deployment.name, kind, error, status=status, sent=exchange.sent, duration=lasted
+            self.deployment.name, kind, error, status=status, sent=http.sent, duration=lasted
         )
         reply = self._settle(kind) if status is not None and 200 <= status < 300 else None
         self._tell_health(kind)
@@ -154,15 +153,15 @@ class Attempt:
 
     def _settle(self, kind: OutcomeKind) -> Reply:
         """What was said, used and spent."""
-        exchange = self._exchange
-        reply = exchange.reply()
+        http = self._http
+        reply = http.reply()
         if kind == "ok" or reply.text or reply.usage:  # a call that failed before it generated anything is not billed
-            self.usage = tokens_of(reply, exchange.body, whole=kind == "ok")
-            self.cost = cost_of(self._services.prices, reply, exchange.ask, self.deployment.provider, self.usage)
+            self.usage = tokens_of(reply, http.body, whole=kind == "ok")
+            self.cost = cost_of(self._services.prices, reply, http.ask, self.deployment.provider, self.usage)
         return reply
 
     def _tell_health(self, kind: OutcomeKind) -> None:
-        health, name, started = self._services.health, self.deployment.name, self._exchange.limits.started
+        health, name, started = self._services.health, self.deployment.name, self._http.deadlines.started
         if kind == "ok":
             health.succeeded(name)
         elif kind == "error" and self.failure is not None and not self.cut_off:
@@ -175,8 +174,8 @@ class Attempt:
 
     async def release(self) -> None:
         """Give the connection back."""
-        await self._exchange.release(complete=self.record is not None and self.record.outcome == "ok")
+        await self._http.release(complete=self.record is not None and self.record.outcome == "ok")
 
     def discard(self) -> None:
         """`release` for those who cannot wait."""
-        self._exchange.discard()
+        self._http.discard()

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Final, Literal
+from typing import Literal
 
 from beastmode_otel.attempts import failures
 from beastmode_otel.attempts.failures import Failure
 from beastmode_otel.config import Deployment, Timeouts
 from beastmode_otel.errors import category
-from beastmode_otel.router.call import Call, Services
 from beastmode_otel.router.http import HttpResponse
-from beastmode_otel.router.http_request import body_of, endpoint_of, http_request, wire_format
+from beastmode_otel.router.http_request import Call, Services, body_of, endpoint_of, http_request, wire_format
 from beastmode_otel.wire import Chunk, ProviderError, Reply, read_limits
 
 LimitName = Literal["first_token_timeout", "total_timeout"]
 _SLACK = 0.001  # timers fire a little early
 
 
-class Limits:
-    """first_token holds from the attempt's start until `token_came`, total for the whole request."""
+class Deadlines:
+    """Of one try. first_token holds from the attempt's start until `token_came`, total for the whole request."""
 
     def __init__(self, clock: Callable[[], float], timeouts: Timeouts, *, deadline: float, stream: bool) -> None:
         self._clock, self._timeouts, self._deadline = clock, timeouts, deadline
@@ -53,11 +52,7 @@ class Limits:
         return self._clock() - self.started
 
 
-_CUT: Final = ("protocol_error", "connection_reset")
-_PHASES: Final = ("read_timeout", "connect_timeout")
-
-
-class Exchange:
+class AttemptHttp:
     """Its steps (`whole`, `open`, `fill`) raise failures.AttemptFailed, or what the HTTP client raises: see `failure`.
 
     on_token: called for every piece of content. ready: the chunks of a stream that nobody took yet.
@@ -71,8 +66,8 @@ class Exchange:
         self.format = wire_format(deployment)
         self.body = body_of(call, deployment)
         self.ask = self.format.read_request(self.body)
-        self.limits = Limits(services.clock, call.timeouts, deadline=call.deadline, stream=call.stream)
-        self._request = http_request(call, deployment, self.body, self.limits.left())
+        self.deadlines = Deadlines(services.clock, call.timeouts, deadline=call.deadline, stream=call.stream)
+        self._request = http_request(call, deployment, self.body, self.deadlines.left())
         self._place = failures.Place(
             model_id=call.model_id, deployment=deployment.name, endpoint=endpoint_of(deployment), redact=services.redact
         )
@@ -155,7 +150,7 @@ class Exchange:
         self._heard = self._heard or bool(chunks)
         for chunk in chunks:
             if chunk.content:
-                self.limits.token_came()
+                self.deadlines.token_came()
                 self.on_token()
 
     def _at_end(self, response: HttpResponse) -> list[Chunk]:
@@ -171,14 +166,14 @@ class Exchange:
 
     def _check_clock(self) -> None:
         # asyncio has interrupted by now; a blocking read can only be looked at after it came back.
-        if self.limits.left() <= 0:
+        if self.deadlines.left() <= 0:
             raise failures.AttemptFailed(self.limit())
 
     # How it fails.
 
     def limit(self) -> Failure:
         """For the limit that is over."""
-        return failures.from_limit(self._place, *self.limits.which())
+        return failures.from_limit(self._place, *self.deadlines.which())
 
     def event(self, error: ProviderError) -> Failure:
         """For an error that came as a chunk."""
@@ -187,10 +182,10 @@ class Exchange:
     def failure(self, exc: Exception) -> Failure:
         """For what the HTTP client has raised."""
         failure, self._looks_sent = failures.from_exception(self._place, exc)
-        name = failure.error.category.name
-        if name in _PHASES and self.limits.over:  # the phase was cut to what was left
-            return failures.from_exception(self._place, exc, category(self.limits.which()[0]))[0]
-        if name in _CUT and self.status is not None and self._call.stream:
+        kind = failure.error.category
+        if kind.phase and self.deadlines.over:  # the phase was cut to what was left
+            return failures.from_exception(self._place, exc, category(self.deadlines.which()[0]))[0]
+        if kind.cut and self.status is not None and self._call.stream:
             return failures.from_exception(self._place, exc, category("stream_truncated"))[0]
         return failure
 

@@ -8,20 +8,19 @@ from beastmode_otel.attempts.failures import Failure
 from beastmode_otel.errors import AttemptRecord, BeastModeError, Context, RequestError, UpstreamError
 from beastmode_otel.observer import RequestScope, Saving
 from beastmode_otel.router.attempt import Attempt
-from beastmode_otel.router.call import Call, Services
-from beastmode_otel.router.http_request import endpoint_of
+from beastmode_otel.router.http_request import Call, Services, endpoint_of
 from beastmode_otel.router.retry_plan import NextTry, RetryPlan
 from beastmode_otel.wire import Usage
 
 
-class Journey:
+class AttemptSequence:
     """Opens attempts one after the other. `records` holds those that have ended, also after a failure."""
 
     def __init__(self, services: Services, call: Call, scope: RequestScope) -> None:
         self._services, self._call, self._scope = services, call, scope
         self._attempts: list[Attempt] = []
-        self._step: NextTry | None = None
-        self._plan = RetryPlan(
+        self._last_try: NextTry | None = None
+        self._retry_plan = RetryPlan(
             call.route, health=services.health, retry=services.config.retry, rng=services.rng, now=services.clock()
         )
 
@@ -35,19 +34,19 @@ class Journey:
 
     def first(self) -> Attempt:
         """The first attempt, not yet sent. Raises RequestError when every deployment rests."""
-        step = self._plan.first(self._services.clock())
-        if step is None:
+        next_try = self._retry_plan.first(self._services.clock())
+        if next_try is None:
             raise self._nobody()
-        return self._take(step)
+        return self._take(next_try)
 
     async def again(self, failed: Attempt, error: UpstreamError) -> Attempt:
         """The next attempt after a failure, when there is one; else raises `error`, with every attempt in it."""
         await failed.release()
-        step = self._next_step(failed)
-        if step is None:
+        next_try = self._next_try(failed)
+        if next_try is None:
             raise self.final(error)
-        await self._wait(failed, step)
-        return self._take(step)
+        await self._wait(failed, next_try)
+        return self._take(next_try)
 
     def final(self, error: BeastModeError) -> BeastModeError:
         """`error` as the caller gets it."""
@@ -56,49 +55,49 @@ class Journey:
 
     def saving(self, usage: Usage | None, cost: float | None) -> Saving | None:
         """What the route's reference model would have cost more for the same tokens; None when it would not."""
-        reference, step = self._call.route.reference_model, self._step
-        if reference is None or usage is None or cost is None or step is None:
+        reference, last_try = self._call.route.reference_model, self._last_try
+        if reference is None or usage is None or cost is None or last_try is None:
             return None
-        provider = step.deployment.provider
+        provider = last_try.deployment.provider
         instead = self._services.prices.cost(reference, provider, usage)
         saved = None if instead is None else instead - cost
         return Saving(by="routing", provider=provider, cost=saved) if saved and saved > 0 else None
 
-    def _next_step(self, failed: Attempt) -> NextTry | None:
-        if self._step is None or failed.failure is None or failed.cut_off:
+    def _next_try(self, failed: Attempt) -> NextTry | None:
+        if self._last_try is None or failed.failure is None or failed.cut_off:
             return None
         now = self._services.clock()
-        return self._plan.after(self._step, failed.failure, now, self._call.deadline - now)
+        return self._retry_plan.after(self._last_try, failed.failure, now, self._call.deadline - now)
 
-    async def _wait(self, failed: Attempt, step: NextTry) -> None:
+    async def _wait(self, failed: Attempt, next_try: NextTry) -> None:
         observer = self._services.observer
-        if step.retry:
+        if next_try.retry:
             failure: Failure | None = failed.failure
             if failure is not None:
-                observer.retried(step.deployment.name, failure.error.category)
+                observer.retried(next_try.deployment.name, failure.error.category)
         else:
-            observer.fell_back(failed.deployment.name, step.deployment.name)
-        if step.wait > 0:
-            await self._sleep(step)
+            observer.fell_back(failed.deployment.name, next_try.deployment.name)
+        if next_try.wait > 0:
+            await self._sleep(next_try)
 
-    async def _sleep(self, step: NextTry) -> None:
+    async def _sleep(self, next_try: NextTry) -> None:
         try:
-            await self._services.runtime.sleep(step.wait)
+            await self._services.runtime.sleep(next_try.wait)
         except BaseException:
-            self._services.health.unknown(step.deployment.name)  # it was admitted, perhaps as a probe
+            self._services.health.unknown(next_try.deployment.name)  # it was admitted, perhaps as a probe
             raise
 
-    def _take(self, step: NextTry) -> Attempt:
-        self._step = step
+    def _take(self, next_try: NextTry) -> Attempt:
+        self._last_try = next_try
         try:
-            attempt = Attempt(self._services, self._call, step.deployment, len(self._attempts) + 1, self._scope)
+            attempt = Attempt(self._services, self._call, next_try.deployment, len(self._attempts) + 1, self._scope)
         except BaseException as exc:
-            self._services.health.unknown(step.deployment.name)  # it was admitted, perhaps as a probe
+            self._services.health.unknown(next_try.deployment.name)  # it was admitted, perhaps as a probe
             if not isinstance(exc, TypeError | ValueError | RecursionError):
                 raise
             raise RequestError(
                 f"the request cannot be written as JSON: {type(exc).__name__}",
-                context=Context(model=self._call.model_id, deployment=step.deployment.name),
+                context=Context(model=self._call.model_id, deployment=next_try.deployment.name),
                 hints=("use only dicts with string keys, lists, strings, finite numbers, booleans and None",),
             ) from exc
         self._attempts.append(attempt)

@@ -12,9 +12,6 @@ from beastmode_otel.errors import Category
 from beastmode_otel.observer import DeploymentState
 from beastmode_otel.runtime import in_child
 
-# Errors after which nobody knows whether the deployment answers: ours, or of a request that may not have left.
-_PROVE_NOTHING = frozenset({"pool_timeout", "total_timeout", "invalid_header", "invalid_url", "_OTHER"})
-
 # A Retry-After of years is a provider's mistake; without a bound it would take the deployment out of use for good.
 _LONGEST_REST = 3600.0
 
@@ -110,7 +107,7 @@ class Health:
             record.rests_until = max(record.rests_until, now + rest) if rest else record.rests_until
         if category.trips:
             self._count(name, now, started)
-        elif category.name in _PROVE_NOTHING:
+        elif category.proves_nothing:
             self.unknown(name, started)
         else:
             self.succeeded(name)

@@ -1,22 +1,61 @@
-"""The HTTP request that a call makes of a deployment."""
+"""One call: what the router is asked, what it works with, and the HTTP request that both make of a deployment."""
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+import random
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from beastmode_otel.attempts.progress import Trail
-from beastmode_otel.config import Deployment, Secret
-from beastmode_otel.router.call import Call
-from beastmode_otel.router.http import HttpRequest
+from beastmode_otel.config import Config, Deployment, Route, Secret, Timeouts
+from beastmode_otel.errors import Redactor
+from beastmode_otel.observer import Observer
+from beastmode_otel.prices import PriceBook
+from beastmode_otel.record import record
+from beastmode_otel.router.health import Health
+from beastmode_otel.router.http import Http, HttpRequest
+from beastmode_otel.runtime import Runtime
 from beastmode_otel.wire import Format, format_named, with_usage
 
 ANTHROPIC_VERSION = "2023-06-01"
 # A socket takes no more than a few hundred years, and refuses what is not finite.
 _LONGEST = 30 * 86_400.0
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What every attempt needs. clock: monotonic seconds."""
+
+    config: Config
+    http: Http
+    runtime: Runtime
+    observer: Observer
+    health: Health
+    prices: PriceBook
+    redact: Redactor
+    rng: random.Random
+    clock: Callable[[], float]
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request for the router. deadline: when its total timeout is over, on the services' clock."""
+
+    model_id: str
+    route: Route
+    body: Mapping[str, Any]
+    stream: bool
+    timeouts: Timeouts
+    deadline: float
+
+    @property
+    def include_usage(self) -> bool:
+        """Whether the caller asked for OpenAI's extra event with usage."""
+        options = self.body.get("stream_options")
+        return isinstance(options, dict) and options.get("include_usage") is True
 
 
 def wire_format(deployment: Deployment) -> Format:

@@ -1,4 +1,4 @@
-"""What to try next: selection, retry and fallback as decisions without I/O."""
+"""What to try next: the order of deployments, retry and fallback as decisions without I/O."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import random
 from dataclasses import dataclass
 
 from beastmode_otel.attempts.failures import Failure
-from beastmode_otel.config import Deployment, Retry, Route
+from beastmode_otel.config import Deployment, Retry, Route, Target
 from beastmode_otel.router.health import Health
-from beastmode_otel.router.selection import ordered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +17,12 @@ class NextTry:
     deployment: Deployment
     wait: float = 0.0
     retry: bool = False
+
+
+def ordered(targets: tuple[Target, ...], rng: random.Random) -> list[Target]:
+    """Targets in the order of trying: by `order`, within one order drawn by weight without replacement."""
+    # The first of several exponential clocks of rates w rings with probability w / sum (Efraimidis and Spirakis, 2006).
+    return sorted(targets, key=lambda target: (target.order, rng.expovariate(target.weight)))
 
 
 class RetryPlan:
@@ -35,7 +40,7 @@ class RetryPlan:
         """The deployment to begin with; None when every breaker is open."""
         return self._next(now)
 
-    def after(self, step: NextTry, failure: Failure, now: float, left: float) -> NextTry | None:
+    def after(self, failed: NextTry, failure: Failure, now: float, left: float) -> NextTry | None:
         """What to do after a failure, with `left` seconds of the total timeout; None: raise the error."""
         if left <= 0:
             return None
@@ -45,8 +50,8 @@ class RetryPlan:
         # A provider that asks for patience is left in peace while another deployment can answer at once.
         if fallback and (not retry or failure.retry_after) and (elsewhere := self._next(now)):
             return elsewhere
-        if retry and self._health.admit(step.deployment.name, now):
-            return NextTry(deployment=step.deployment, wait=wait, retry=True)
+        if retry and self._health.admit(failed.deployment.name, now):
+            return NextTry(deployment=failed.deployment, wait=wait, retry=True)
         return self._next(now) if fallback else None
 
     def _next(self, now: float) -> NextTry | None:

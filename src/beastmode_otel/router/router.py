@@ -9,26 +9,26 @@ from beastmode_otel.config import Deployment
 from beastmode_otel.errors import AttemptRecord, UpstreamError
 from beastmode_otel.observer import OutcomeKind, RequestScope, Saving
 from beastmode_otel.router.attempt import Attempt
-from beastmode_otel.router.attempt_sequence import Journey
-from beastmode_otel.router.call import Call, Services
+from beastmode_otel.router.attempt_sequence import AttemptSequence
+from beastmode_otel.router.http_request import Call, Services
 from beastmode_otel.wire import Chunk, Reply, Usage
 
 
 class RoutedRequest:
     """One request on its way through a route. What it tells is right at any time, also after a failure."""
 
-    def __init__(self, journey: Journey) -> None:
-        self._journey = journey
+    def __init__(self, sequence: AttemptSequence) -> None:
+        self._sequence = sequence
         self._attempt: Attempt | None = None
 
     @property
     def records(self) -> tuple[AttemptRecord, ...]:
-        return self._journey.records
+        return self._sequence.records
 
     @property
     def begun(self) -> int:
         """How many attempts there are, the open one included."""
-        return self._journey.begun
+        return self._sequence.begun
 
     @property
     def deployment(self) -> str | None:
@@ -70,7 +70,7 @@ class RoutedRequest:
     @property
     def saving(self) -> Saving | None:
         """What the route's reference model would have cost more."""
-        return None if self._attempt is None else self._journey.saving(self.usage, self.cost)
+        return None if self._attempt is None else self._sequence.saving(self.usage, self.cost)
 
     def finish(self, kind: OutcomeKind) -> None:
         """End the attempt that is still open, if any."""
@@ -89,12 +89,12 @@ class Router:
 
     def whole(self, call: Call, scope: RequestScope) -> RoutedAnswer:
         """A request for a whole answer, not yet sent."""
-        return RoutedAnswer(Journey(self._services, call, scope))
+        return RoutedAnswer(AttemptSequence(self._services, call, scope))
 
     def stream(self, call: Call, scope: RequestScope, *, include_usage: bool | None = None) -> RoutedStream:
         """A request for a stream, not yet sent. include_usage: None for what the call says."""
         shown = call.include_usage if include_usage is None else include_usage
-        return RoutedStream(Journey(self._services, call, scope), include_usage=shown)
+        return RoutedStream(AttemptSequence(self._services, call, scope), include_usage=shown)
 
 
 class RoutedAnswer(RoutedRequest):
@@ -102,27 +102,27 @@ class RoutedAnswer(RoutedRequest):
 
     async def fetch(self) -> Reply:
         """The answer. Raises UpstreamError, or RequestError when no deployment can be asked."""
-        attempt = self._attempt = self._journey.first()
+        attempt = self._attempt = self._sequence.first()
         while True:
             try:
                 return await attempt.answer()
             except UpstreamError as error:
                 failed = error
-            attempt = self._attempt = await self._journey.again(attempt, failed)
+            attempt = self._attempt = await self._sequence.again(attempt, failed)
 
 
 class RoutedStream(RoutedRequest):
     """A stream over as many attempts as it takes. Chunks without content wait for the first one with content,
     so that until then a failure can still be made good by another attempt."""
 
-    def __init__(self, journey: Journey, *, include_usage: bool) -> None:
-        super().__init__(journey)
+    def __init__(self, sequence: AttemptSequence, *, include_usage: bool) -> None:
+        super().__init__(sequence)
         self._include_usage = include_usage
         self._held: deque[Chunk] = deque()
         self._delivered = False
 
     async def open(self) -> None:
-        self._attempt = self._journey.first()
+        self._attempt = self._sequence.first()
         await self._open_current()
 
     async def next(self) -> Chunk | None:
@@ -130,13 +130,13 @@ class RoutedStream(RoutedRequest):
         await self.reach_content()
         if self._held:
             return self._held.popleft()
-        return await self._step()
+        return await self._next_shown()
 
     async def reach_content(self) -> None:
         """Hold chunks until one has content or the stream is over; start again on failure. Raises UpstreamError."""
         while not self._delivered:
             try:
-                chunk = await self._step()
+                chunk = await self._next_shown()
             except UpstreamError as error:
                 failed = error
             else:
@@ -148,7 +148,7 @@ class RoutedStream(RoutedRequest):
             await self._again(failed)
             await self._open_current()
 
-    async def _step(self) -> Chunk | None:
+    async def _next_shown(self) -> Chunk | None:
         """The next chunk that the caller is shown."""
         while self._attempt is not None:
             try:
@@ -156,7 +156,7 @@ class RoutedStream(RoutedRequest):
             except UpstreamError as error:
                 if self._delivered:
                     await self._attempt.release()
-                    self._journey.final(error)
+                    self._sequence.final(error)
                 raise
             if chunk is None:
                 return None
@@ -177,7 +177,7 @@ class RoutedStream(RoutedRequest):
 
     async def _again(self, failed: UpstreamError) -> None:
         assert self._attempt is not None  # noqa: S101
-        self._attempt = await self._journey.again(self._attempt, failed)
+        self._attempt = await self._sequence.again(self._attempt, failed)
 
     @property
     def complete(self) -> bool:

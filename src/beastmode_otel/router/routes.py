@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from beastmode_otel.config import Config, Route, Target
 from beastmode_otel.errors import Context, RequestError
+from beastmode_otel.providers import BY_NAME
 
 
 def resolve(config: Config, model_id: str) -> Route:
@@ -18,21 +19,19 @@ def resolve(config: Config, model_id: str) -> Route:
     if route is not None:
         return route if route.targets else _no_targets(model_id)
     prefix, _, model = model_id.partition(":")
-    vendor = config.vendors.get(prefix)
-    if vendor is None or not model:
+    vendor, provider = config.vendors.get(prefix), BY_NAME.get(prefix)
+    if not model or (vendor is None and (provider is None or not provider.base_url or not config.vendors)):
         raise _unknown(config, model_id)
-    if vendor.api_key is None and vendor.base_url in _NEED_KEYS:
+    # A vendor's own endpoint always wants a key; a base URL that the team has set may be a gateway that does not.
+    if vendor is None or (provider and vendor.api_key is None and vendor.base_url == provider.base_url):
+        keys = provider.keys if provider else ()
         raise RequestError(
             f"{model_id}: {prefix} has no API key",
             category="no_deployment",
-            context=Context(model=model_id, deployment=vendor.name),
-            hints=(f"export {prefix.upper()}_API_KEY, or configure a deployment and a route of your own",),
+            context=Context(model=model_id, deployment=prefix),
+            hints=(f"export {' or '.join(keys)}, or configure a deployment and a route of your own",),
         )
     return Route(name=f"{prefix}:*", targets=(Target(deployment=replace(vendor, model=model)),))
-
-
-# A vendor's own endpoint always wants a key; a base URL that the team has set may be a gateway that does not.
-_NEED_KEYS = frozenset({"https://api.openai.com/v1", "https://api.anthropic.com/v1"})
 
 
 def _no_targets(model_id: str) -> Route:

@@ -1,6 +1,5 @@
 """LLM wire formats, pure: what a request asks, what a response or stream says. Nothing in this room ever raises."""
 
-from beastmode_otel.providers import provider_at, provider_of
 from beastmode_otel.wire.body_reader import BodyReader, is_stream
 from beastmode_otel.wire.categorise import categorise
 from beastmode_otel.wire.content_encoding import ContentDecoder
@@ -45,8 +44,6 @@ __all__ = [
     "identifier",
     "is_stream",
     "prompt_text",
-    "provider_at",
-    "provider_of",
     "read_error",
     "read_limits",
     "recognise",

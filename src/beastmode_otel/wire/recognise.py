@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from beastmode_otel.errors import ConfigError
-from beastmode_otel.providers import provider_at, provider_of
+from beastmode_otel.providers import owner_of, provider_of, speaks
 from beastmode_otel.record import record
 from beastmode_otel.wire.facts import Ask
 from beastmode_otel.wire.formats.registry import FORMATS, Format, format_named
@@ -28,7 +28,7 @@ def speaks_for(
     api: str, *, host: str, port: int | None, headers: Mapping[str, str], body: Mapping[str, Any] | None
 ) -> bool:
     """Whether a request is meant for this API: a provider's host, an SDK's header, or a body of the right shape."""
-    if provider_at(host) is not None:
+    if speaks(host, api):
         return True
     if "x-stainless-lang" in headers or "anthropic-version" in headers:
         return True  # what the SDKs of OpenAI, Anthropic and Groq send
@@ -111,14 +111,20 @@ class Recogniser:
 
     extra: more paths and the API that each speaks, `{"/llm/*/ask": "openai.chat"}`. A pattern is the end of a path; a
     segment `*` stands for any one segment. They outrank the built-in ones, and need nothing else to speak for them.
+    providers: what the configuration says of some hosts, by host and port (None for the scheme's own).
     Raises ConfigError for a pattern that is no path and for an API without a format.
     """
 
-    def __init__(self, extra: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        extra: Mapping[str, str] = MappingProxyType({}),
+        providers: Mapping[tuple[str, int | None], str] = MappingProxyType({}),
+    ) -> None:
         for pattern, api in extra.items():
             _check(pattern, api)
         own = [(pattern, Endpoint(api)) for pattern, api in extra.items()]
         self._own = Paths(own) if own else None
+        self._providers = providers
 
     def find(self, method: str, target: bytes) -> Endpoint | None:
         """The fast part: None for nearly everything that is no LLM call. Never raises.
@@ -145,7 +151,7 @@ class Recogniser:
         streamed; a call at a path that other services have too then needs its host or headers to speak for it.
         """
         path = target.partition(b"?")[0]
-        if endpoint.provider and provider_at(host) != endpoint.provider:
+        if endpoint.provider and ((owner := owner_of(host)) is None or owner.name != endpoint.provider):
             return None
         said = _object(body, headers)
         if endpoint.generic and not speaks_for(endpoint.api, host=host, port=port, headers=headers, body=said):
@@ -159,13 +165,18 @@ class Recogniser:
             ask = replace(ask, operation=operation, model=model, stream=stream)
         return LLMCall(
             api=endpoint.api,
-            provider=provider_of(host, api=endpoint.api, path=path),
+            provider=self._provider(host, port, endpoint.api, path),
             operation=operation,
             model=model,
             stream=stream,
             ask=ask,
             body=said,
         )
+
+    def _provider(self, host: str, port: int | None, api: str, path: bytes) -> str:
+        if self._providers and (said := self._providers.get((host.lower(), port))):
+            return said
+        return provider_of(host, api=api, path=path.decode("latin-1"))
 
 
 BUILT_IN_RECOGNISER: Final = Recogniser()

@@ -183,7 +183,8 @@ def test_slashes_and_blanks_at_the_end_of_a_base_url_are_dropped(url: str):
         ("http://localhost:11434/v1", "openai", "local"),
         ("http://127.0.0.2:8000/v1", "openai", "local"),
         ("http://[::1]:8000/v1", "openai", "local"),
-        ("https://gateway.corp/v1", "anthropic", "anthropic"),
+        ("https://gateway.corp/v1", "anthropic", "custom"),
+        ("https://gateway.corp/v1", "openai", "custom"),
         ("https://gateway.corp/anything", "passthrough", "custom"),
     ],
 )

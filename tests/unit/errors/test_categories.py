@@ -76,3 +76,15 @@ def test_a_category_is_a_frozen_value():
     with pytest.raises(FrozenInstanceError):
         OTHER.name = "else"  # type: ignore[misc]
     assert Category(name="x", hint="y") == Category(name="x", hint="y")
+
+
+def test_the_flags_stand_where_they_mean_something():
+    def with_flag(flag: str) -> set[str]:
+        return {name for name, known in CATEGORIES.items() if getattr(known, flag)}
+
+    assert with_flag("proves_nothing") == {"pool_timeout", "total_timeout", "invalid_header", "invalid_url", "_OTHER"}
+    assert with_flag("phase") == {"connect_timeout", "read_timeout"}
+    assert with_flag("cut") == {"connection_reset", "protocol_error"}
+    assert (with_flag("callers_own"), with_flag("all_rest")) == ({"total_timeout"}, {"circuit_open"})
+    # What counts against a deployment's health proves something.
+    assert not any(known.trips and known.proves_nothing for known in CATEGORIES.values())

@@ -58,6 +58,22 @@ def test_a_prefix_without_its_key_says_which_variable_to_set(prefix: str):
     assert f"export {prefix.upper()}_API_KEY" in str(error)
 
 
+def test_any_provider_with_an_address_of_its_own_is_a_prefix_once_its_key_is_set():
+    settings = config(environ={"GROQ_API_KEY": "gsk-1234567890", "CO_API_KEY": "co-1234567890"})
+    groq, cohere = (resolve(settings, f"{name}:m").targets[0].deployment for name in ("groq", "cohere"))
+    assert (groq.base_url, groq.provider) == ("https://api.groq.com/openai/v1", "groq")
+    assert groq.api_key == Secret("gsk-1234567890")
+    assert (cohere.kind, cohere.provider, cohere.model) == ("openai", "cohere", "m")
+    error = refused(settings, "openrouter:m")
+    assert (error.category.name, error.deployment) == ("no_deployment", "openrouter")
+    assert "export OPENROUTER_API_KEY" in str(error)
+    assert "export CO_API_KEY or COHERE_API_KEY" in str(refused(config(), "cohere:m"))
+
+
+def test_a_broken_key_of_a_provider_that_nobody_asks_stops_nothing():
+    assert set(config(environ={"GROQ_API_KEY": "a\nb"}).vendors) == {"openai", "anthropic"}
+
+
 def test_a_gateway_of_the_teams_own_needs_no_key():
     settings = config(environ={"OPENAI_BASE_URL": "http://localhost:11434/v1"})
     assert resolve(settings, "openai:llama3").targets[0].deployment.base_url == "http://localhost:11434/v1"

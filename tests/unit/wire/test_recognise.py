@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beastmode_otel.config import parse
 from beastmode_otel.errors import ConfigError
-from beastmode_otel.wire import FORMATS, Recogniser, provider_at, provider_of, recognise
+from beastmode_otel.providers import owner_of, provider_of
+from beastmode_otel.wire import FORMATS, Recogniser, recognise
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 INPUT = {"model": "m", "input": "hi"}
@@ -81,12 +81,12 @@ CALLS = [
     ),
     ("bedrock-runtime.us-west-2.amazonaws.com/openai/v1/chat/completions", CHAT, "openai.chat", "aws.bedrock", "chat",
      "m"),
-    ("openrouter.ai/api/v1/chat/completions", CHAT, "openai.chat", "openai", "chat", "m"),
+    ("openrouter.ai/api/v1/chat/completions", CHAT, "openai.chat", "openrouter", "chat", "m"),
     ("localhost/v1/chat/completions", CHAT, "openai.chat", "local", "chat", "m"),
     ("127.0.0.1/v1/completions", {"prompt": [1, 2]}, "openai.completions", "local", "text_completion", None),
-    ("vllm/v1/chat/completions/", CHAT, "openai.chat", "openai", "chat", "m"),
-    ("gateway/v1/a/b/openai/responses", INPUT, "openai.responses", "openai", "chat", "m"),
-    ("gateway/llm/v1/messages", CHAT, "anthropic.messages", "anthropic", "chat", "m"),
+    ("vllm/v1/chat/completions/", CHAT, "openai.chat", "custom", "chat", "m"),
+    ("gateway/v1/a/b/openai/responses", INPUT, "openai.responses", "custom", "chat", "m"),
+    ("gateway/llm/v1/messages", CHAT, "anthropic.messages", "custom", "chat", "m"),
     ("box/api/chat", OLLAMA, "ollama.chat", "ollama", "chat", "m"),
     ("box/ollama/api/generate", {**PROMPT, "keep_alive": 5}, "ollama.generate", "ollama", "text_completion", "m"),
     ("my-ollama.internal/api/embed", INPUT, "ollama.embed", "ollama", "embeddings", "m"),
@@ -163,7 +163,7 @@ def test_ollamas_port_name_and_sdk_speak_for_it() -> None:
 
 def test_a_call_at_a_path_of_its_own_needs_no_body() -> None:
     call = seen("anything.example/v1/chat/completions")
-    assert (call.api, call.provider, call.model, call.stream, call.body) == ("openai.chat", "openai", None, False, None)
+    assert (call.api, call.provider, call.model, call.stream, call.body) == ("openai.chat", "custom", None, False, None)
 
 
 def test_streams_are_told_by_the_body_or_by_the_path() -> None:
@@ -229,13 +229,6 @@ def test_an_api_without_a_format_is_refused_and_the_others_are_named() -> None:
 # Providers.
 
 
-def test_the_routers_table_of_hosts_says_the_same() -> None:
-    assert {host: provider_at(host) for host in parse._PROVIDERS} == parse._PROVIDERS
-    for host in (*parse._LOOPBACK, "127.0.0.2"):
-        url = f"http://[{host}]" if ":" in host else f"http://{host}"
-        assert provider_of(host, api="openai.chat") == parse._provider("openai", url) == "local"
-
-
 @pytest.mark.parametrize(
     ("host", "provider"),
     [
@@ -243,11 +236,15 @@ def test_the_routers_table_of_hosts_says_the_same() -> None:
         ("api.openai.com.evil.example", None),
         ("notapi.openai.com", None),
         ("x.openai.azure.com", "azure.ai.openai"),
+        ("bedrock-runtime.evil.example.amazonaws.com", None),
+        ("bedrock-mantle.us-east-1.api.aws.evil.example", None),
         ("", None),
     ],
 )
 def test_a_host_is_its_own_and_no_other(host: str, provider: str | None) -> None:
-    assert provider_at(host) == provider
+    owner = owner_of(host)
+    assert (owner and owner.name) == provider
+    assert provider_of(host, api="openai.chat") == (provider or "custom")
 
 
 # Nothing raises.

@@ -48,7 +48,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def exported() -> Iterator[tuple[str, bytes]]:
-    """Each file's path and content. Only the Docker stacks differ from the source tree: dashboards stand beside them."""
+    """Each file's path and content. Only the Docker stacks differ from the source tree: dashboards stand beside."""
     for file, item in files(shipped("collector")):
         content = item.read_bytes()
         yield file, _beside(file, content) if file in _STACKS else content

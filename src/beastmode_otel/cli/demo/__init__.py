@@ -35,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     real.add_argument(
         "--key-env",
         metavar="VARIABLE",
-        help="where its API key is (default: OPENAI_API_KEY or ANTHROPIC_API_KEY; none for this machine)",
+        help="where its API key is (default: the variable of the provider at that host; none for this machine)",
     )
     real.add_argument("--cache", action="store_true", help="reuse answers; without it every request goes there")
 

@@ -12,6 +12,7 @@ from beastmode_otel.cli.demo.caller import Caller, DemoCall
 from beastmode_otel.cli.demo.tasks import end
 from beastmode_otel.config import Secret
 from beastmode_otel.errors import ConfigError
+from beastmode_otel.providers import BY_NAME, is_local, owner_of
 
 MOST: Final = 20  # requests
 CALLERS: Final = 2
@@ -22,7 +23,6 @@ _PROMPTS: Final = (
     "Name three colours, nothing else.",
     "Say hello in Italian, nothing else.",
 )
-_THIS_MACHINE: Final = ("localhost", "::1", "0.0.0.0")  # noqa: S104  (compared, never bound)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,30 +50,27 @@ class RealEndpoint:
 def endpoint_from(
     *, url: str, model: str, kind: str, key_env: str | None, cached: bool, environ: Mapping[str, str]
 ) -> RealEndpoint:
-    """With the key of `key_env`, else the vendor's own variable; no key goes to this machine unless it was named.
+    """With the key of `key_env`, else of the variable of the provider whose host it is, else of the kind's vendor.
 
-    Raises ConfigError when the variable that was named is not set.
+    No key goes to this machine unless it was named. Raises ConfigError when the variable that was named is not set.
     """
-    name = key_env or (None if _is_here(url) else f"{kind.upper()}_API_KEY")
-    value = environ.get(name, "").strip() if name else ""
-    if key_env and not value:
+    names = (key_env,) if key_env else _key_names(url, kind)
+    name = next((each for each in names if environ.get(each, "").strip()), None)
+    if key_env and not name:
         raise ConfigError(f"the environment variable {key_env} is not set", hints=(f"export {key_env}=…",))
-    return RealEndpoint(
-        url=url,
-        model=model,
-        kind=kind,
-        key=Secret(value) if value else None,
-        key_name=name if value else None,
-        cached=cached,
-    )
+    key = Secret(environ[name].strip()) if name else None
+    return RealEndpoint(url=url, model=model, kind=kind, key=key, key_name=name, cached=cached)
 
 
-def _is_here(url: str) -> bool:
+def _key_names(url: str, kind: str) -> tuple[str, ...]:
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
-        return False
-    return host in _THIS_MACHINE or host.startswith("127.")
+        return ()
+    owner = owner_of(host)
+    if owner is not None:
+        return owner.keys
+    return () if is_local(host) else BY_NAME[kind].keys
 
 
 class PoliteTraffic:

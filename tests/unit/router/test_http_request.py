@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beastmode_otel.config import Deployment, Route, Secret, Target, Timeouts
-from beastmode_otel.router.call import Call
 from beastmode_otel.router.http_request import (
     ANTHROPIC_VERSION,
+    Call,
     body_of,
     encode,
     endpoint_of,
