@@ -8,10 +8,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from beastmode_otel.cache.canonical import canonical, utf8
-from beastmode_otel.cache.key import IGNORED, SCHEMA, Parts, Target, derive, members, output_headers
-from beastmode_otel.wire.user_text import Cut, cut_last_text
+from beastmode_otel.cache.key import SCHEMA, Parts, Target, cut_of, derive, output_headers
+from beastmode_otel.wire import Cut, format_named
 
-_LISTED: Final = ("messages", "tools", "system")  # where it helps to know which item differs
+_LISTED: Final = ("messages", "contents", "tools", "system")  # where it helps to know which item differs
 
 
 def explain_key(parts: Parts) -> list[tuple[str, str]]:
@@ -20,7 +20,7 @@ def explain_key(parts: Parts) -> list[tuple[str, str]]:
 
     Raises what `derive` raises.
     """
-    key, cut = derive(parts), cut_last_text(members(parts.body))
+    key, cut = derive(parts), cut_of(parts)
     return [
         ("schema", str(SCHEMA)),
         ("tenant", _short(parts.tenant)),
@@ -30,7 +30,7 @@ def explain_key(parts: Parts) -> list[tuple[str, str]]:
         *((f"header {name}", value) for name, value in output_headers(parts.headers)),
         *_body(cut),
         ("last user text", _texts(cut)),
-        ("ignored", ", ".join(sorted(IGNORED.intersection(parts.body))) or "nothing"),
+        ("ignored", ", ".join(sorted(format_named(parts.api).ignored.intersection(parts.body))) or "nothing"),
         ("digest", key.digest.hex()),
         ("scope", key.scope.hex()),
     ]
@@ -48,7 +48,8 @@ def _texts(cut: Cut) -> str:
     if not cut.place:
         return "none: the scope is of the whole request"
     digest = sha256(b"".join(b"%d:%b" % (len(raw), raw) for raw in map(utf8, cut.texts))).hexdigest()
-    return f"{digest[:12]} (message {cut.place.partition(':')[0]})"
+    where = cut.place.partition(":")[0]
+    return f"{digest[:12]} ({f'message {where}' if where.isdigit() else where})"
 
 
 def _short(value: Any) -> str:

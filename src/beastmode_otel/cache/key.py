@@ -2,7 +2,8 @@
 
 digest = SHA-256(head "\\n" body "\\n" place "\\n" texts), scope = SHA-256(head "\\n" body "\\n" place "\\n")
     head    canonical JSON of [schema, tenant, namespace, API, targets, headers]
-    body    canonical JSON of the request without IGNORED and null members, null where the last user text stood
+    body    canonical JSON of the request without null members and those that its format ignores, null where the last
+            user text stood
     place   where that was; texts: what stood there, each as its UTF-8 length, ":" and its UTF-8 bytes
 
 Canonical JSON holds no line break, so nothing in one piece can be taken for the next.
@@ -20,18 +21,10 @@ from typing import Any, Final, NamedTuple
 from beastmode_otel.cache.canonical import BEST, Encoder, canonical, utf8
 from beastmode_otel.cache.entry import Key
 from beastmode_otel.record import record
-from beastmode_otel.wire.user_text import cut_last_text
+from beastmode_otel.wire import Cut, format_named
 
 SCHEMA: Final = 1  # part of each digest: a change of the encoding forgets every stored answer, and must raise it
 
-# How the answer travels, how long to wait for it, and who asks: none of it changes what is answered.
-# `model` has its own place: the vendor's name instead of the caller's. prompt_cache_*: the vendor's routing.
-IGNORED: Final = frozenset(
-    {
-        *("model", "stream", "stream_options", "timeout", "metadata"),
-        *("user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
-    }
-)
 OUTPUT_HEADERS: Final = frozenset({"anthropic-beta", "anthropic-version", "openai-beta"})
 _TENANT: Final = b"beastmode_otel tenant 1\n"
 _NO_HEADERS: Final[tuple[tuple[str, str], ...]] = ()
@@ -67,7 +60,7 @@ def derive(parts: Parts, *, encoder: Encoder = BEST) -> Key:
 
     Raises ValueError for an empty tenant and for no targets, NotCanonical for what JSON cannot say.
     """
-    cut = cut_last_text(members(parts.body))
+    cut = cut_of(parts)
     hasher = sha256(b"%b%b\n%b\n" % (head(parts), canonical(cut.body, encoder=encoder), cut.place.encode()))
     scope = hasher.digest()
     for text in cut.texts:
@@ -95,9 +88,15 @@ def credential_tenant(credential: str, secret: bytes | None = None) -> str:
     return hmac.digest(secret, message, "sha256").hex() if secret else sha256(message).hexdigest()
 
 
-def members(body: Mapping[str, Any]) -> dict[str, Any]:
+def members(parts: Parts) -> dict[str, Any]:
     """The members of a request that count. A null at the top is the same as nothing; deeper ones may mean something."""
-    return {name: value for name, value in body.items() if value is not None and name not in IGNORED}
+    ignored = format_named(parts.api).ignored
+    return {name: value for name, value in parts.body.items() if value is not None and name not in ignored}
+
+
+def cut_of(parts: Parts) -> Cut:
+    """Those members, and cut out of them what the user said last."""
+    return format_named(parts.api).last_user_text(members(parts))
 
 
 def output_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -31,7 +31,7 @@ class Keys:
     def derive(self, parts: Parts) -> Key:
         """key.derive, with the best encoder."""
         try:
-            seen = marshal.dumps(members(parts.body), _FORMAT)
+            seen = marshal.dumps(members(parts), _FORMAT)
         except ValueError:  # a Mapping, a subclass, a circle: only `derive` knows
             return derive(parts)
         if len(seen) > LONGEST:

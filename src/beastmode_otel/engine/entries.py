@@ -173,6 +173,7 @@ class Storing:
         assert reply is not None and wish.asked is not None  # noqa: S101, PT018
         verdict = may_store(
             reply,
+            api=bought.api,
             asked=wish.asked,
             status=200,
             size=len(entry.body),

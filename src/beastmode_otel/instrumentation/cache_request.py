@@ -68,7 +68,7 @@ def wish_of_call(desk: Desk, seen: LLMCall, request: Any, use: Use, *, plain: bo
         reason = reason or "unreadable"
     if reason is not None:
         return Wish(use=use, key=None, reason=reason)
-    target = Target(seen.provider, _address(request.url), seen.model or "")
+    target = Target(seen.provider, _address(seen, request.url), seen.model or "")
     asked_of = target._replace(base_url=target.base_url + _variant(seen, request))
     try:
         key = desk.keys.derive(_parts(desk, seen, asked_of, headers, request.url))
@@ -107,6 +107,7 @@ def _parts(desk: Desk, seen: LLMCall, target: Target, headers: Mapping[str, str]
     )
 
 
-def _address(url: Any) -> str:
-    """All of the URL as on the wire; only its digest is kept. The end is marked: a slash there means something."""
-    return f"{url.scheme}://{host_of(url)}{url.raw_path.decode('ascii', 'backslashreplace')}#"
+def _address(seen: LLMCall, url: Any) -> str:
+    """The URL as on the wire; only its digest is kept. The end is marked: a slash there means something."""
+    target = seen.format.address(url.raw_path).decode("ascii", "backslashreplace")
+    return f"{url.scheme}://{host_of(url)}{target}#"

@@ -23,8 +23,7 @@ def response_of(
     encoding: the client's `default_encoding`.
     """
     content, kind = _body(seen, entry, unasked=gets_usage_unasked(seen, request))
-    name = "request-id" if entry.api == "anthropic.messages" else "x-request-id"
-    headers = {"content-type": kind, HEADER: said, name: entry.request_id}
+    headers = {"content-type": kind, HEADER: said, format_named(entry.api).request_id_header: entry.request_id}
     if kind == _JSON:
         headers["content-length"] = str(len(content))
     body = {"content": content} if read else {"stream": library.ByteStream(content)}

@@ -157,7 +157,7 @@ class Attempt:
         exchange = self._exchange
         reply = exchange.reply()
         if kind == "ok" or reply.text or reply.usage:  # a call that failed before it generated anything is not billed
-            self.usage = tokens_of(reply, exchange.body, whole=kind == "ok")
+            self.usage = tokens_of(reply, exchange.format, exchange.body, whole=kind == "ok")
             self.cost = cost_of(self._services.prices, reply, exchange.ask, self.deployment.provider, self.usage)
         return reply
 

@@ -47,7 +47,7 @@ class Reply:
     choice. finish_reasons: one for each choice that has one. refusal: not None when the model declined, "" when it gave
     no words. tool_calls: how many tools the model wants called, over all choices. empty: no choice holds an answer: no
     text, tool call, refusal or media (reasoning alone is no answer). whole: it is complete though answers of its kind
-    have no finish reason (embeddings). error: a 200 that carries an error.
+    have no finish reason (embeddings). choices: how many there are. error: a 200 that carries an error.
     """
 
     parsed: bool
@@ -61,6 +61,7 @@ class Reply:
     tool_calls: int = 0
     empty: bool = True
     whole: bool = False
+    choices: int = 1
     error: ProviderError | None = None
 
 

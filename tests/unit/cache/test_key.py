@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from beastmode_otel.cache.canonical import Encoder, NotCanonical, accelerated, canonical, stdlib
 from beastmode_otel.cache.explain import explain_key
-from beastmode_otel.cache.key import IGNORED, Parts, Target, credential_tenant, derive
+from beastmode_otel.cache.key import Parts, Target, credential_tenant, derive
+from beastmode_otel.wire.formats.base import IGNORED
 from beastmode_otel.wire.user_text import cut_last_text
 
 FAST = accelerated()

@@ -39,7 +39,8 @@ def anthropic(reason: Any = "end_turn", *blocks: dict[str, Any], **more: Any) ->
 
 
 def verdict(reply: Reply, **but: Any) -> str:
-    how = {"asked": OK, "status": 200, "size": 100, "answered": MAIN, "targets": (MAIN,), "headers": {}}
+    api = "anthropic.messages" if "stop_reason" in (reply.body or {}) else "openai.chat"
+    how = {"api": api, "asked": OK, "status": 200, "size": 100, "answered": MAIN, "targets": (MAIN,), "headers": {}}
     return may_store(reply, **{**how, **but}).reason
 
 

@@ -19,13 +19,12 @@ from beastmode_otel.wire import (
     estimate,
     format_for_path,
     identifier,
-    prompt_text,
     read_error,
     read_limits,
     retry_after,
     should_retry,
-    with_usage,
 )
+from beastmode_otel.wire.formats.openai_choices import with_usage
 
 from . import more_payloads as m
 from . import payloads as p
@@ -199,7 +198,10 @@ def test_no_mutated_response_raises(body: Any, edits: list[tuple[int, bytes, int
 def test_no_request_raises(api: str, body: dict[str, Any]) -> None:
     assert FORMATS[api].read_request(body).api == api
     assert with_usage(body)["stream"] is True
-    estimate(prompt_text(body))
+    for form in FORMATS.values():
+        estimate(form.prompt_text(body))
+        form.is_stateful(body)
+        form.last_user_text(body)
 
 
 @FUZZ

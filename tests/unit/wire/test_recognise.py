@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from beastmode_otel.config import parse
 from beastmode_otel.errors import ConfigError
-from beastmode_otel.wire import FORMATS, Recogniser, provider_at, provider_of, recognise
+from beastmode_otel.providers import provider_at, provider_of
+from beastmode_otel.wire import FORMATS, Recogniser, recognise
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 INPUT = {"model": "m", "input": "hi"}

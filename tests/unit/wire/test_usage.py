@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from beastmode_otel.wire import Usage, estimate
-from beastmode_otel.wire.usage import anthropic_usage, openai_usage, sniff_usage
+from beastmode_otel.wire.formats.anthropic import anthropic_usage
+from beastmode_otel.wire.formats.unknown import usage_in
+from beastmode_otel.wire.usage import openai_usage
 
 from . import payloads as p
 
@@ -60,7 +62,7 @@ def test_what_cannot_be_a_count_is_not_known(broken: Any) -> None:
 def test_no_counts_are_no_usage(value: Any) -> None:
     assert openai_usage(value) is None
     assert anthropic_usage(value) is None
-    assert sniff_usage(value) is None
+    assert usage_in({"usage": value}) is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Embeddings: OpenAI's (`POST /embeddings`), and Ollama's own (`POST /api/embed`, and the old `/api/embeddings`).
+"""Embeddings: what all APIs of them share, and OpenAI's (`POST /embeddings`).
 
 They are never streamed, so there is nothing to replay them as: `framing` is None, and `replay` gives no chunk.
 """
@@ -9,22 +9,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from beastmode_otel.wire.facts import Ask, Chunk, Reply
-from beastmode_otel.wire.formats.unknown import UnknownReader
-from beastmode_otel.wire.framing import Framing
+from beastmode_otel.wire.formats.base import Body, Format
+from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.usage import Usage, openai_usage
-from beastmode_otel.wire.values import count, decode, items, mapping, text_or_none
+from beastmode_otel.wire.user_text import Cut
+from beastmode_otel.wire.values import count, mapping, text_or_none
 
 
-class OpenAIEmbeddings:
-    """The format of OpenAI's embeddings. A vector is a list of numbers or, with `encoding_format: base64`, a text."""
+class Embeddings(Format):
+    """What all of them share: vectors and usage are the format's to find."""
 
-    api = "openai.embeddings"
     operation = "embeddings"
-    path = "/embeddings"
-    framing: Framing | None = None
+    framing = None
 
-    def read_request(self, body: Mapping[str, Any]) -> Ask:
+    def read_request(self, body: Body) -> Ask:
         encoding = text_or_none(body.get("encoding_format"))
         return Ask(
             api=self.api,
@@ -34,43 +33,66 @@ class OpenAIEmbeddings:
             dimensions=count(body.get("dimensions")),
         )
 
-    def read_response(self, body: bytes) -> Reply:
-        value = decode(body)
-        vectors = [mapping(item).get("embedding") for item in items(mapping(value).get("data"))]
-        return _reply(value, "data", vectors, openai_usage(mapping(value).get("usage")))
+    def last_user_text(self, body: Body) -> Cut:
+        return Cut(body=body)  # two texts that mean the same have two vectors
 
-    def reader(self) -> UnknownReader:
-        return UnknownReader()
+    def vectors(self, body: Body) -> list[Any] | None:
+        """Those of an answer; None when it is of another shape."""
+        raise NotImplementedError
 
-    def replay(self, body: Any, *, include_usage: bool) -> list[Chunk]:
-        return []
+    def usage(self, body: Body) -> Usage | None:
+        return openai_usage(body.get("usage"))
+
+    def read_body(self, body: Any) -> Reply:
+        """An answer is whole when each of its vectors is there, for embeddings have no finish reason."""
+        said = mapping(body)
+        vectors, error = self.vectors(said), error_in(body)
+        found = bool(vectors) and all(isinstance(one, list | str) and one for one in vectors or ())
+        return Reply(
+            parsed=vectors is not None or error is not None,
+            body=body,
+            model=text_or_none(said.get("model")),
+            id=text_or_none(said.get("id")),
+            usage=self.usage(said),
+            empty=not found,
+            whole=found and error is None,
+            error=error,
+        )
+
+    def assembler(self) -> NoStream:
+        return NoStream()
 
 
-class OllamaEmbed(OpenAIEmbeddings):
-    """The format of Ollama's embeddings."""
+class NoStream:
+    """An `Assembler` of nothing, for who sends events where none are known."""
 
-    api = "ollama.embed"
-    path = "/api/embed"
+    complete = False
 
-    def read_response(self, body: bytes) -> Reply:
-        value = decode(body)
-        member = "embedding" if "embedding" in mapping(value) else "embeddings"  # the first is the old endpoint's
-        vectors = mapping(value).get(member)
-        read = count(mapping(value).get("prompt_eval_count"))
-        usage = None if read is None else Usage(input_tokens=read)
-        return _reply(value, member, [vectors] if member == "embedding" else items(vectors), usage)
+    def add(self, data: Mapping[str, Any], event: str) -> Chunk:
+        return Chunk(data=data, event=event)
+
+    def body(self) -> None:
+        return None
+
+    def growth(self, data: Mapping[str, Any]) -> None:
+        return None
 
 
-def _reply(body: Any, member: str, vectors: list[Any], usage: Usage | None) -> Reply:
-    """An answer is whole when each of its vectors is there, for embeddings have no finish reason."""
-    error, found = error_in(body), bool(vectors) and all(isinstance(one, list | str) and one for one in vectors)
-    return Reply(
-        parsed=isinstance(mapping(body).get(member), list) or error is not None,
-        body=body,
-        model=text_or_none(mapping(body).get("model")),
-        id=text_or_none(mapping(body).get("id")),
-        usage=usage,
-        empty=not found,
-        whole=found and error is None,
-        error=error,
+class OpenAIEmbeddings(Embeddings):
+    """The format of OpenAI's embeddings. A vector is a list of numbers or, with `encoding_format: base64`, a text."""
+
+    api = "openai.embeddings"
+    path = "/embeddings"
+    calls = (
+        CallPath("/v*/embeddings", generic=True),
+        CallPath("/openai/embeddings", generic=True),  # Google, gateways
+        CallPath("/deployments/{model}/embeddings", generic=True),  # Azure
+        CallPath("/models/embeddings", generic=True, provider="azure.ai.inference"),
     )
+
+    def has_shape(self, body: Body) -> bool:
+        return isinstance(body.get("input"), str | list)
+
+    def vectors(self, body: Body) -> list[Any] | None:
+        data = body.get("data")
+        return [mapping(item).get("embedding") for item in data] if isinstance(data, list) else None
