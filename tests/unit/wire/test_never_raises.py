@@ -98,6 +98,25 @@ NAMES = [
     "x_groq",
     "usageMetadata",
     "random_seed",
+    "parts",
+    "thought",
+    "thoughtSignature",
+    "functionCall",
+    "finishReason",
+    "promptFeedback",
+    "blockReason",
+    "promptTokenCount",
+    "totalTokenCount",
+    "generationConfig",
+    "contents",
+    "systemInstruction",
+    "requests",
+    "billed_units",
+    "tool_plan",
+    "citations",
+    "meta",
+    "prompt",
+    "store",
 ]
 KINDS = [
     "error",
@@ -124,6 +143,18 @@ KINDS = [
     "output_text",
     "function_call",
     "completed",
+    "STOP",
+    "message-start",
+    "content-start",
+    "content-delta",
+    "tool-plan-delta",
+    "tool-call-start",
+    "tool-call-delta",
+    "citation-start",
+    "message-end",
+    "ERROR",
+    "user",
+    "input_text",
 ]
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(KINDS), st.integers(0, 2)
@@ -184,7 +215,10 @@ def test_no_response_raises(api: str, body: bytes) -> None:
 @FUZZ
 @given(
     st.sampled_from(
-        [p.OPENAI_TEXT, p.OPENAI_TOOLS, p.ANTHROPIC, p.ANTHROPIC_ERROR, m.RESPONSE, m.COMPLETION, m.OLLAMA_CHAT]
+        [
+            *(p.OPENAI_TEXT, p.OPENAI_TOOLS, p.ANTHROPIC, p.ANTHROPIC_ERROR, m.RESPONSE, m.COMPLETION, m.OLLAMA_CHAT),
+            *(m.GEMINI, m.GEMINI_BLOCKED, m.GEMINI_EVENTS, m.GEMINI_EMBED, m.COHERE, m.COHERE_EMBED),
+        ]
     ),
     EDITS,
     APIS,

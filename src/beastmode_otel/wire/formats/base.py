@@ -182,7 +182,7 @@ class Format:
             chunks = [assembler.add(event, self._name(event)) for event in events]
             return [*chunks, last] if self.done else chunks
         if self.final is not None:
-            last = assembler.add(self.final, self._name(self.final))
+            last = assembler.add({**self.final}, self._name(self.final))
         name = "error" if self.named and error_in(body) else ""
         return as_one_event(body, last, self.reader().feed, event=name, framing=self.framing)
 

@@ -277,7 +277,7 @@ _LISTS: Final = ("content", "tool_calls", "citations")
 
 
 def chat_events(body: Any) -> list[dict[str, Any]] | None:
-    """All events, each with its name as its `type`; None when `body` is no complete answer."""
+    """All events, each with its name as its `type`; None when `body` is no answer."""
     if not _is_answer(body):
         return None
     message = body["message"]
@@ -299,7 +299,7 @@ def _is_answer(body: Any) -> bool:
     message = answer.get("message")
     return (
         isinstance(message, Mapping)
-        and isinstance(answer.get("finish_reason"), str)
+        and isinstance(answer.get("finish_reason", ""), str)
         and all(isinstance(block, Mapping) for name in _LISTS for block in _list(message.get(name)))
         and isinstance(message.get("tool_plan") or "", str)
         and error_in(body) is None
