@@ -1,4 +1,4 @@
-"""What is true of every format: found, read, counted, kept apart, stored and replayed. `samples.py` has a row for each."""
+"""What is true of every format: found, read, counted, kept apart, stored, replayed. `samples.py` has a row for each."""
 
 from __future__ import annotations
 
