@@ -1,4 +1,4 @@
-"""The four SDKs behind one face, so that every ending is tried through each of them."""
+"""The SDKs behind one face, so that every ending is tried through each of them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import anthropic
+import cohere
 import groq
 import openai
+from google import genai
+from google.genai import types
 from mistralai.client import Mistral
 from mistralai.client.utils import BackoffStrategy, RetryConfig
 
@@ -20,7 +23,9 @@ MESSAGES = [{"role": "user", "content": PROMPT}]
 @dataclass(frozen=True, kw_only=True)
 class Sdk:
     """blocking, asynchronous: a client for (address, retries, timeout). whole, stream: make the call with it, given
-    the suffix of its world. dialect: of the simulator's answers. v1: what follows a behaviour's name in the URL."""
+    the suffix of its world. dialect: of the simulator's answers. v1: what follows a behaviour's name in the URL.
+    operation: of its calls. lazy: its streams are generators, and nothing is asked before the first event is read.
+    """
 
     model: str
     blocking: Callable[[str, int, float], Any]
@@ -29,6 +34,8 @@ class Sdk:
     stream: Callable[[Any, str], Any]
     v1: str = ""
     dialect: str | None = None
+    operation: str = "chat"
+    lazy: bool = False
 
 
 def _plain(kind: Any) -> Callable[[str, int, float], Any]:
@@ -49,6 +56,74 @@ def _chat(model: str, **stream: Any) -> dict[str, Callable[[Any, str], Any]]:
     }
 
 
+class Generated:
+    """A generator of events, with the face of the other SDKs' streams."""
+
+    def __init__(self, events: Any) -> None:
+        self._events = events
+
+    def __iter__(self) -> Generated:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._events)
+
+    def __enter__(self) -> Generated:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._events.close()
+
+
+class AsyncGenerated:
+    def __init__(self, events: Any) -> None:
+        self._events = events
+
+    def __aiter__(self) -> AsyncGenerated:
+        return self
+
+    async def __anext__(self) -> Any:
+        return await anext(self._events)
+
+    async def __aenter__(self) -> AsyncGenerated:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._events.aclose()
+
+
+def _generated(ask: Callable[[Any], Any]) -> Callable[[Any, str], Any]:
+    """What makes a stream, of an SDK that gives a generator, or awaits one."""
+
+    async def asynchronous(client: Any) -> AsyncGenerated:
+        events = ask(client)
+        return AsyncGenerated(await events if hasattr(events, "__await__") else events)
+
+    return lambda client, world: asynchronous(client) if world else Generated(ask(client))
+
+
+def _gemini(url: str, retries: int, timeout: float) -> genai.Client:
+    again = types.HttpRetryOptions(attempts=retries + 1, initial_delay=0.01, max_delay=0.02, jitter=0)
+    options = types.HttpOptions(base_url=url, timeout=int(timeout * 1000), retry_options=again)
+    return genai.Client(api_key=KEY, http_options=options)
+
+
+def _cohere(kind: Any) -> Callable[[str, int, float], Any]:
+    return lambda url, retries, timeout: kind(base_url=url, api_key=KEY, max_retries=retries, timeout=timeout)
+
+
+_GEMINI: dict[str, Any] = {
+    "model": "gemini-2.5-flash",
+    "contents": PROMPT,
+    "config": types.GenerateContentConfig(max_output_tokens=64),
+}
+_COMMAND: dict[str, Any] = {"model": "command-a-03-2025", "messages": MESSAGES, "max_tokens": 64}
 _CLAUDE: dict[str, Any] = {"model": "claude-haiku-4-5", "messages": MESSAGES, "max_tokens": 64}
 _SMALL: dict[str, Any] = {"model": "mistral-small-latest", "messages": MESSAGES, "max_tokens": 64}
 _RESPONSE: dict[str, Any] = {"model": "gpt-4o-mini", "input": PROMPT, "max_output_tokens": 64, "store": False}
@@ -91,5 +166,22 @@ SDKS: dict[str, Sdk] = {
         asynchronous=_plain(groq.AsyncGroq),
         dialect="groq",
         **_chat("llama-3.3-70b-versatile"),
+    ),
+    "gemini": Sdk(
+        model="gemini-2.5-flash",
+        blocking=_gemini,
+        asynchronous=lambda *how: _gemini(*how).aio,
+        whole=lambda c, _: c.models.generate_content(**_GEMINI),
+        stream=_generated(lambda c: c.models.generate_content_stream(**_GEMINI)),
+        operation="generate_content",
+        lazy=True,
+    ),
+    "cohere": Sdk(
+        model="command-a-03-2025",
+        blocking=_cohere(cohere.ClientV2),
+        asynchronous=_cohere(cohere.AsyncClientV2),
+        whole=lambda c, _: c.chat(**_COMMAND),
+        stream=_generated(lambda c: c.chat_stream(**_COMMAND)),
+        lazy=True,
     ),
 }

@@ -24,8 +24,9 @@ _COMMON: Final = OUTPUT_HEADERS | {
     *("traceparent", "tracestate", "baggage", "b3", "sentry-trace", "x-amzn-trace-id", "x-cloud-trace-context"),
     *("x-request-id", "x-correlation-id", "x-client-request-id", "request-id"),
     *("anthropic-dangerous-direct-browser-access", "http-referer", "referer", "x-title"),
+    *("x-goog-api-client", "x-server-timeout"),
 }
-_COMMON_BEGINNINGS: Final = ("x-stainless-", "x-b3-", "x-datadog-")
+_COMMON_BEGINNINGS: Final = ("x-stainless-", "x-fern-", "x-b3-", "x-datadog-")
 # Cookies by which a CDN or a load balancer recognises a connection; providers set them with every answer.
 _COMMON_COOKIE: Final = re.compile(
     r"__cf_bm|_cfuvid|__cflb|__cfruid|cf_clearance|AWSALB\w*|ARRAffinity\w*", re.IGNORECASE
