@@ -62,9 +62,7 @@ def rewired(library: Any, simulator: Simulator, *, is_async: bool) -> Any:
         async def handle_async_request(self, request: Any) -> Any:
             return await super().handle_async_request(there(request))
 
-    if is_async:
-        return library.AsyncClient(transport=Asynchronous())
-    OPENED.append(library.Client(transport=Blocking()))
+    OPENED.append(library.AsyncClient(transport=Asynchronous()) if is_async else library.Client(transport=Blocking()))
     return OPENED[-1]
 
 
@@ -135,3 +133,5 @@ async def both(client: Any, sdk: Any) -> None:
     async with client:
         await sdk.whole(client, "_async")
         assert [event async for event in await sdk.stream(client, "_async")]
+    while OPENED:
+        await OPENED.pop().aclose()

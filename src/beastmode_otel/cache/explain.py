@@ -8,13 +8,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from beastmode_otel.cache.canonical import canonical, utf8
-from beastmode_otel.cache.key import SCHEMA, Parts, Target, cut_of, derive, output_headers
+from beastmode_otel.cache.key import SCHEMA, KeyParts, KeyTarget, cut_of, derive, output_headers
 from beastmode_otel.wire import Cut, format_named
 
 _LISTED: Final = ("messages", "contents", "tools", "system")  # where it helps to know which item differs
 
 
-def explain_key(parts: Parts) -> list[tuple[str, str]]:
+def explain_key(parts: KeyParts) -> list[tuple[str, str]]:
     """The parts of a key by name, each as itself (numbers, switches, names, addresses) or as the first 12 digits of
     its SHA-256 (everything that may hold a prompt, and the tenant). The last lines are the digest and the scope.
 
@@ -56,7 +56,7 @@ def _short(value: Any) -> str:
     return sha256(canonical(value)).hexdigest()[:12]
 
 
-def _shown(target: Target) -> str:
+def _shown(target: KeyTarget) -> str:
     """Without user and query, which some gateways use for keys; their digest tells whether they differ."""
     parts = urlsplit(target.base_url)
     hidden = f" ({_short(target.base_url)})" if parts.query or parts.username else ""

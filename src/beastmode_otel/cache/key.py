@@ -30,7 +30,7 @@ _TENANT: Final = b"beastmode_otel tenant 1\n"
 _NO_HEADERS: Final[tuple[tuple[str, str], ...]] = ()
 
 
-class Target(NamedTuple):
+class KeyTarget(NamedTuple):
     """Who may answer. model: the vendor's name for it. base_url: without keys; with what selects an API version."""
 
     provider: str
@@ -39,7 +39,7 @@ class Target(NamedTuple):
 
 
 @record(frozen=True, slots=True, kw_only=True)
-class Parts:
+class KeyParts:
     """What a key is made of.
 
     tenant: never empty. targets: the deployments of the route's first order, in any order. headers: may hold any; only
@@ -49,13 +49,13 @@ class Parts:
     tenant: str
     namespace: str
     api: str
-    targets: tuple[Target, ...]
+    targets: tuple[KeyTarget, ...]
     requested: str
     body: Mapping[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def derive(parts: Parts, *, encoder: Encoder = BEST) -> Key:
+def derive(parts: KeyParts, *, encoder: Encoder = BEST) -> Key:
     """The key of a request; the same whichever encoder is installed.
 
     Raises ValueError for an empty tenant and for no targets, NotCanonical for what JSON cannot say.
@@ -88,13 +88,13 @@ def credential_tenant(credential: str, secret: bytes | None = None) -> str:
     return hmac.digest(secret, message, "sha256").hex() if secret else sha256(message).hexdigest()
 
 
-def members(parts: Parts) -> dict[str, Any]:
+def members(parts: KeyParts) -> dict[str, Any]:
     """The members of a request that count. A null at the top is the same as nothing; deeper ones may mean something."""
     ignored = format_named(parts.api).ignored
     return {name: value for name, value in parts.body.items() if value is not None and name not in ignored}
 
 
-def cut_of(parts: Parts) -> Cut:
+def cut_of(parts: KeyParts) -> Cut:
     """Those members, and cut out of them what the user said last."""
     return format_named(parts.api).last_user_text(members(parts))
 
@@ -105,7 +105,7 @@ def output_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name, value) for name, value in counted if name in OUTPUT_HEADERS))
 
 
-def head(parts: Parts) -> bytes:
+def head(parts: KeyParts) -> bytes:
     """The line of the key that all requests of a tenant to a route share."""
     headers = output_headers(parts.headers) if parts.headers else _NO_HEADERS
     return _head(parts.tenant, parts.namespace, parts.api, parts.targets, headers)
@@ -113,7 +113,7 @@ def head(parts: Parts) -> bytes:
 
 @functools.lru_cache(maxsize=1024)
 def _head(
-    tenant: str, namespace: str, api: str, targets: tuple[Target, ...], headers: tuple[tuple[str, str], ...]
+    tenant: str, namespace: str, api: str, targets: tuple[KeyTarget, ...], headers: tuple[tuple[str, str], ...]
 ) -> bytes:
     if not tenant:
         raise ValueError("an empty tenant: nothing is cached for nobody")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
-from beastmode_otel.cache.key import Target
+from beastmode_otel.cache.key import KeyTarget
 from beastmode_otel.record import record
 from beastmode_otel.wire import UNKNOWN, Format, Reply, format_named
 
@@ -65,8 +65,8 @@ def may_store(
     asked: Verdict,
     status: int,
     size: int,
-    answered: Target,
-    targets: Iterable[Target],
+    answered: KeyTarget,
+    targets: Iterable[KeyTarget],
     headers: Mapping[str, str] | None = None,
     max_body: int = MAX_BODY,
 ) -> Verdict:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from beastmode_otel.cache.canonical import NotCanonical
 from beastmode_otel.cache.entry import Key
-from beastmode_otel.cache.key import Parts, Target, derive
+from beastmode_otel.cache.key import KeyParts, KeyTarget, derive
 from beastmode_otel.cache.storable import NOT_CANONICAL, Verdict, may_lookup
 from beastmode_otel.config import Config, Deployment, Route
 from beastmode_otel.config import Target as RouteTarget
@@ -30,7 +30,7 @@ class Wish:
     reason: str | None = None
     ttl: float = 0.0
     tags: tuple[str, ...] = ()
-    targets: tuple[Target, ...] = ()
+    targets: tuple[KeyTarget, ...] = ()
     asked: Verdict | None = None
 
     @property
@@ -55,7 +55,7 @@ def wish_of(
     body: Mapping[str, Any],
     tenant: str | None,
     options: Options,
-    key_of: Callable[[Parts], Key] = derive,
+    key_of: Callable[[KeyParts], Key] = derive,
 ) -> Wish:
     """The wish of one request to a router. key_of: derives, perhaps from memory."""
     if options.use == "off":
@@ -65,7 +65,7 @@ def wish_of(
     if not asked.ok:
         return Wish(use=options.use, key=None, reason=asked.reason)
     targets = tuple([target_of(target.deployment, body) for target in route.first])
-    parts = Parts(
+    parts = KeyParts(
         tenant=tenant or config.namespace,
         namespace=config.namespace,
         api=api,
@@ -88,11 +88,11 @@ def first_order(route: Route) -> tuple[RouteTarget, ...]:
     return route.first
 
 
-def target_of(deployment: Deployment, body: Mapping[str, Any]) -> Target:
+def target_of(deployment: Deployment, body: Mapping[str, Any]) -> KeyTarget:
     """A deployment as a key sees it, its query too (Azure's selects an API version); only digests are kept."""
     model = deployment.model if deployment.model is not None else str(body.get("model", ""))
     query = f"?{urlencode(sorted(deployment.query.items()))}" if deployment.query else ""
-    return Target(deployment.provider, deployment.base_url + query, model)
+    return KeyTarget(deployment.provider, deployment.base_url + query, model)
 
 
 def _plain_headers(route: Route) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.key import Target
+from beastmode_otel.cache.key import KeyTarget
 from beastmode_otel.cache.storable import may_store
 from beastmode_otel.cache.tiered import Tiered
 from beastmode_otel.config import CacheSettings
@@ -137,7 +137,7 @@ class Storing:
         self._tiered, self._settings, self._runtime, self._clock = tiered, settings, runtime, clock
 
     async def keep(
-        self, bought: Bought, wish: Wish, key: Key, ending: Ending, *, answered: Target, asked: float
+        self, bought: Bought, wish: Wish, key: Key, ending: Ending, *, answered: KeyTarget, asked: float
     ) -> tuple[Entry, str | None]:
         """The entry, and why it was not stored. answered: by whom; asked: when, on the monotonic clock."""
         entry, reason, writes = self.put(bought, wish, key, ending, answered=answered, asked=asked)
@@ -148,7 +148,7 @@ class Storing:
         return entry, reason
 
     def put(
-        self, bought: Bought, wish: Wish, key: Key, ending: Ending, *, answered: Target, asked: float
+        self, bought: Bought, wish: Wish, key: Key, ending: Ending, *, answered: KeyTarget, asked: float
     ) -> tuple[Entry, str | None, list[Job[None]]]:
         """`keep` without waiting for the writes, which are given too."""
         entry = self._entry(key, wish, ending, bought)
@@ -168,7 +168,7 @@ class Storing:
             usage=bought.usage, cost=bought.cost,
         )  # fmt: skip
 
-    def _refused(self, bought: Bought, wish: Wish, entry: Entry, answered: Target) -> str | None:
+    def _refused(self, bought: Bought, wish: Wish, entry: Entry, answered: KeyTarget) -> str | None:
         reply = bought.reply
         assert reply is not None and wish.asked is not None  # noqa: S101, PT018
         verdict = may_store(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from beastmode_otel.cache.canonical import NotCanonical
-from beastmode_otel.cache.key import OUTPUT_HEADERS, Parts, Target, credential_tenant
+from beastmode_otel.cache.key import OUTPUT_HEADERS, KeyParts, KeyTarget, credential_tenant
 from beastmode_otel.cache.storable import NOT_CANONICAL, may_lookup
 from beastmode_otel.engine.cache_request import Wish
 from beastmode_otel.instrumentation.cache_control import Use
@@ -69,7 +69,7 @@ def wish_of_call(desk: Desk, seen: LLMCall, request: Any, use: Use, *, plain: bo
         reason = reason or "unreadable"
     if reason is not None:
         return Wish(use=use, key=None, reason=reason)
-    target = Target(seen.provider, _address(seen, request.url), seen.model or "")
+    target = KeyTarget(seen.provider, _address(seen, request.url), seen.model or "")
     asked_of = target._replace(base_url=target.base_url + _variant(seen, request))
     try:
         key = desk.keys.derive(_parts(desk, seen, asked_of, headers, request.url))
@@ -86,13 +86,14 @@ def _variant(seen: LLMCall, request: Any) -> str:
 
 
 def gets_usage_unasked(seen: LLMCall, request: Any) -> bool:
-    """Mistral's streams end with usage that nobody can ask for; its SDK expects it of other hosts too."""
-    return seen.provider == "mistral_ai" or request.headers.get("user-agent", "").startswith("mistral-client-")
+    """Whether its streams carry usage that nobody can ask for."""
+    client = request.headers.get("user-agent", "").lower()
+    return seen.format.gets_usage_unasked(provider=seen.provider, client=client)
 
 
-def _parts(desk: Desk, seen: LLMCall, target: Target, headers: Mapping[str, str], url: Any) -> Parts:
+def _parts(desk: Desk, seen: LLMCall, target: KeyTarget, headers: Mapping[str, str], url: Any) -> KeyParts:
     secret = desk.config.cache.secret
-    return Parts(
+    return KeyParts(
         tenant=tenant_of(
             headers,
             host=host_of(url),

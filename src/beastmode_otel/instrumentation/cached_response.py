@@ -9,7 +9,7 @@ from typing import Any, Final
 from beastmode_otel.cache.entry import Entry
 from beastmode_otel.instrumentation.cache_control import HEADER
 from beastmode_otel.instrumentation.cache_request import gets_usage_unasked
-from beastmode_otel.wire import MEDIA_TYPES, LLMCall, format_named, stream_bytes, usage_inside, whole_bytes
+from beastmode_otel.wire import MEDIA_TYPES, LLMCall, format_named, stream_bytes, whole_bytes
 
 _HTTP: Final = {"http_version": b"HTTP/1.1"}
 _JSON: Final = "application/json"
@@ -38,10 +38,7 @@ def _body(seen: LLMCall, entry: Entry, *, unasked: bool) -> tuple[bytes, str]:
     form = format_named(entry.api)
     if not seen.stream or form.framing is None:
         return _text(entry.body), _JSON
-    asked = seen.ask.include_usage
-    chunks = form.replay(json.loads(entry.body), include_usage=asked or unasked)
-    if unasked and not asked:
-        chunks = usage_inside(chunks)
+    chunks = form.replay(json.loads(entry.body), include_usage=seen.ask.include_usage, unasked=unasked)
     return b"".join(stream_bytes(chunks, form.framing)), MEDIA_TYPES[form.framing]
 
 

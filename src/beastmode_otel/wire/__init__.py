@@ -3,18 +3,17 @@
 from beastmode_otel.wire.body_reader import BodyReader, is_stream
 from beastmode_otel.wire.categorise import categorise
 from beastmode_otel.wire.content_encoding import ContentDecoder
-from beastmode_otel.wire.facts import Ask, Chunk, Reply
+from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply, Usage
 from beastmode_otel.wire.formats.base import Format
-from beastmode_otel.wire.formats.openai_choices import usage_inside
 from beastmode_otel.wire.formats.registry import FORMATS, UNKNOWN, format_for_path, format_named
 from beastmode_otel.wire.framing import MEDIA_TYPES, Framing, sse_bytes, stream_bytes, whole_bytes
-from beastmode_otel.wire.provider_error import ProviderError, error_in, identifier, read_error
+from beastmode_otel.wire.provider_error import error_in, identifier, read_error
 from beastmode_otel.wire.rate_limits import read_limits, retry_after, should_retry
 from beastmode_otel.wire.reader import StreamReader
 from beastmode_otel.wire.recognise import LLMCall, Recogniser, recognise
 from beastmode_otel.wire.sse import Event, SSEDecoder
-from beastmode_otel.wire.transport_errors import Fault, classify
-from beastmode_otel.wire.usage import Usage, estimate
+from beastmode_otel.wire.transport_errors import TransportFault, classify
+from beastmode_otel.wire.usage import estimate
 from beastmode_otel.wire.user_text import Cut
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "ContentDecoder",
     "Cut",
     "Event",
-    "Fault",
     "Format",
     "Framing",
     "LLMCall",
@@ -36,6 +34,7 @@ __all__ = [
     "Reply",
     "SSEDecoder",
     "StreamReader",
+    "TransportFault",
     "Usage",
     "categorise",
     "classify",
@@ -52,6 +51,5 @@ __all__ = [
     "should_retry",
     "sse_bytes",
     "stream_bytes",
-    "usage_inside",
     "whole_bytes",
 ]

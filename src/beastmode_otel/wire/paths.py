@@ -30,7 +30,7 @@ class CallPath(NamedTuple):
     query: bytes = b""
 
 
-class Endpoint(NamedTuple):
+class PathMatch(NamedTuple):
     """What a path says: its API, the rule of that API, and the model where the path names one."""
 
     api: str
@@ -40,7 +40,7 @@ class Endpoint(NamedTuple):
 
 _REMEMBERED: Final = 256
 _MODEL: Final = b"{model}"
-_Rule = tuple[list[bytes], Endpoint]
+_Rule = tuple[list[bytes], PathMatch]
 
 
 class Paths:
@@ -48,10 +48,10 @@ class Paths:
 
     __slots__ = ("_any", "_by_last", "_found")
 
-    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+    def __init__(self, endpoints: Iterable[PathMatch]) -> None:
         self._by_last: dict[bytes, list[_Rule]] = {}  # by the last segment, or by the verb with its colon
         self._any: list[_Rule] = []  # that end with a wildcard
-        self._found: dict[bytes, Endpoint] = {}  # an app calls few paths, each many times
+        self._found: dict[bytes, PathMatch] = {}  # an app calls few paths, each many times
         for endpoint in endpoints:
             segments = endpoint.path.pattern.encode().strip(b"/").split(b"/")
             last = segments[-1].removeprefix(_MODEL)
@@ -60,7 +60,7 @@ class Paths:
         for rules in (*self._by_last.values(), self._any):
             rules.sort(key=lambda rule: -len(rule[0]))  # the longest pattern says most
 
-    def find(self, method: str, target: bytes) -> Endpoint | None:
+    def find(self, method: str, target: bytes) -> PathMatch | None:
         """The endpoint of a request, None when it is no LLM call. target: the path as on the wire, with its query."""
         if method != "POST":
             return None
@@ -76,7 +76,7 @@ class Paths:
             self._found[path] = endpoint
         return endpoint
 
-    def _find(self, path: bytes) -> Endpoint | None:
+    def _find(self, path: bytes) -> PathMatch | None:
         segments = path.strip(b"/").split(b"/")  # some clients write the address with a slash at its end
         _, colon, verb = segments[-1].rpartition(b":")
         named = self._by_last.get(segments[-1], []) + self._by_last.get(colon + verb, []) * bool(colon)

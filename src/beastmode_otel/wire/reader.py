@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
-from beastmode_otel.wire.facts import Chunk, Reply
-from beastmode_otel.wire.provider_error import ProviderError, error_in
+from beastmode_otel.wire.facts import Chunk, ProviderError, Reply
+from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth, Repeat, repeat_of
 from beastmode_otel.wire.sse import DONE, Event, SSEDecoder
 from beastmode_otel.wire.values import decode

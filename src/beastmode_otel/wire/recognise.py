@@ -14,7 +14,7 @@ from beastmode_otel.record import record
 from beastmode_otel.wire.facts import Ask
 from beastmode_otel.wire.formats.base import Format
 from beastmode_otel.wire.formats.registry import FORMATS, PATHS, format_named
-from beastmode_otel.wire.paths import CallPath, Endpoint, Paths
+from beastmode_otel.wire.paths import CallPath, PathMatch, Paths
 from beastmode_otel.wire.values import decode
 
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -55,10 +55,10 @@ class Recogniser:
     def __init__(self, extra: Mapping[str, str] = MappingProxyType({})) -> None:
         for pattern, api in extra.items():
             _check(pattern, api)
-        own = [Endpoint(api, CallPath(pattern)) for pattern, api in extra.items()]
+        own = [PathMatch(api, CallPath(pattern)) for pattern, api in extra.items()]
         self._own = Paths(own) if own else None
 
-    def find(self, method: str, target: bytes) -> Endpoint | None:
+    def find(self, method: str, target: bytes) -> PathMatch | None:
         """The fast part: None for nearly everything that is no LLM call. Never raises.
 
         method: in capitals. target: path and query as on the wire (`raw_path` of httpx's URL).
@@ -69,7 +69,7 @@ class Recogniser:
 
     def read(
         self,
-        endpoint: Endpoint,
+        endpoint: PathMatch,
         *,
         host: str,
         target: bytes,

@@ -9,27 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from beastmode_otel.record import record
+from beastmode_otel.wire.facts import Usage
 from beastmode_otel.wire.values import count, mapping
 
 _WIDE: Final = re.compile("[\u2e80-\ud7ff\uf900-\ufaff\U00010000-\U0010ffff]")
-
-
-@record(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """Tokens of one call. None where the provider said nothing that can be a count.
-
-    input_tokens: everything that was read, cached tokens included. output_tokens: everything that was generated,
-    reasoning included. cached_input_tokens, cache_write_tokens: the parts of the input that the provider's prompt cache
-    supplied and stored. reasoning_tokens: part of the output. estimated: our guess, not the provider's count.
-    """
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cached_input_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    estimated: bool = False
 
 
 _SILENT: Final = Usage()

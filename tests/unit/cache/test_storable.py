@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from beastmode_otel.cache.key import Target
+from beastmode_otel.cache.key import KeyTarget
 from beastmode_otel.cache.storable import (
     MAX_BODY,
     NOT_CANONICAL,
@@ -20,7 +20,7 @@ from beastmode_otel.cache.storable import (
 )
 from beastmode_otel.wire import ProviderError, Reply, format_named
 
-MAIN = Target("openai", "https://api.openai.com/v1", "gpt-4o-mini")
+MAIN = KeyTarget("openai", "https://api.openai.com/v1", "gpt-4o-mini")
 ASK = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "temperature": 1.5, "n": 3}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from beastmode_otel.cache.key import Target
+from beastmode_otel.cache.key import KeyTarget
 from beastmode_otel.cache.storable import OK, may_store
 from beastmode_otel.wire import Chunk, Reply, Usage, categorise, format_named
 from beastmode_otel.wire.formats.cohere import cohere_usage
@@ -16,7 +16,7 @@ from . import more_payloads as m
 from .payloads import sse
 
 CHAT, EMBED = format_named("cohere.chat"), format_named("cohere.embed")
-MAIN = Target("cohere", "https://a.test", "m")
+MAIN = KeyTarget("cohere", "https://a.test", "m")
 
 
 def whole(body: Any) -> Reply:

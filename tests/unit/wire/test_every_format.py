@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from beastmode_otel.cache.key import Parts, Target, derive
+from beastmode_otel.cache.key import KeyParts, KeyTarget, derive
 from beastmode_otel.cache.storable import OK, may_lookup, may_store
 from beastmode_otel.wire import FORMATS, UNKNOWN, LLMCall, Reply, recognise, stream_bytes
 
@@ -17,7 +17,7 @@ from .samples import ASKED, KEY, SAMPLES, Sample
 
 ROWS = pytest.mark.parametrize("api", SAMPLES)
 STREAMS = pytest.mark.parametrize("api", [api for api, row in SAMPLES.items() if row.stream is not None])
-MAIN = Target("vendor", "https://vendor.test", "m")
+MAIN = KeyTarget("vendor", "https://vendor.test", "m")
 
 
 def test_every_format_has_its_row() -> None:
@@ -121,7 +121,7 @@ def test_the_last_user_text_is_cut_out_and_nothing_else(api: str) -> None:
 
 
 def key(api: str, request: Any) -> Any:
-    asked = Parts(tenant="t", namespace="n", api=api, targets=(MAIN,), requested="m", body=request)
+    asked = KeyParts(tenant="t", namespace="n", api=api, targets=(MAIN,), requested="m", body=request)
     return derive(asked)
 
 

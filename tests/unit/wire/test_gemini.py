@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from beastmode_otel.cache.key import Target
+from beastmode_otel.cache.key import KeyTarget
 from beastmode_otel.cache.storable import OK, may_store
 from beastmode_otel.wire import BodyReader, Chunk, Reply, Usage, categorise, format_named
 from beastmode_otel.wire.formats.gemini import gemini_usage
@@ -16,7 +16,7 @@ from . import more_payloads as m
 from .payloads import sse
 
 GEMINI, EMBEDDINGS = format_named("gemini.generate_content"), format_named("gemini.embeddings")
-MAIN = Target("gcp.gemini", "https://a.test", "m")
+MAIN = KeyTarget("gcp.gemini", "https://a.test", "m")
 
 
 def whole(body: Any) -> Reply:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from beastmode_otel.cache.entry import Key
-from beastmode_otel.cache.key import Parts
+from beastmode_otel.cache.key import KeyParts
 from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.config import Route
 from beastmode_otel.engine.cache_request import Options, first_order, wish_of
@@ -28,7 +28,7 @@ class Wished:
     deployments: tuple[str, ...]
     fallbacks: tuple[str, ...]
     key: Key | None
-    parts: Parts | None
+    parts: KeyParts | None
     reason: str
 
 
@@ -50,10 +50,10 @@ def wished(store: Store, model: str, body: Mapping[str, Any]) -> Wished:
     )
 
 
-def _parts(store: Store, route: Route, model: str, body: Mapping[str, Any], targets: Any) -> Parts:
+def _parts(store: Store, route: Route, model: str, body: Mapping[str, Any], targets: Any) -> KeyParts:
     """What the engine gave to `derive`: whoever uses it compares the digests."""
     deployment = first_order(route)[0].deployment
-    return Parts(
+    return KeyParts(
         tenant=store.tenant,
         namespace=store.config.namespace,
         api=wire_format(deployment).api,

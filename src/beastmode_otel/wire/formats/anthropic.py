@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from beastmode_otel.wire.facts import Ask, Chunk, Reply
+from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage
 from beastmode_otel.wire.formats.base import Body, End, Format
 from beastmode_otel.wire.framing import to_json
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth
-from beastmode_otel.wire.usage import Usage, known
+from beastmode_otel.wire.usage import known
 from beastmode_otel.wire.values import (
     content_text,
     count,
@@ -28,7 +28,7 @@ from beastmode_otel.wire.values import (
 )
 
 VERSION: Final = "2023-06-01"
-CACHE_COUNTS: Final = ("cache_read_input_tokens", "cache_creation_input_tokens")
+_CACHED: Final = ("cache_read_input_tokens", "cache_creation_input_tokens")
 _LAST: Final = "message_stop"
 
 
@@ -112,7 +112,7 @@ class AnthropicMessages(Format):
 def anthropic_usage(value: Any) -> Usage | None:
     """`input_tokens` leaves out what the cache read and wrote, so it is added."""
     usage = mapping(value)
-    fresh, cached, written = (count(usage.get(name)) for name in ("input_tokens", *CACHE_COUNTS))
+    fresh, cached, written = (count(usage.get(name)) for name in ("input_tokens", *_CACHED))
     return known(
         Usage(
             input_tokens=None if fresh is None else fresh + (cached or 0) + (written or 0),

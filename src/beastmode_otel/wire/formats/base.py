@@ -11,13 +11,14 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from beastmode_otel.providers import provider_at
-from beastmode_otel.wire.facts import Ask, Chunk, Reply
+from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage
 from beastmode_otel.wire.framing import Framing, as_one_event
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.reader import Assembler, EventReader, StreamReader
+from beastmode_otel.wire.usage import openai_usage
 from beastmode_otel.wire.user_text import Cut, cut_last_text, prompt_text
-from beastmode_otel.wire.values import decode, text
+from beastmode_otel.wire.values import count, decode, mapping, text, text_or_none
 
 Body = Mapping[str, Any]
 End = Literal["whole", "truncated", "filtered", "refused"]
@@ -137,6 +138,11 @@ class Format:
         """The request, and cut out of it the last text of the user."""
         return cut_last_text(body)
 
+    def gets_usage_unasked(self, *, provider: str, client: str) -> bool:
+        """Whether the streams of this provider, or those that this user agent expects, carry usage that nobody can ask
+        for. client: in lower case."""
+        return False
+
     def prompt_text(self, body: Body) -> str:
         """All text of a request, tools and media left out."""
         return prompt_text(body)
@@ -167,8 +173,8 @@ class Format:
         one. Usage is left out without `include_usage` where the format's streams carry it on request only."""
         raise NotImplementedError
 
-    def replay(self, body: Any, *, include_usage: bool) -> list[Chunk]:
-        """`reader` backwards: the chunks of such a stream.
+    def replay(self, body: Any, *, include_usage: bool, unasked: bool = False) -> list[Chunk]:
+        """`reader` backwards: the chunks of such a stream. unasked: with usage where `gets_usage_unasked` has it.
 
         They end with the only terminal one, and `reader` reads the same chunks, and `body` again, from their
         `stream_bytes`. A body of another shape is one event. The chunks share values with `body`: neither may be
@@ -188,3 +194,67 @@ class Format:
 
     def _name(self, event: Mapping[str, Any]) -> str:
         return text(event.get("type")) if self.named else ""
+
+
+class Embeddings(Format):
+    """What all APIs of embeddings share: where the vectors and the counts stand is the format's to say.
+
+    They are never streamed, so there is nothing to replay them as.
+    """
+
+    operation = "embeddings"
+    framing = None
+
+    def read_request(self, body: Body) -> Ask:
+        encoding = text_or_none(body.get("encoding_format"))
+        return Ask(
+            api=self.api,
+            operation=self.operation,
+            model=text_or_none(body.get("model")),
+            encoding_formats=(encoding,) if encoding else (),
+            dimensions=count(body.get("dimensions")),
+        )
+
+    def last_user_text(self, body: Body) -> Cut:
+        return Cut(body=body)  # two texts that mean the same have two vectors
+
+    def vectors(self, body: Body) -> list[Any] | None:
+        """Those of an answer; None when it is of another shape."""
+        raise NotImplementedError
+
+    def usage(self, body: Body) -> Usage | None:
+        return openai_usage(body.get("usage"))
+
+    def read_body(self, body: Any) -> Reply:
+        """An answer is whole when each of its vectors is there, for embeddings have no finish reason."""
+        said = mapping(body)
+        vectors, error = self.vectors(said), error_in(body)
+        found = bool(vectors) and all(isinstance(one, list | str) and one for one in vectors or ())
+        return Reply(
+            parsed=vectors is not None or error is not None,
+            body=body,
+            model=text_or_none(said.get("model")),
+            id=text_or_none(said.get("id")),
+            usage=self.usage(said),
+            empty=not found,
+            whole=found and error is None,
+            error=error,
+        )
+
+    def assembler(self) -> NoStream:
+        return NoStream()
+
+
+class NoStream:
+    """An `Assembler` of nothing, for who sends events where none are known."""
+
+    complete = False
+
+    def add(self, data: Mapping[str, Any], event: str) -> Chunk:
+        return Chunk(data=data, event=event)
+
+    def body(self) -> None:
+        return None
+
+    def growth(self, data: Mapping[str, Any]) -> None:
+        return None

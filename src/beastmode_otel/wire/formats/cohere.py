@@ -7,14 +7,13 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from beastmode_otel.providers import provider_at
-from beastmode_otel.wire.facts import Ask, Chunk, Reply
-from beastmode_otel.wire.formats.base import IGNORED, Body, End, Format
-from beastmode_otel.wire.formats.embeddings import Embeddings
+from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply, Usage
+from beastmode_otel.wire.formats.base import IGNORED, Body, Embeddings, End, Format
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.pieces import pieces
-from beastmode_otel.wire.provider_error import ProviderError, error_in, shorten
+from beastmode_otel.wire.provider_error import error_in, shorten
 from beastmode_otel.wire.repeats import Growth
-from beastmode_otel.wire.usage import Usage, known, part
+from beastmode_otel.wire.usage import known, part
 from beastmode_otel.wire.values import (
     content_text,
     count,
@@ -181,7 +180,7 @@ class CohereAssembler:
         self._top: dict[str, Any] = {}
         self._message: dict[str, Any] = {}
         self._plan: list[str] = []
-        self._lists: dict[str, dict[int, Block]] = {}
+        self._lists: dict[str, dict[int, ListItem]] = {}
         self._seen = False
 
     @property
@@ -225,7 +224,7 @@ class CohereAssembler:
         fields, blocks = mapping(message.get(member)), self._lists.setdefault(member, {})
         block = blocks.get(_place(data))
         if block is None or not text(data.get("type")).endswith("-delta"):
-            blocks[_place(data)] = Block(fields, inside="function" if member == "tool_calls" else "")
+            blocks[_place(data)] = ListItem(fields, inside="function" if member == "tool_calls" else "")
         else:
             block.add(fields)
         if "logprobs" in data:
@@ -236,7 +235,7 @@ class CohereAssembler:
         return Chunk(data=data, event=event, text=said, content=bool(said or fields.get("thinking")))
 
 
-class Block:
+class ListItem:
     """A part of a content, a tool call or a citation, growing. inside: the member that its texts stand in, if any."""
 
     __slots__ = ("_inside", "_start", "_texts")

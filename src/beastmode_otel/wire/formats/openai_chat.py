@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from beastmode_otel.wire.facts import Ask, Reply
+from beastmode_otel.wire.facts import Ask, Chunk, Reply
 from beastmode_otel.wire.formats.base import Body, Format
 from beastmode_otel.wire.formats.openai_choices import (
     ChatChoice,
@@ -13,6 +13,7 @@ from beastmode_otel.wire.formats.openai_choices import (
     chat_events,
     choices_in,
     reply_of,
+    usage_inside,
     with_usage,
 )
 from beastmode_otel.wire.paths import CallPath
@@ -71,6 +72,14 @@ class OpenAIChat(Format):
             refusal=next(filter(None, (text(message.get("refusal")) for message in messages)), None),
             tool_calls=sum(map(_tool_calls, messages)),
         )
+
+    def gets_usage_unasked(self, *, provider: str, client: str) -> bool:
+        """Mistral's streams end with usage; its SDK expects it of other hosts too."""
+        return provider == "mistral_ai" or client.startswith("mistral-client-")
+
+    def replay(self, body: Any, *, include_usage: bool, unasked: bool = False) -> list[Chunk]:
+        chunks = super().replay(body, include_usage=include_usage or unasked)
+        return usage_inside(chunks) if unasked and not include_usage else chunks
 
     def assembler(self) -> ChoicesAssembler:
         return ChoicesAssembler("chat.completion", ChatChoice)

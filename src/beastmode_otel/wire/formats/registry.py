@@ -6,19 +6,24 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from beastmode_otel.wire.formats.anthropic import AnthropicMessages
+from beastmode_otel.wire.formats.anthropic import AnthropicMessages, anthropic_usage
 from beastmode_otel.wire.formats.base import Format
 from beastmode_otel.wire.formats.cohere import CohereChat, CohereEmbed
-from beastmode_otel.wire.formats.embeddings import OpenAIEmbeddings
-from beastmode_otel.wire.formats.gemini import Gemini, GeminiEmbeddings
+from beastmode_otel.wire.formats.gemini import Gemini, GeminiEmbeddings, gemini_usage
 from beastmode_otel.wire.formats.ollama import OllamaChat, OllamaEmbed, OllamaGenerate
 from beastmode_otel.wire.formats.openai_chat import MistralFim, OpenAIChat
 from beastmode_otel.wire.formats.openai_completions import OpenAICompletions
+from beastmode_otel.wire.formats.openai_embeddings import OpenAIEmbeddings
 from beastmode_otel.wire.formats.openai_responses import OpenAIResponses
 from beastmode_otel.wire.formats.unknown import Unknown
-from beastmode_otel.wire.paths import Endpoint, Paths
+from beastmode_otel.wire.paths import PathMatch, Paths
 
-UNKNOWN: Final[Format] = Unknown()
+_COUNTERS: Final = {
+    "cache_read_input_tokens": anthropic_usage,
+    "cache_creation_input_tokens": anthropic_usage,
+    "promptTokenCount": gemini_usage,
+}
+UNKNOWN: Final[Format] = Unknown(_COUNTERS)
 # Of two that claim the same path the first counts.
 _KNOWN: Final[tuple[Format, ...]] = (
     OpenAIChat(),
@@ -37,7 +42,7 @@ _KNOWN: Final[tuple[Format, ...]] = (
     UNKNOWN,
 )
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType({known.api: known for known in _KNOWN})
-PATHS: Final = Paths(Endpoint(known.api, path) for known in _KNOWN for path in known.calls)
+PATHS: Final = Paths(PathMatch(known.api, path) for known in _KNOWN for path in known.calls)
 
 
 def format_named(api: str) -> Format:

@@ -3,25 +3,29 @@ text, usage, model and id usually stand."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final
 
-from beastmode_otel.wire.facts import Ask, Chunk, Reply
-from beastmode_otel.wire.formats.anthropic import CACHE_COUNTS, anthropic_usage
+from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply, Usage
 from beastmode_otel.wire.formats.base import Body, Format
-from beastmode_otel.wire.formats.gemini import gemini_usage
 from beastmode_otel.wire.framing import as_one_event
 from beastmode_otel.wire.paths import CallPath
-from beastmode_otel.wire.provider_error import ProviderError, error_in
+from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.sse import DONE, Event, SSEDecoder
 from beastmode_otel.wire.stream_lines import LineDecoder
-from beastmode_otel.wire.usage import Usage, openai_usage
+from beastmode_otel.wire.usage import openai_usage
 from beastmode_otel.wire.values import content_text, count, decode, items, mapping, number, text, text_or_none
+
+Counter = Callable[[Any], Usage | None]
 
 
 class Unknown(Format):
-    """The format of what has no format here. `parsed` means no more than that the body is JSON."""
+    """The format of what has no format here. `parsed` means no more than that the body is JSON.
+
+    counters: how other formats count, by a member that only they have; all else is counted as OpenAI does.
+    """
 
     api = "unknown"
     operation = "unknown"
@@ -29,6 +33,10 @@ class Unknown(Format):
         CallPath("/v*/chat", operation="chat", provider="cohere"),
         CallPath("/v*/embed", operation="embeddings", provider="cohere"),
     )
+
+    def __init__(self, counters: Mapping[str, Counter] = MappingProxyType({})) -> None:
+        super().__init__()
+        self._counters = counters
 
     def read_request(self, body: Body) -> Ask:
         return Ask(
@@ -52,7 +60,7 @@ class Unknown(Format):
             id=name_in(body, "id"),
             text=text_in(body),
             finish_reasons=(reason,) if reason else (),
-            usage=usage_in(body),
+            usage=usage_in(body, self._counters),
             empty=not body,
             error=error_in(body),
         )
@@ -62,9 +70,9 @@ class Unknown(Format):
         return Reply(parsed=False, empty=not body) if value is None else self.read_body(value)
 
     def reader(self) -> UnknownReader:
-        return UnknownReader()
+        return UnknownReader(self._counters)
 
-    def replay(self, body: Any, *, include_usage: bool) -> list[Chunk]:
+    def replay(self, body: Any, *, include_usage: bool, unasked: bool = False) -> list[Chunk]:
         return as_one_event(body, Chunk(terminal=True), self.reader().feed)
 
 
@@ -82,7 +90,8 @@ class UnknownReader:
     Bytes that are neither events nor JSON give one content chunk, without data, for each `feed`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, counters: Mapping[str, Counter]) -> None:
+        self._counters = counters
         self._head: bytes | None = b""  # None: the kind is known
         self._decoder: SSEDecoder | LineDecoder | None = None
         self._finished = False
@@ -162,7 +171,7 @@ class UnknownReader:
             model=last.model or name_in(value, "model"),
             id=last.id or name_in(value, "id"),
             finish_reasons=(reason,) if reason else last.finish_reasons,
-            usage=usage_in(value) or last.usage,
+            usage=usage_in(value, self._counters) or last.usage,
             empty=False,
         )
 
@@ -209,16 +218,16 @@ def text_in(value: Any) -> str:
     return _in_choice(choice) or _in_delta(body) or _in_message(body) or _in_lists(body) or _in_member(body)
 
 
-def usage_in(value: Any) -> Usage | None:
-    """Usage in OpenAI's, Anthropic's, Ollama's or Gemini's words, at the top or inside `response` or `message`."""
+def usage_in(value: Any, counters: Mapping[str, Counter]) -> Usage | None:
+    """Usage in the words of OpenAI, Ollama or one of `counters`, at the top or inside `response` or `message`."""
     body = mapping(value)
-    if "usageMetadata" in body:
-        return gemini_usage(body["usageMetadata"])
-    homes = (body, mapping(body.get("response")), mapping(body.get("message")))
-    found = next((usage for home in homes if (usage := _usage_of(home.get("usage")))), None)
-    if found is not None or "eval_count" not in body:
-        return found
-    return _usage_of({"input_tokens": body.get("prompt_eval_count"), "output_tokens": body.get("eval_count")})
+    for home in (body, mapping(body.get("response")), mapping(body.get("message"))):
+        for told in (mapping(home.get("usage")), mapping(home.get("usageMetadata"))):
+            counter = next((counter for name, counter in counters.items() if name in told), openai_usage)
+            if told and (usage := counter(told)) is not None:
+                return usage
+    ollamas = {"input_tokens": body.get("prompt_eval_count"), "output_tokens": body.get("eval_count")}
+    return openai_usage(ollamas) if "eval_count" in body else None
 
 
 def name_in(value: Any, name: str) -> str | None:
@@ -268,9 +277,3 @@ def _in_lists(body: Mapping[str, Any]) -> str:
 
 def _in_member(body: Mapping[str, Any]) -> str:
     return next((found for name in _PLAIN if (found := text(body.get(name)))), "")
-
-
-def _usage_of(value: Any) -> Usage | None:
-    """Usage that looks like Anthropic's or OpenAI's."""
-    usage = mapping(value)
-    return anthropic_usage(usage) if any(name in usage for name in CACHE_COUNTS) else openai_usage(usage)
