@@ -3,7 +3,7 @@
     python benchmarks/key.py [--rounds N]
 
 Ours gives digest and scope, tells 1 from true and accepts 1.0 for 1, refuses NaN, and keeps the bytes equal whichever
-encoder is installed. `parts` adds the building of the Parts; `memo` is a request that came before, spelled the
+encoder is installed. `parts` adds the building of the KeyParts; `memo` is a request that came before, spelled the
 same way. Compare ratios, not numbers, between machines.
 """
 
@@ -72,15 +72,15 @@ def floor(size: str, encoder: str, _url: str) -> Work:
 
 def ours(size: str, encoder: str, fresh: bool, _url: str, *, memo: bool = False) -> Work:
     from beastmode_otel.cache.canonical import accelerated, stdlib
-    from beastmode_otel.cache.key import Parts, Target, derive
+    from beastmode_otel.cache.key import KeyParts, KeyTarget, derive
     from beastmode_otel.cache.key_memo import KeyMemo
 
     encode = stdlib if encoder == "json" else accelerated()
     if encode is None:
         raise ImportError("orjson is not installed")
-    target = Target("openai", "https://api.openai.com/v1", MODEL)
+    target = KeyTarget("openai", "https://api.openai.com/v1", MODEL)
     make = functools.partial(
-        Parts,
+        KeyParts,
         tenant="acme",
         namespace="shop",
         api="openai.chat",

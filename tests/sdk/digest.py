@@ -14,7 +14,7 @@ def digest(events: list[dict[str, Any]]) -> Digest:
     usage: dict[str, Any] = {}
     for event in events:
         inner = event.get("data") if isinstance(event.get("data"), dict) else event  # mistral wraps its events
-        read = _typed if "type" in inner else _choices
+        read = _typed if "type" in inner else _candidates if "candidates" in inner else _choices
         said, end, told = read(inner)
         text.append(said or "")
         ends += [end] if end else []
@@ -31,8 +31,17 @@ def _choices(event: dict[str, Any]) -> tuple[str | None, str | None, Any]:
     return None, None, told
 
 
+def _candidates(event: dict[str, Any]) -> tuple[str | None, str | None, Any]:
+    """Gemini."""
+    told = event.get("usage_metadata")
+    for candidate in event["candidates"] or ():
+        parts = (candidate.get("content") or {}).get("parts") or ()
+        return "".join(part.get("text") or "" for part in parts), candidate.get("finish_reason"), told
+    return None, None, told
+
+
 def _typed(event: dict[str, Any]) -> tuple[str | None, str | None, Any]:
-    """OpenAI's responses and Anthropic's messages."""
+    """OpenAI's responses, Anthropic's messages and Cohere's chat."""
     match event["type"]:
         case "response.output_text.delta":
             return event["delta"], None, None
@@ -42,6 +51,10 @@ def _typed(event: dict[str, Any]) -> tuple[str | None, str | None, Any]:
             return None, None, event["message"]["usage"]
         case "content_block_delta":
             return event["delta"].get("text"), None, None
+        case "content-delta":
+            return event["delta"]["message"]["content"].get("text"), None, None
+        case "message-end":
+            return None, event["delta"]["finish_reason"], event["delta"]["usage"]
         case "message_delta":
             return None, event["delta"]["stop_reason"], event["usage"]
     return None, None, None

@@ -7,6 +7,8 @@ from typing import Any
 from sdk.adapters import Sdk
 from sdk.matrix import Cell, Dialect, Try
 
+# How one leaves a stream of which one event was read.
+AFTER_THE_FIRST = ("bare_break", "with_break", "close", "abandon", "raise_inside")
 Series = dict[str, dict[frozenset[tuple[str, Any]], float]]
 _TOLD = {
     "input": "gen_ai.usage.input_tokens",
@@ -30,7 +32,7 @@ def span(cell: Cell, number: int, sdk: Sdk, dialect: Dialect, host: str, port: i
     """The span's attributes, without its hint, what was estimated, and what a response says of itself."""
     attempt = cell.tries[number - 1]
     found: dict[str, Any] = {
-        "gen_ai.operation.name": "chat",
+        "gen_ai.operation.name": sdk.operation,
         "gen_ai.provider.name": "custom" if host.endswith(".invalid") else "local",
         "gen_ai.request.model": sdk.model,
         "gen_ai.request.max_tokens": 64,
@@ -38,7 +40,7 @@ def span(cell: Cell, number: int, sdk: Sdk, dialect: Dialect, host: str, port: i
         "server.port": port,
         "beastmode.model": sdk.model,
         "beastmode.stream": cell.stream,
-        "beastmode.attempt": number,
+        "beastmode.attempt": number if dialect.counts else 1,
         "beastmode.attempts": 1,
         "beastmode.attempt.sent": attempt.sent,
         "beastmode.deployment": f"{host}:{port}" if port not in (80, 443) else host,
@@ -51,7 +53,8 @@ def span(cell: Cell, number: int, sdk: Sdk, dialect: Dialect, host: str, port: i
     }
     if attempt.tokens == "provider":
         found |= {_TOLD[kind]: count for kind, count in dialect.tokens.items()}
-        found |= {"gen_ai.response.model": sdk.model, "gen_ai.response.finish_reasons": (dialect.finish,)}
+        found |= {"gen_ai.response.finish_reasons": (dialect.finish,)}
+        found |= {"gen_ai.response.model": sdk.model} if dialect.names_model else {}
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -68,7 +71,8 @@ def metrics(cell: Cell, sdk: Sdk, dialect: Dialect, deployment: str, outcomes: l
     ]
     for attempt, outcome in zip(cell.tries, outcomes, strict=True):
         entries += _request(attempt, outcome, model, dialect)
-        entries += _attempt(attempt, outcome, model, {"beastmode.deployment": deployment}, dialect)
+        came = attempt.token_came or (dialect.begins and cell.action in AFTER_THE_FIRST)
+        entries += _attempt(attempt, came, outcome, model, {"beastmode.deployment": deployment}, dialect)
     found: Series = {}
     for name, labels, value in entries:
         series, key = found.setdefault(name, {}), frozenset(labels.items())
@@ -86,14 +90,14 @@ def _request(attempt: Try, outcome: str, model: dict[str, str], dialect: Dialect
 
 
 def _attempt(
-    attempt: Try, outcome: str, model: dict[str, str], deployment: dict[str, str], dialect: Dialect
+    attempt: Try, token_came: bool, outcome: str, model: dict[str, str], deployment: dict[str, str], dialect: Dialect
 ) -> list[Any]:
     wrong = category(attempt, dialect)
     labels = deployment | {"beastmode.outcome": outcome} | ({"error.type": wrong} if wrong else {})
     found: list[Any] = [("beastmode.attempt.duration", labels, 1)]
     if attempt.status is not None:
         found.append(("beastmode.responses", deployment | {"http.response.status_code": attempt.status}, 1))
-    if attempt.token_came:
+    if token_came:
         found.append(("beastmode.time_to_first_token", model | deployment, 1))
     if attempt.tokens == "provider":
         for kind, count in dialect.tokens.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from beastmode_otel.simulator import Simulator
@@ -116,11 +116,11 @@ CELLS: dict[str, Cell] = {
     ),
     "error event inside a stream": broken(
         "event", failed("event", 200, code=None, **GENERATED),
-        action="read", steps=(reading(error_event_after=2, chunk_delay=0.01),), lets=("responses",),
+        action="read", steps=(reading(error_event_after=2, chunk_delay=0.01),), lets=("responses", "cohere"),
     ),
     "error event before the first token": broken(
         "event", failed("event", 200, code=None),
-        action="read", steps=(reading(error_event_after=0),), lets=("responses",),
+        action="read", steps=(reading(error_event_after=0),), lets=("responses", "cohere"),
     ),
     "read timeout mid-stream": broken(
         "read_timeout", failed("read_timeout", 200, exception="ReadTimeout", **GENERATED),
@@ -217,17 +217,26 @@ ANTHROPIC_CODES = {
 }  # fmt: skip
 
 
+# Google's numbers are the statuses; Cohere has words only, and a kind for what ends a stream.
+GEMINI_CODES = {status: str(status) for status in (400, 401, 404, 429, 500, 529)} | {200: "500"}
+COHERE_CODES = dict.fromkeys((400, 401, 404, 429, 500, 529)) | {200: "ERROR"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """How an SDK's provider differs. event: the category of its error event. tokens: what a whole answer counts."""
+    """How an SDK's provider differs. event: the category of its error event. tokens: what a whole answer counts.
+    names_model: an answer does. begins: its streams begin with a token. counts: the SDK tells which try it is."""
 
-    codes: Mapping[int, str] = field(default_factory=lambda: OPENAI_CODES)
+    codes: Mapping[int, str | None] = field(default_factory=lambda: OPENAI_CODES)
     event: str = "server_error"
     tokens: Mapping[str, int] = field(
         default_factory=lambda: {"input": 110, "output": 40, "cached_input": 30, "reasoning": 8}
     )
     finish: str = "stop"
     author: str = "openai"  # of the format: whom a host that nobody knows speaks for
+    names_model: bool = True
+    begins: bool = False
+    counts: bool = True
 
 
 CLAUDE = Dialect(
@@ -243,4 +252,34 @@ DIALECTS: dict[str, Dialect] = {
     "anthropic": CLAUDE,
     "mistral": Dialect(),
     "groq": Dialect(),
+    "gemini": Dialect(codes=GEMINI_CODES, finish="STOP", author="custom", begins=True, counts=False),
+    "cohere": Dialect(
+        codes=COHERE_CODES,
+        tokens={"input": 110, "output": 40, "cached_input": 30},
+        finish="COMPLETE",
+        author="custom",
+        names_model=False,
+        counts=False,
+    ),
 }
+
+# What is otherwise with an SDK, by ending and its name; None where it cannot be. Streams that are generators ask
+# nothing before they are read, and these hang up at the first line that is none.
+_GENERATORS = ("gemini", "cohere")
+_ONE_RESET = broken(
+    "connection_reset", failed("connection_reset", exception="ReadError"), steps=({"reset": True},), retries=1
+)
+_HUNG_UP = Cell(action="read", tries=(left("cancelled"),), steps=({"html": True},), raises=True)
+OTHERWISE: dict[tuple[str, str], Cell | None] = {
+    **{(ending, name): None for ending in ("closed at once", "abandoned unread") for name in _GENERATORS},
+    **{("web page instead of a stream", name): _HUNG_UP for name in _GENERATORS},
+    **{("reset, SDK retry", name): _ONE_RESET for name in _GENERATORS},
+    ("429, SDK retry, stream", "cohere"): refused("rate_limited", 429, action="read", retries=1),
+    ("429, SDK retry, stream", "gemini"): replace(
+        CELLS["429, SDK retry, stream"], tries=(failed("rate_limited", 429, code=None), ok(stream=True))
+    ),
+}
+
+
+def cell_of(ending: str, name: str) -> Cell | None:
+    return OTHERWISE.get((ending, name), CELLS[ending])

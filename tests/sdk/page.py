@@ -121,6 +121,36 @@ ROWS = (
         kinds=("groq-chat", "groq-chat-stream", "groq-retry", "groq-retry-stream"),
     ),
     Row(package="groq", client="`Groq`, `AsyncGroq`", calls="`embeddings.create`", kinds=("groq-embeddings",)),
+    Row(
+        package="google-genai",
+        client="`Client`, `Client.aio`",
+        calls="`models.generate_content`, `_stream`",
+        kinds=(
+            "gemini-generate", "gemini-generate-tool", "gemini-stream", "gemini-retry", "gemini-retry-stream",
+        ),
+        caveat="`aio` sends by aiohttp as soon as that is installed, and then past us",
+    ),
+    Row(
+        package="google-genai",
+        client="`Client`, `Client.aio`",
+        calls="`generate_content` with Google's tools",
+        kinds=("gemini-search",),
+        caveat="a search answers differently tomorrow, so it is asked each time",
+    ),
+    Row(
+        package="google-genai",
+        client="`Client`, `Client.aio`",
+        calls="`models.embed_content`",
+        kinds=("gemini-embeddings",),
+    ),
+    Row(
+        package="cohere",
+        client="`ClientV2`, `AsyncClientV2`",
+        calls="`chat`, `chat_stream`",
+        kinds=("cohere-chat", "cohere-chat-tool", "cohere-chat-stream", "cohere-retry"),
+        caveat="the first version of its API is seen, not cached",
+    ),
+    Row(package="cohere", client="`ClientV2`, `AsyncClientV2`", calls="`embed`", kinds=("cohere-embeddings",)),
 )  # fmt: skip
 
 

@@ -25,7 +25,8 @@ TOLD = {
 }
 WROTE = {"gen_ai.usage.cache_creation.input_tokens": 0}
 RESPONSES = TOLD | WROTE
-CLAUDE = {key: value for key, value in TOLD.items() if "reasoning" not in key} | WROTE
+COMMAND = {key: value for key, value in TOLD.items() if "reasoning" not in key}
+CLAUDE = COMMAND | WROTE
 INPUT_ONLY = {"gen_ai.usage.input_tokens": 110}
 
 Ending = Literal["ok", "retried", "refused"]
@@ -33,7 +34,8 @@ Ending = Literal["ok", "retried", "refused"]
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One kind of call. tokens: what its span must tell; None: they are estimated, and marked so."""
+    """One kind of call. tokens: what its span must tell; None: they are estimated, and marked so. names_model: the
+    answer does. counts: the SDK tells which try it is."""
 
     model: str
     operation: str = "chat"
@@ -41,9 +43,16 @@ class Kind:
     finish: str | None = "stop"
     stream: bool = False
     ending: Ending = "ok"
-    code: str = "rate_limit_exceeded"  # of the 429, as the provider spells it
+    code: str | None = "rate_limit_exceeded"  # of the 429, as the provider spells it
+    names_model: bool = True
+    counts: bool = True
     answer: Mapping[str, Any] = field(default_factory=dict)
     bypass: str | None = None  # why the cache is passed by
+
+    @property
+    def reads_why(self) -> bool:
+        """Most SDKs close a stream that they try again without reading why."""
+        return not (self.stream and self.ending == "retried" and self.counts)
 
     def behaviours(self) -> tuple[Behaviour, ...]:
         good = Behaviour(**{**FACTS, **self.answer})
@@ -77,8 +86,18 @@ def groq(**more: Any) -> Kind:
     return Kind(**{"model": "llama-3.3-70b-versatile", "answer": {"dialect": "groq"}} | more)
 
 
-def embeddings(model: str) -> Kind:
-    return Kind(model=model, operation="embeddings", tokens=INPUT_ONLY, finish=None)
+def gemini(**more: Any) -> Kind:
+    given = {"model": "gemini-2.5-flash", "operation": "generate_content", "finish": "STOP", "code": "429"}
+    return Kind(**given | more)
+
+
+def cohere(**more: Any) -> Kind:
+    given = {"model": "command-a-03-2025", "tokens": COMMAND, "finish": "COMPLETE", "code": None}
+    return Kind(**given | {"names_model": False} | more)
+
+
+def embeddings(model: str, **more: Any) -> Kind:
+    return Kind(model=model, operation="embeddings", tokens=INPUT_ONLY, finish=None, **more)
 
 
 TOOL = {"tool_calls": True}
@@ -127,5 +146,23 @@ APPS: dict[str, dict[str, Kind]] = {
         "groq-retry": groq(ending="retried"),
         "groq-retry-stream": groq(ending="retried", stream=True),
         "groq-refused": groq(ending="refused", code="invalid_api_key"),
+    },
+    "gemini": {
+        "gemini-generate": gemini(),
+        "gemini-generate-tool": gemini(answer=TOOL),
+        "gemini-stream": gemini(stream=True),
+        "gemini-search": gemini(bypass="stateful"),
+        "gemini-embeddings": embeddings("gemini-embedding-001", names_model=False),
+        "gemini-retry": gemini(ending="retried", counts=False),
+        "gemini-retry-stream": gemini(ending="retried", stream=True, counts=False),
+        "gemini-refused": gemini(ending="refused", code="401"),
+    },
+    "cohere": {
+        "cohere-chat": cohere(),
+        "cohere-chat-tool": cohere(finish="TOOL_CALL", answer=TOOL),
+        "cohere-chat-stream": cohere(stream=True),
+        "cohere-embeddings": embeddings("embed-v4.0", names_model=False),
+        "cohere-retry": cohere(ending="retried", counts=False),
+        "cohere-refused": cohere(ending="refused"),
     },
 }

@@ -17,6 +17,12 @@ from sdk.digest import digest
 from sdk.plan import ANSWER, FACTS
 from support.recorder import Recorder
 
+COUNTS = (
+    ("prompt_tokens", "completion_tokens"),
+    ("input_tokens", "output_tokens"),
+    ("prompt_token_count", "candidates_token_count"),
+    ("tokens", "billed_units"),
+)
 ORDERS = {"whole, then stream": ("whole", "stream"), "stream, then whole": ("stream", "whole")}
 
 
@@ -57,10 +63,9 @@ def words(dump: Any) -> tuple[str, int, int]:
     if isinstance(dump, list):
         text, _, usage = digest(dump)
     else:
-        usage = dump["usage"]
+        usage = dump.get("usage") or dump["usage_metadata"]
         text = ANSWER if ANSWER in str(dump) else ""
-    read = usage.get("prompt_tokens") or usage["input_tokens"]
-    return text, read, usage.get("completion_tokens") or usage["output_tokens"]
+    return text, *next((usage[read], usage[made]) for read, made in COUNTS if read in usage)
 
 
 @pytest.mark.parametrize("world", ["sync", "async"])

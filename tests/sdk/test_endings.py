@@ -14,7 +14,7 @@ from beastmode_otel.simulator import Behaviour, Simulator
 from sdk import expected
 from sdk.adapters import SDKS
 from sdk.drivers import DRIVERS
-from sdk.matrix import CELLS, DIALECTS, Cell, Try
+from sdk.matrix import CELLS, DIALECTS, OTHERWISE, Cell, Try, cell_of
 from sdk.plan import SECRETS
 from support.law import assert_law
 from support.recorder import Recorder
@@ -35,11 +35,13 @@ def _hooked(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # asyncio.run closes its loop before httpx's sockets
 @pytest.mark.parametrize("world", DRIVERS)
-@pytest.mark.parametrize("name", SDKS)
-@pytest.mark.parametrize("ending", CELLS)
+@pytest.mark.parametrize(
+    ("ending", "name"), [(ending, name) for ending in CELLS for name in SDKS if cell_of(ending, name) is not None]
+)
 def test_ending(ending: str, name: str, world: str, simulator: Simulator, recorder: Recorder) -> None:
     """Spans, metrics, logs and notes are those of the specification; nothing of prompt, answer or key is in them."""
-    cell, sdk, dialect = CELLS[ending], SDKS[name], DIALECTS[name]
+    cell, sdk, dialect = cell_of(ending, name), SDKS[name], DIALECTS[name]
+    assert cell is not None
     simulator.define("it", *(Behaviour(**_in_dialect(step, sdk.dialect)) for step in cell.steps))
     url = cell.url(simulator) if cell.url else simulator.url("it", path=sdk.v1)
     result = DRIVERS[world](sdk, simulator, url, cell.retries, cell.timeout).act(cell.action)
@@ -94,7 +96,10 @@ def outcome_of(attempt: Try, span: Any) -> str:
 
 
 def check_span(attempt: Try, span: Any, wanted: dict[str, Any]) -> None:
-    assert (span.name, span.kind.name) == (f"chat {wanted['gen_ai.request.model']}", "CLIENT")
+    assert (span.name, span.kind.name) == (
+        f"{wanted['gen_ai.operation.name']} {wanted['gen_ai.request.model']}",
+        "CLIENT",
+    )
     assert span.status.status_code.name == ("ERROR" if attempt.outcome == "error" else "UNSET")
     found = dict(span.attributes)
     assert bool(found.pop("beastmode.hint", None)) == (attempt.outcome == "error")
@@ -149,7 +154,10 @@ def check_secrets(recorder: Recorder) -> None:
 
 
 def test_every_cell_runs_through_every_sdk_in_both_worlds() -> None:
-    """No cell is left out of one of them."""
+    """No cell is left out of one of them, but for two that need a request before anything is read."""
     assert set(DRIVERS) == {"sync", "async"}
-    assert len(SDKS) == 5
+    assert len(SDKS) == 7
     assert len(CELLS) >= 40
+    assert {ending for ending, _ in OTHERWISE} <= set(CELLS)
+    assert {ending for (ending, _), cell in OTHERWISE.items() if cell is None} == {"closed at once", "abandoned unread"}
+    assert {name for _, name in OTHERWISE} == {name for name, sdk in SDKS.items() if sdk.lazy}

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import anthropic
+import cohere
 import groq
 import httpx
 import httpx2
 import openai
 import pytest
+from google import genai
+from google.genai import types
 from mistralai.client import Mistral
 
 import beastmode_otel
@@ -35,6 +38,8 @@ VENDORS: dict[str, tuple[str, str, float]] = {
     "anthropic": ("api.anthropic.com", "anthropic", cost(1.00, 0.10, 5.00)),
     "mistral": ("api.mistral.ai", "mistral_ai", cost(0.15, 0.015, 0.60)),
     "groq": ("api.groq.com", "groq", cost(0.59, 0.59, 0.79)),
+    "gemini": ("generativelanguage.googleapis.com", "gcp.gemini", cost(0.30, 0.03, 2.50)),
+    "cohere": ("api.cohere.com", "cohere", cost(2.50, 2.50, 10.0)),
 }
 
 
@@ -57,9 +62,15 @@ def rewired(library: Any, simulator: Simulator, *, is_async: bool) -> Any:
         async def handle_async_request(self, request: Any) -> Any:
             return await super().handle_async_request(there(request))
 
-    return library.AsyncClient(transport=Asynchronous()) if is_async else library.Client(transport=Blocking())
+    OPENED.append(library.AsyncClient(transport=Asynchronous()) if is_async else library.Client(transport=Blocking()))
+    return OPENED[-1]
 
 
+def gemini(**client: Any) -> genai.Client:
+    return genai.Client(api_key=KEY, http_options=types.HttpOptions(**client))
+
+
+OPENED: list[Any] = []  # Google's SDK leaves a client that it was given to whoever made it
 AZURE = {"azure_endpoint": "https://shop.openai.azure.com", "api_version": "2024-10-21"}
 BLOCKING: dict[str, Callable[[Simulator], Any]] = {
     "openai": lambda s: openai.OpenAI(api_key=KEY, http_client=rewired(httpx2, s, is_async=False)),
@@ -67,6 +78,8 @@ BLOCKING: dict[str, Callable[[Simulator], Any]] = {
     "anthropic": lambda s: anthropic.Anthropic(api_key=KEY, http_client=rewired(httpx2, s, is_async=False)),
     "mistral": lambda s: Mistral(api_key=KEY, client=rewired(httpx2, s, is_async=False)),
     "groq": lambda s: groq.Groq(api_key=KEY, http_client=rewired(httpx, s, is_async=False)),
+    "gemini": lambda s: gemini(httpx_client=rewired(httpx2, s, is_async=False)),
+    "cohere": lambda s: cohere.ClientV2(api_key=KEY, httpx_client=rewired(httpx, s, is_async=False)),
 }
 ASYNCHRONOUS: dict[str, Callable[[Simulator], Any]] = {
     "openai": lambda s: openai.AsyncOpenAI(api_key=KEY, http_client=rewired(httpx2, s, is_async=True)),
@@ -74,6 +87,8 @@ ASYNCHRONOUS: dict[str, Callable[[Simulator], Any]] = {
     "anthropic": lambda s: anthropic.AsyncAnthropic(api_key=KEY, http_client=rewired(httpx2, s, is_async=True)),
     "mistral": lambda s: Mistral(api_key=KEY, async_client=rewired(httpx2, s, is_async=True)),
     "groq": lambda s: groq.AsyncGroq(api_key=KEY, http_client=rewired(httpx, s, is_async=True)),
+    "gemini": lambda s: gemini(httpx_async_client=rewired(httpx2, s, is_async=True)).aio,
+    "cohere": lambda s: cohere.AsyncClientV2(api_key=KEY, httpx_client=rewired(httpx, s, is_async=True)),
 }
 
 
@@ -85,6 +100,8 @@ def _hooked(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     beastmode_otel.instrument(**recorder.providers)
     yield
     beastmode_otel.uninstrument()
+    while OPENED:
+        OPENED.pop().close()
 
 
 @pytest.mark.parametrize("world", ["sync", "async"])
@@ -116,3 +133,5 @@ async def both(client: Any, sdk: Any) -> None:
     async with client:
         await sdk.whole(client, "_async")
         assert [event async for event in await sdk.stream(client, "_async")]
+    while OPENED:
+        await OPENED.pop().aclose()

@@ -9,7 +9,7 @@ from typing import Any
 from beastmode_otel.errors import AttemptRecord, BeastModeError
 from beastmode_otel.observer import AttemptOutcome, OutcomeKind
 from beastmode_otel.prices import PriceBook
-from beastmode_otel.wire import Ask, Reply, Usage, estimate, prompt_text
+from beastmode_otel.wire import Ask, Format, Reply, Usage, estimate
 
 
 def record_of(
@@ -55,7 +55,7 @@ def outcome_of(
     )
 
 
-def tokens_of(reply: Reply, body: Mapping[str, Any], *, whole: bool) -> Usage:
+def tokens_of(reply: Reply, form: Format, body: Mapping[str, Any], *, whole: bool) -> Usage:
     """The provider's own count where there is one; what it leaves out is estimated from the texts, and marked so.
 
     whole: the answer was read to its end. A stream that ended early is billed for what was generated, but most
@@ -66,7 +66,7 @@ def tokens_of(reply: Reply, body: Mapping[str, Any], *, whole: bool) -> Usage:
         return said
     seen = estimate(reply.text)
     if said is None or said.input_tokens is None:
-        return Usage(input_tokens=estimate(prompt_text(body)), output_tokens=seen, estimated=True)
+        return Usage(input_tokens=estimate(form.prompt_text(body)), output_tokens=seen, estimated=True)
     if said.output_tokens and said.output_tokens >= seen:
         return said
     return replace(said, output_tokens=seen, estimated=True)

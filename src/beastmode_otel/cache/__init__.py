@@ -7,7 +7,7 @@ configured, and `cache.explain`, for people.
 from beastmode_otel.cache.canonical import NotCanonical
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.envelope import EnvelopeCodec
-from beastmode_otel.cache.key import OUTPUT_HEADERS, Parts, Target, credential_tenant, derive
+from beastmode_otel.cache.key import OUTPUT_HEADERS, KeyParts, KeyTarget, credential_tenant, derive
 from beastmode_otel.cache.key_memo import KeyMemo
 from beastmode_otel.cache.memory import Memory
 from beastmode_otel.cache.resilient_tier import ResilientTier, TierTimes
@@ -38,14 +38,14 @@ __all__ = [
     "InspectableTier",
     "Key",
     "KeyMemo",
+    "KeyParts",
+    "KeyTarget",
     "Memory",
     "ModelTotals",
     "NotCanonical",
-    "Parts",
     "ResilientTier",
     "SingleFlight",
     "StoredEntry",
-    "Target",
     "TenantTotals",
     "TierHit",
     "TierTimes",

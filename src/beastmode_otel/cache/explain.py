@@ -8,19 +8,19 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from beastmode_otel.cache.canonical import canonical, utf8
-from beastmode_otel.cache.key import IGNORED, SCHEMA, Parts, Target, derive, members, output_headers
-from beastmode_otel.wire.user_text import Cut, cut_last_text
+from beastmode_otel.cache.key import SCHEMA, KeyParts, KeyTarget, cut_of, derive, output_headers
+from beastmode_otel.wire import Cut, format_named
 
-_LISTED: Final = ("messages", "tools", "system")  # where it helps to know which item differs
+_LISTED: Final = ("messages", "contents", "tools", "system")  # where it helps to know which item differs
 
 
-def explain_key(parts: Parts) -> list[tuple[str, str]]:
+def explain_key(parts: KeyParts) -> list[tuple[str, str]]:
     """The parts of a key by name, each as itself (numbers, switches, names, addresses) or as the first 12 digits of
     its SHA-256 (everything that may hold a prompt, and the tenant). The last lines are the digest and the scope.
 
     Raises what `derive` raises.
     """
-    key, cut = derive(parts), cut_last_text(members(parts.body))
+    key, cut = derive(parts), cut_of(parts)
     return [
         ("schema", str(SCHEMA)),
         ("tenant", _short(parts.tenant)),
@@ -30,7 +30,7 @@ def explain_key(parts: Parts) -> list[tuple[str, str]]:
         *((f"header {name}", value) for name, value in output_headers(parts.headers)),
         *_body(cut),
         ("last user text", _texts(cut)),
-        ("ignored", ", ".join(sorted(IGNORED.intersection(parts.body))) or "nothing"),
+        ("ignored", ", ".join(sorted(format_named(parts.api).ignored.intersection(parts.body))) or "nothing"),
         ("digest", key.digest.hex()),
         ("scope", key.scope.hex()),
     ]
@@ -48,14 +48,15 @@ def _texts(cut: Cut) -> str:
     if not cut.place:
         return "none: the scope is of the whole request"
     digest = sha256(b"".join(b"%d:%b" % (len(raw), raw) for raw in map(utf8, cut.texts))).hexdigest()
-    return f"{digest[:12]} (message {cut.place.partition(':')[0]})"
+    where = cut.place.partition(":")[0]
+    return f"{digest[:12]} ({f'message {where}' if where.isdigit() else where})"
 
 
 def _short(value: Any) -> str:
     return sha256(canonical(value)).hexdigest()[:12]
 
 
-def _shown(target: Target) -> str:
+def _shown(target: KeyTarget) -> str:
     """Without user and query, which some gateways use for keys; their digest tells whether they differ."""
     parts = urlsplit(target.base_url)
     hidden = f" ({_short(target.base_url)})" if parts.query or parts.username else ""

@@ -2,7 +2,8 @@
 
 digest = SHA-256(head "\\n" body "\\n" place "\\n" texts), scope = SHA-256(head "\\n" body "\\n" place "\\n")
     head    canonical JSON of [schema, tenant, namespace, API, targets, headers]
-    body    canonical JSON of the request without IGNORED and null members, null where the last user text stood
+    body    canonical JSON of the request without null members and those that its format ignores, null where the last
+            user text stood
     place   where that was; texts: what stood there, each as its UTF-8 length, ":" and its UTF-8 bytes
 
 Canonical JSON holds no line break, so nothing in one piece can be taken for the next.
@@ -20,24 +21,16 @@ from typing import Any, Final, NamedTuple
 from beastmode_otel.cache.canonical import BEST, Encoder, canonical, utf8
 from beastmode_otel.cache.entry import Key
 from beastmode_otel.record import record
-from beastmode_otel.wire.user_text import cut_last_text
+from beastmode_otel.wire import Cut, format_named
 
 SCHEMA: Final = 1  # part of each digest: a change of the encoding forgets every stored answer, and must raise it
 
-# How the answer travels, how long to wait for it, and who asks: none of it changes what is answered.
-# `model` has its own place: the vendor's name instead of the caller's. prompt_cache_*: the vendor's routing.
-IGNORED: Final = frozenset(
-    {
-        *("model", "stream", "stream_options", "timeout", "metadata"),
-        *("user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
-    }
-)
 OUTPUT_HEADERS: Final = frozenset({"anthropic-beta", "anthropic-version", "openai-beta"})
 _TENANT: Final = b"beastmode_otel tenant 1\n"
 _NO_HEADERS: Final[tuple[tuple[str, str], ...]] = ()
 
 
-class Target(NamedTuple):
+class KeyTarget(NamedTuple):
     """Who may answer. model: the vendor's name for it. base_url: without keys; with what selects an API version."""
 
     provider: str
@@ -46,7 +39,7 @@ class Target(NamedTuple):
 
 
 @record(frozen=True, slots=True, kw_only=True)
-class Parts:
+class KeyParts:
     """What a key is made of.
 
     tenant: never empty. targets: the deployments of the route's first order, in any order. headers: may hold any; only
@@ -56,18 +49,18 @@ class Parts:
     tenant: str
     namespace: str
     api: str
-    targets: tuple[Target, ...]
+    targets: tuple[KeyTarget, ...]
     requested: str
     body: Mapping[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def derive(parts: Parts, *, encoder: Encoder = BEST) -> Key:
+def derive(parts: KeyParts, *, encoder: Encoder = BEST) -> Key:
     """The key of a request; the same whichever encoder is installed.
 
     Raises ValueError for an empty tenant and for no targets, NotCanonical for what JSON cannot say.
     """
-    cut = cut_last_text(members(parts.body))
+    cut = cut_of(parts)
     hasher = sha256(b"%b%b\n%b\n" % (head(parts), canonical(cut.body, encoder=encoder), cut.place.encode()))
     scope = hasher.digest()
     for text in cut.texts:
@@ -95,9 +88,15 @@ def credential_tenant(credential: str, secret: bytes | None = None) -> str:
     return hmac.digest(secret, message, "sha256").hex() if secret else sha256(message).hexdigest()
 
 
-def members(body: Mapping[str, Any]) -> dict[str, Any]:
+def members(parts: KeyParts) -> dict[str, Any]:
     """The members of a request that count. A null at the top is the same as nothing; deeper ones may mean something."""
-    return {name: value for name, value in body.items() if value is not None and name not in IGNORED}
+    ignored = format_named(parts.api).ignored
+    return {name: value for name, value in parts.body.items() if value is not None and name not in ignored}
+
+
+def cut_of(parts: KeyParts) -> Cut:
+    """Those members, and cut out of them what the user said last."""
+    return format_named(parts.api).last_user_text(members(parts))
 
 
 def output_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -106,7 +105,7 @@ def output_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name, value) for name, value in counted if name in OUTPUT_HEADERS))
 
 
-def head(parts: Parts) -> bytes:
+def head(parts: KeyParts) -> bytes:
     """The line of the key that all requests of a tenant to a route share."""
     headers = output_headers(parts.headers) if parts.headers else _NO_HEADERS
     return _head(parts.tenant, parts.namespace, parts.api, parts.targets, headers)
@@ -114,7 +113,7 @@ def head(parts: Parts) -> bytes:
 
 @functools.lru_cache(maxsize=1024)
 def _head(
-    tenant: str, namespace: str, api: str, targets: tuple[Target, ...], headers: tuple[tuple[str, str], ...]
+    tenant: str, namespace: str, api: str, targets: tuple[KeyTarget, ...], headers: tuple[tuple[str, str], ...]
 ) -> bytes:
     if not tenant:
         raise ValueError("an empty tenant: nothing is cached for nobody")

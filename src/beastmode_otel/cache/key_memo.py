@@ -13,7 +13,7 @@ from typing import Final
 
 from beastmode_otel.cache.canonical import BEST
 from beastmode_otel.cache.entry import Key
-from beastmode_otel.cache.key import Parts, derive, head, members
+from beastmode_otel.cache.key import KeyParts, derive, head, members
 
 LONGEST: Final = 256 * 1024  # bytes of a snapshot: beyond, hashing is nearly all of either
 _FORMAT: Final = 2  # of marshal: later ones write references, which depend on who else holds a value
@@ -28,10 +28,10 @@ class KeyMemo:
         self._young: dict[bytes, Key] = {}
         self._old: dict[bytes, Key] = {}
 
-    def derive(self, parts: Parts) -> Key:
+    def derive(self, parts: KeyParts) -> Key:
         """key.derive, with the best encoder."""
         try:
-            seen = marshal.dumps(members(parts.body), _FORMAT)
+            seen = marshal.dumps(members(parts), _FORMAT)
         except ValueError:  # a Mapping, a subclass, a circle: only `derive` knows
             return derive(parts)
         if len(seen) > LONGEST:
@@ -42,7 +42,7 @@ class KeyMemo:
             return key
         return self._again(parts, seen, digest)
 
-    def _again(self, parts: Parts, seen: bytes, digest: bytes) -> Key:
+    def _again(self, parts: KeyParts, seen: bytes, digest: bytes) -> Key:
         key = self._old.get(digest)
         if key is None or key.model != parts.requested:
             # Of the snapshot, not of the request: another thread may have changed that in the meantime.

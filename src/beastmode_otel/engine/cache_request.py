@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-from beastmode_otel.cache import NOT_CANONICAL, Key, NotCanonical, Parts, Target, Verdict, derive, may_lookup
+from beastmode_otel.cache import NOT_CANONICAL, Key, KeyParts, KeyTarget, NotCanonical, Verdict, derive, may_lookup
 from beastmode_otel.config import Config, Deployment, Route
 from beastmode_otel.record import record
 
@@ -26,7 +26,7 @@ class CacheRequest:
     reason: str | None = None
     ttl: float = 0.0
     tags: tuple[str, ...] = ()
-    targets: tuple[Target, ...] = ()
+    targets: tuple[KeyTarget, ...] = ()
     asked: Verdict | None = None
 
     @property
@@ -51,7 +51,7 @@ def cache_request_of(
     body: Mapping[str, Any],
     tenant: str | None,
     options: Options,
-    key_of: Callable[[Parts], Key] = derive,
+    key_of: Callable[[KeyParts], Key] = derive,
 ) -> CacheRequest:
     """What one request to a router asks of the cache. key_of: derives, perhaps from memory."""
     if options.use == "off":
@@ -61,7 +61,7 @@ def cache_request_of(
     if not asked.ok:
         return CacheRequest(use=options.use, key=None, reason=asked.reason)
     targets = tuple([target_of(target.deployment, body) for target in route.first])
-    parts = Parts(
+    parts = KeyParts(
         tenant=tenant or config.namespace,
         namespace=config.namespace,
         api=api,
@@ -79,11 +79,11 @@ def cache_request_of(
     return CacheRequest(use=options.use, key=key, ttl=ttl, tags=options.tags, targets=targets, asked=asked)
 
 
-def target_of(deployment: Deployment, body: Mapping[str, Any]) -> Target:
+def target_of(deployment: Deployment, body: Mapping[str, Any]) -> KeyTarget:
     """A deployment as a key sees it, its query too (Azure's selects an API version); only digests are kept."""
     model = deployment.model if deployment.model is not None else str(body.get("model", ""))
     query = f"?{urlencode(sorted(deployment.query.items()))}" if deployment.query else ""
-    return Target(deployment.provider, deployment.base_url + query, model)
+    return KeyTarget(deployment.provider, deployment.base_url + query, model)
 
 
 def _plain_headers(route: Route) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from beastmode_otel.cache import Entry, Key, Target, Tiered, may_store
+from beastmode_otel.cache import Entry, Key, KeyTarget, Tiered, may_store
 from beastmode_otel.config import CacheSettings
 from beastmode_otel.engine.cache_request import CacheRequest
 from beastmode_otel.engine.ending import Ending
@@ -99,12 +99,12 @@ class RequestStore:
         self._asked = time.monotonic()
         self._writes: list[Job[None]] = []
 
-    async def keep(self, reply: StorableReply, *, answered: Target) -> CacheResult:
+    async def keep(self, reply: StorableReply, *, answered: KeyTarget) -> CacheResult:
         result = self.put(reply, answered=answered)
         await self.written()
         return result
 
-    def put(self, reply: StorableReply, *, answered: Target) -> CacheResult:
+    def put(self, reply: StorableReply, *, answered: KeyTarget) -> CacheResult:
         entry, ending = self._entry(reply), self._ending
         reason = self._refused(reply, entry, answered)
         if reason is None:
@@ -142,12 +142,13 @@ class RequestStore:
             tags=self._wanted.tags,
         )
 
-    def _refused(self, landed: StorableReply, entry: Entry, answered: Target) -> str | None:
+    def _refused(self, landed: StorableReply, entry: Entry, answered: KeyTarget) -> str | None:
         """Why it may not be stored."""
         reply, asked = landed.reply, self._wanted.asked
         assert reply is not None and asked is not None  # noqa: S101, PT018
         verdict = may_store(
             reply,
+            api=landed.api,
             asked=asked,
             status=200,
             size=len(entry.body),

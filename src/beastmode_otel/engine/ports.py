@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
-from beastmode_otel.cache import Entry, FlightResult, SingleFlight, Target
+from beastmode_otel.cache import Entry, FlightResult, KeyTarget, SingleFlight
 from beastmode_otel.errors import AttemptRecord
 from beastmode_otel.observer import OutcomeKind, Saving, TierName
 from beastmode_otel.record import record
@@ -87,10 +87,10 @@ class StorableReply(Delivery, Protocol):
 class AnswerStore(Protocol):
     """Where the answer of one request goes when it has landed. The request's facts tell why one was not stored."""
 
-    async def keep(self, reply: StorableReply, *, answered: Target) -> CacheResult:
+    async def keep(self, reply: StorableReply, *, answered: KeyTarget) -> CacheResult:
         """Store it if it may be; an entry in any case. answered: by whom. write_mode "sync": waits for the writes."""
 
-    def put(self, reply: StorableReply, *, answered: Target) -> CacheResult:
+    def put(self, reply: StorableReply, *, answered: KeyTarget) -> CacheResult:
         """`keep` for those who cannot wait: the writes are under way."""
 
     async def written(self) -> None:

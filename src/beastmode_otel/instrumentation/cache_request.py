@@ -10,9 +10,9 @@ from typing import Any, Final
 from beastmode_otel.cache import (
     NOT_CANONICAL,
     OUTPUT_HEADERS,
+    KeyParts,
+    KeyTarget,
     NotCanonical,
-    Parts,
-    Target,
     credential_tenant,
     may_lookup,
 )
@@ -30,8 +30,9 @@ _COMMON: Final = OUTPUT_HEADERS | {
     *("traceparent", "tracestate", "baggage", "b3", "sentry-trace", "x-amzn-trace-id", "x-cloud-trace-context"),
     *("x-request-id", "x-correlation-id", "x-client-request-id", "request-id"),
     *("anthropic-dangerous-direct-browser-access", "http-referer", "referer", "x-title"),
+    *("x-goog-api-client", "x-server-timeout"),
 }
-_COMMON_BEGINNINGS: Final = ("x-stainless-", "x-b3-", "x-datadog-")
+_COMMON_BEGINNINGS: Final = ("x-stainless-", "x-fern-", "x-b3-", "x-datadog-")
 # Cookies by which a CDN or a load balancer recognises a connection; providers set them with every answer.
 _COMMON_COOKIE: Final = re.compile(
     r"__cf_bm|_cfuvid|__cflb|__cfruid|cf_clearance|AWSALB\w*|ARRAffinity\w*", re.IGNORECASE
@@ -76,7 +77,7 @@ def cache_request_of_call(
         reason = reason or "unreadable"
     if reason is not None:
         return CacheRequest(use=use, key=None, reason=reason)
-    target = Target(seen.provider, _address(request.url), seen.model or "")
+    target = KeyTarget(seen.provider, _address(seen, request.url), seen.model or "")
     asked_of = target._replace(base_url=target.base_url + _variant(seen, request))
     try:
         key = context.keys.derive(_parts(context, seen, asked_of, headers, request.url))
@@ -93,13 +94,14 @@ def _variant(seen: LLMCall, request: Any) -> str:
 
 
 def gets_usage_unasked(seen: LLMCall, request: Any) -> bool:
-    """Mistral's streams end with usage that nobody can ask for; its SDK expects it of other hosts too."""
-    return seen.provider == "mistral_ai" or request.headers.get("user-agent", "").startswith("mistral-client-")
+    """Whether its streams carry usage that nobody can ask for."""
+    client = request.headers.get("user-agent", "").lower()
+    return seen.format.gets_usage_unasked(provider=seen.provider, client=client)
 
 
-def _parts(context: DoorContext, seen: LLMCall, target: Target, headers: Mapping[str, str], url: Any) -> Parts:
+def _parts(context: DoorContext, seen: LLMCall, target: KeyTarget, headers: Mapping[str, str], url: Any) -> KeyParts:
     secret = context.config.cache.secret
-    return Parts(
+    return KeyParts(
         tenant=tenant_of(
             headers,
             host=host_of(url),
@@ -115,6 +117,7 @@ def _parts(context: DoorContext, seen: LLMCall, target: Target, headers: Mapping
     )
 
 
-def _address(url: Any) -> str:
-    """All of the URL as on the wire; only its digest is kept. The end is marked: a slash there means something."""
-    return f"{url.scheme}://{host_of(url)}{url.raw_path.decode('ascii', 'backslashreplace')}#"
+def _address(seen: LLMCall, url: Any) -> str:
+    """The URL as on the wire; only its digest is kept. The end is marked: a slash there means something."""
+    target = seen.format.address(url.raw_path).decode("ascii", "backslashreplace")
+    return f"{url.scheme}://{host_of(url)}{target}#"

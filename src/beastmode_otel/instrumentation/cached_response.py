@@ -9,7 +9,7 @@ from typing import Any, Final
 from beastmode_otel.cache import Entry
 from beastmode_otel.instrumentation.cache_control import HEADER
 from beastmode_otel.instrumentation.cache_request import gets_usage_unasked
-from beastmode_otel.wire import MEDIA_TYPES, LLMCall, format_named, stream_bytes, usage_inside, whole_bytes
+from beastmode_otel.wire import MEDIA_TYPES, LLMCall, format_named, stream_bytes, whole_bytes
 
 _HTTP: Final = {"http_version": b"HTTP/1.1"}
 _JSON: Final = "application/json"
@@ -23,8 +23,7 @@ def response_of(
     encoding: the client's `default_encoding`.
     """
     content, kind = _body(seen, entry, unasked=gets_usage_unasked(seen, request))
-    name = "request-id" if entry.api == "anthropic.messages" else "x-request-id"
-    headers = {"content-type": kind, HEADER: said, name: entry.request_id}
+    headers = {"content-type": kind, HEADER: said, format_named(entry.api).request_id_header: entry.request_id}
     if kind == _JSON:
         headers["content-length"] = str(len(content))
     body = {"content": content} if read else {"stream": library.ByteStream(content)}
@@ -39,10 +38,7 @@ def _body(seen: LLMCall, entry: Entry, *, unasked: bool) -> tuple[bytes, str]:
     form = format_named(entry.api)
     if not seen.stream or form.framing is None:
         return _text(entry.body), _JSON
-    asked = seen.ask.include_usage
-    chunks = form.replay(json.loads(entry.body), include_usage=asked or unasked)
-    if unasked and not asked:
-        chunks = usage_inside(chunks)
+    chunks = form.replay(json.loads(entry.body), include_usage=seen.ask.include_usage, unasked=unasked)
     return b"".join(stream_bytes(chunks, form.framing)), MEDIA_TYPES[form.framing]
 
 

@@ -257,7 +257,7 @@ class WireCall:
             return
         reply = self.reply = body.reply()
         if whole or reply.text or reply.usage:  # a call that failed before it generated anything is not billed
-            self.usage = tokens_of(reply, self.seen.body or {}, whole=whole)
+            self.usage = tokens_of(reply, self.seen.format, self.seen.body or {}, whole=whole)
             self.cost = cost_of(self._context.prices, reply, self.seen.ask, self.provider, self.usage)
 
     def _end(self, kind: OutcomeKind, error: BeastModeError | None = None) -> None:

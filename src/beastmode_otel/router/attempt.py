@@ -156,7 +156,7 @@ class Attempt:
         http = self._http
         reply = http.reply()
         if kind == "ok" or reply.text or reply.usage:  # a call that failed before it generated anything is not billed
-            self.usage = tokens_of(reply, http.body, whole=kind == "ok")
+            self.usage = tokens_of(reply, http.format, http.body, whole=kind == "ok")
             self.cost = cost_of(self._services.prices, reply, http.ask, self.deployment.provider, self.usage)
         return reply
 

@@ -18,9 +18,8 @@ from beastmode_otel.record import record
 from beastmode_otel.router.health import Health
 from beastmode_otel.router.http import Http, HttpRequest
 from beastmode_otel.runtime import Runtime
-from beastmode_otel.wire import Format, format_named, with_usage
+from beastmode_otel.wire import Format, format_named
 
-ANTHROPIC_VERSION = "2023-06-01"
 # A socket takes no more than a few hundred years, and refuses what is not finite.
 _LONGEST = 30 * 86_400.0
 
@@ -62,12 +61,11 @@ def wire_format(deployment: Deployment) -> Format:
     return format_named(deployment.api)
 
 
-def url_of(deployment: Deployment) -> str:
+def url_of(deployment: Deployment, *, model: str = "", stream: bool = False) -> str:
     """The address of the API, with the deployment's query. A pass-through's base_url is the whole address."""
-    base = deployment.base_url
-    path = "" if deployment.kind == "passthrough" else wire_format(deployment).path
-    query = f"?{urlencode(deployment.query)}" if deployment.query else ""
-    return f"{base}{path}{query}"
+    path, _, own = wire_format(deployment).endpoint(deployment.model or model, stream=stream).partition("?")
+    query = "&".join(filter(None, (own, urlencode(deployment.query))))
+    return f"{deployment.base_url}{path}{'?' * bool(query)}{query}"
 
 
 def endpoint_of(deployment: Deployment) -> str:
@@ -87,20 +85,14 @@ def _host(base_url: str) -> tuple[str, int]:
 
 def body_of(call: Call, deployment: Deployment) -> dict[str, Any]:
     """The body for this deployment: the caller's, with the vendor's model name and the stream flag."""
-    body = dict(call.body)
-    if deployment.model is not None:
-        body["model"] = deployment.model
-    if not call.stream:
-        return body
-    body["stream"] = True
-    return with_usage(body) if deployment.kind == "openai" else body
+    return wire_format(deployment).body(call.body, model=deployment.model, stream=call.stream)
 
 
 def http_request(call: Call, deployment: Deployment, body: Mapping[str, Any], left: float) -> HttpRequest:
     """The POST, with no phase allowed to last longer than the `left` seconds of the request."""
     limits = call.timeouts
     return HttpRequest(
-        url=url_of(deployment),
+        url=url_of(deployment, model=str(call.body.get("model", "")), stream=call.stream),
         headers=headers_of(deployment, stream=call.stream),
         body=encode(body),
         timeouts={phase: min(getattr(limits, phase), left, _LONGEST) for phase in ("connect", "read", "write", "pool")},
@@ -113,11 +105,7 @@ def headers_of(deployment: Deployment, *, stream: bool) -> dict[str, str]:
         "content-type": "application/json",
         "accept": "text/event-stream" if stream else "application/json",
     }
-    if deployment.kind == "anthropic":
-        headers["anthropic-version"] = ANTHROPIC_VERSION
-    if deployment.api_key is not None:
-        key = deployment.api_key.reveal()
-        headers |= {"x-api-key": key} if deployment.kind == "anthropic" else {"authorization": f"Bearer {key}"}
+    headers |= wire_format(deployment).headers(deployment.api_key.reveal() if deployment.api_key else None)
     for name, value in deployment.headers.items():
         headers[name] = value.reveal() if isinstance(value, Secret) else value
     return headers

@@ -34,6 +34,8 @@ ErrorShape = Literal[
     "vllm",
     "vllm_flat",
     "ollama",
+    "gemini",
+    "cohere",
     "fastapi",
     "html",
     "text",
@@ -80,8 +82,8 @@ class Behaviour:
     Faults
         reset: TCP reset instead of an answer. drop: the connection closes instead of an answer.
         cut_after: the connection closes after so many deltas (0: after the head); a whole body breaks off half-way.
-        done: False leaves out the terminal event ([DONE], message_stop, response.completed, the line with `done`) of a
-            stream that ends cleanly.
+        done: False leaves out the terminal event ([DONE], message_stop, response.completed, the line with `done`,
+            Gemini's with the finish reason, message-end) of a stream that ends cleanly.
         wrong_json, html, empty: a 200 whose body is broken JSON, a web page, nothing.
     """
 

@@ -94,7 +94,8 @@ def error_body(behaviour: Behaviour, *, status: int, default_shape: ErrorShape, 
 def error_event(
     behaviour: Behaviour, *, default_shape: ErrorShape, number: int, last: str, flat: bool = False
 ) -> bytes:
-    """The error inside a 200 stream: OpenAI's by data alone, Anthropic's by name, Ollama's as a line.
+    """The error inside a 200 stream: OpenAI's and Gemini's by data alone, Anthropic's by name, Ollama's as a line,
+    Cohere's as the end of the message.
 
     flat: that of OpenAI's responses, by name and without a member `error`.
     """
@@ -103,6 +104,9 @@ def error_event(
         fault = _fault(behaviour, status, "openai", last)
         told = {"code": fault.code or fault.kind, "message": fault.message, "param": fault.param, "sequence_number": 0}
         return event(dumps({"type": "error", **told}), b"error")
+    if default_shape == "cohere" and behaviour.error_shape is None:
+        delta = {"finish_reason": "ERROR", "error": _fault(behaviour, status, "cohere", last).message}
+        return event(dumps({"type": "message-end", "delta": delta}), b"message-end")
     body = error_body(behaviour, status=status, default_shape=default_shape, number=number, last=last).body
     line = body.replace(b"\n", b" ")
     if default_shape == "ollama":
@@ -165,6 +169,26 @@ def _ollama(fault: ErrorText, status: int, number: int) -> Any:
     return {"error": fault.message}
 
 
+_GOOGLES: Final[Mapping[int, str]] = {
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    429: "RESOURCE_EXHAUSTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+    529: "UNAVAILABLE",
+}
+
+
+def _gemini(fault: ErrorText, status: int, number: int) -> Any:
+    name = _GOOGLES.get(status, "INTERNAL" if status >= 500 else "INVALID_ARGUMENT")
+    return {"error": {"code": status, "message": fault.message, "status": name}}
+
+
+def _cohere(fault: ErrorText, status: int, number: int) -> Any:
+    return {"message": fault.message}
+
+
 def _fastapi(fault: ErrorText, status: int, number: int) -> Any:
     if status == 422:
         return {"detail": [{"type": "missing", "loc": ["body", "messages"], "msg": fault.message}]}
@@ -179,6 +203,8 @@ _SHAPES: Final[Mapping[str, Callable[[ErrorText, int, int], Any]]] = {
     "vllm": _vllm,
     "vllm_flat": _vllm_flat,
     "ollama": _ollama,
+    "gemini": _gemini,
+    "cohere": _cohere,
     "fastapi": _fastapi,
 }
 

@@ -103,7 +103,8 @@ class Receiver:
         if self._keys is None:
             return True
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
-        given = {headers.get("x-api-key"), headers.get("api-key"), bearer if scheme.lower() == "bearer" else None}
+        given = {headers.get(name) for name in ("x-api-key", "api-key", "x-goog-api-key")}
+        given.add(bearer if scheme.lower() == "bearer" else None)
         return not self._keys.isdisjoint(given)
 
     def _choose(self, raw: str, name: str) -> Behaviour | Refusal:

@@ -31,7 +31,8 @@ class Simulator:
     """`with Simulator() as sim: OpenAI(base_url=sim.url("ok"))`.
 
     behaviours: by name, what `define` takes. host: an IPv4 address. port: 0 takes a free one, kept over a restart.
-    keys: when given, requests without one of them (bearer, x-api-key, api-key) get a 401 and use up no behaviour.
+    keys: when given, requests without one of them (bearer, x-api-key, api-key, x-goog-api-key) get a 401 and use up no
+        behaviour.
     history: how many requests are remembered. seed: of the latency ranges.
 
     - `received` counts requests whose head is complete, the moment it is, whether or not the client waits for more.

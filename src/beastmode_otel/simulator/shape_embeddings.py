@@ -18,7 +18,7 @@ def openai(answer: ScriptedAnswer, ask: ClientRequest) -> bytes:
     """A list of embeddings, each a list of numbers or, when asked for, base64 of little-endian 32-bit floats."""
     data = [
         {"object": "embedding", "index": index, "embedding": _packed(vector) if ask.base64 else vector}
-        for index, vector in enumerate(_vectors(ask))
+        for index, vector in enumerate(vectors(ask))
     ]
     whole: dict[str, Any] = {
         "object": "list",
@@ -34,17 +34,18 @@ def openai(answer: ScriptedAnswer, ask: ClientRequest) -> bytes:
 def ollama(answer: ScriptedAnswer, ask: ClientRequest) -> bytes:
     """Ollama's, or the single vector of its old endpoint."""
     if ask.api == "ollama_embedding":
-        return dumps({"embedding": _vectors(ask)[0]})
+        return dumps({"embedding": vectors(ask)[0]})
     whole = {
         "model": answer.model,
-        "embeddings": _vectors(ask),
+        "embeddings": vectors(ask),
         "total_duration": 14_143_917,
         "load_duration": 1_019_500,
     }
     return dumps(whole | ({"prompt_eval_count": answer.usage.input} if answer.usage else {}))
 
 
-def _vectors(ask: ClientRequest) -> list[list[float]]:
+def vectors(ask: ClientRequest) -> list[list[float]]:
+    """One for each text."""
     return [_vector(f"{ask.model}\0{text}", ask.dimensions or _DIMENSIONS) for text in ask.inputs]
 
 

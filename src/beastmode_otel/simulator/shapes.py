@@ -8,7 +8,9 @@ from typing import Final
 
 from beastmode_otel.simulator import (
     shape_anthropic,
+    shape_cohere,
     shape_embeddings,
+    shape_gemini,
     shape_ollama,
     shape_openai,
     shape_plain,
@@ -74,6 +76,19 @@ SHAPES: Final[Mapping[Api, Shape]] = {
     ),
     "ollama_embed": _EMBEDDED,
     "ollama_embedding": _EMBEDDED,
+    "gemini": Shape(
+        body=lambda said, ask, how: shape_gemini.body(said),
+        events=lambda said, ask, how: shape_gemini.events(said, done=how.done),
+        errors="gemini",
+    ),
+    "gemini_array": Shape(body=lambda said, ask, how: shape_gemini.array(said), errors="gemini"),
+    "gemini_embed": Shape(body=lambda said, ask, how: shape_gemini.embeddings(said, ask), errors="gemini"),
+    "cohere": Shape(
+        body=lambda said, ask, how: shape_cohere.body(said),
+        events=lambda said, ask, how: shape_cohere.events(said, done=how.done),
+        errors="cohere",
+    ),
+    "cohere_embed": Shape(body=lambda said, ask, how: shape_cohere.embeddings(said, ask), errors="cohere"),
     "plain": Shape(
         body=lambda said, ask, how: shape_plain.body(said, ask.path),
         events=lambda said, ask, how: shape_plain.events(said),

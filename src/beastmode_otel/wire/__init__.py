@@ -3,18 +3,18 @@
 from beastmode_otel.wire.body_reader import BodyReader, is_stream
 from beastmode_otel.wire.categorise import categorise
 from beastmode_otel.wire.content_encoding import ContentDecoder
-from beastmode_otel.wire.facts import Ask, Chunk, Reply
-from beastmode_otel.wire.formats.openai_chat import with_usage
-from beastmode_otel.wire.formats.openai_choices import usage_inside
-from beastmode_otel.wire.formats.registry import FORMATS, UNKNOWN, Format, StreamReader, format_for_path, format_named
+from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply, Usage
+from beastmode_otel.wire.formats.base import Format
+from beastmode_otel.wire.formats.registry import FORMATS, UNKNOWN, format_for_path, format_named
 from beastmode_otel.wire.framing import MEDIA_TYPES, Framing, sse_bytes, stream_bytes, whole_bytes
-from beastmode_otel.wire.provider_error import ProviderError, error_in, identifier, read_error
+from beastmode_otel.wire.provider_error import error_in, identifier, read_error
 from beastmode_otel.wire.rate_limits import read_limits, retry_after, should_retry
+from beastmode_otel.wire.reader import StreamReader
 from beastmode_otel.wire.recognise import LLMCall, Recogniser, recognise
 from beastmode_otel.wire.sse import Event, SSEDecoder
-from beastmode_otel.wire.transport_errors import Fault, classify
-from beastmode_otel.wire.usage import Usage, estimate
-from beastmode_otel.wire.user_text import prompt_text
+from beastmode_otel.wire.transport_errors import TransportFault, classify
+from beastmode_otel.wire.usage import estimate
+from beastmode_otel.wire.user_text import Cut
 
 __all__ = [
     "FORMATS",
@@ -24,8 +24,8 @@ __all__ = [
     "BodyReader",
     "Chunk",
     "ContentDecoder",
+    "Cut",
     "Event",
-    "Fault",
     "Format",
     "Framing",
     "LLMCall",
@@ -34,6 +34,7 @@ __all__ = [
     "Reply",
     "SSEDecoder",
     "StreamReader",
+    "TransportFault",
     "Usage",
     "categorise",
     "classify",
@@ -43,7 +44,6 @@ __all__ = [
     "format_named",
     "identifier",
     "is_stream",
-    "prompt_text",
     "read_error",
     "read_limits",
     "recognise",
@@ -51,7 +51,5 @@ __all__ = [
     "should_retry",
     "sse_bytes",
     "stream_bytes",
-    "usage_inside",
     "whole_bytes",
-    "with_usage",
 ]

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from beastmode_otel.wire.content_encoding import MAX_DECODED, ContentDecoder
-from beastmode_otel.wire.facts import Chunk, Reply
-from beastmode_otel.wire.formats.registry import Format, StreamReader
-from beastmode_otel.wire.provider_error import ProviderError
+from beastmode_otel.wire.facts import Chunk, ProviderError, Reply
+from beastmode_otel.wire.formats.base import Format
+from beastmode_otel.wire.reader import StreamReader
 
 MAX_WHOLE: Final = 8 * 1024 * 1024
 _STREAMS: Final = ("text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json")

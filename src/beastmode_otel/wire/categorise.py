@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from beastmode_otel.errors import Category, category
-from beastmode_otel.wire.provider_error import ProviderError
+from beastmode_otel.wire.facts import ProviderError
 
 _STATUS: Final = MappingProxyType(
     {

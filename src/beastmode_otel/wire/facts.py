@@ -1,4 +1,5 @@
-"""The facts that every format is read into: what a request asks, what a response says, one step of a stream."""
+"""The facts that every format is read into: what a request asks, what a response says and used, one step of a stream,
+an error."""
 
 from __future__ import annotations
 
@@ -6,8 +7,6 @@ from dataclasses import field
 from typing import Any
 
 from beastmode_otel.record import record
-from beastmode_otel.wire.provider_error import ProviderError
-from beastmode_otel.wire.usage import Usage
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -39,6 +38,40 @@ class Ask:
 
 
 @record(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one call. None where the provider said nothing that can be a count.
+
+    input_tokens: everything that was read, cached tokens included. output_tokens: everything that was generated,
+    reasoning included. cached_input_tokens, cache_write_tokens: the parts of the input that the provider's prompt cache
+    supplied and stored. reasoning_tokens: part of the output. estimated: our guess, not the provider's count.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    estimated: bool = False
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class ProviderError:
+    """An error in a provider's own words. Every field is None when the provider did not say it.
+
+    status: HTTP status, None for an error inside a 200. message: at most 500 characters on one line, never HTML; it may
+    quote the prompt or a key, so it is for people and must be redacted. type, code: see `provider_error.identifier`
+    before telemetry.
+    """
+
+    status: int | None = None
+    type: str | None = None
+    code: str | None = None
+    param: str | None = None
+    message: str | None = None
+    request_id: str | None = None
+
+
+@record(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What a response says, or what a stream has said so far. Look at `error` first, then at `parsed`.
 
@@ -47,7 +80,7 @@ class Reply:
     choice. finish_reasons: one for each choice that has one. refusal: not None when the model declined, "" when it gave
     no words. tool_calls: how many tools the model wants called, over all choices. empty: no choice holds an answer: no
     text, tool call, refusal or media (reasoning alone is no answer). whole: it is complete though answers of its kind
-    have no finish reason (embeddings). error: a 200 that carries an error.
+    have no finish reason (embeddings). choices: how many there are. error: a 200 that carries an error.
     """
 
     parsed: bool
@@ -61,6 +94,7 @@ class Reply:
     tool_calls: int = 0
     empty: bool = True
     whole: bool = False
+    choices: int = 1
     error: ProviderError | None = None
 
 

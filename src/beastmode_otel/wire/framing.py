@@ -6,12 +6,52 @@ Whole answers are the same JSON in all formats; `whole_bytes` writes them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from beastmode_otel.wire.facts import Chunk
-from beastmode_otel.wire.reader import DONE
+from beastmode_otel.wire.sse import DONE
+
+Framing = Literal["sse", "ndjson"]
+
+MEDIA_TYPES: Final[Mapping[Framing, str]] = MappingProxyType(
+    {"sse": "text/event-stream; charset=utf-8", "ndjson": "application/x-ndjson"}
+)
+"""The content type of a stream."""
+
+
+def stream_bytes(chunks: Iterable[Chunk], framing: Framing) -> Iterator[bytes]:
+    """Chunks as the bytes of a stream, one piece each; their format's reader reads the same chunks from them."""
+    return sse_bytes(chunks) if framing == "sse" else line_bytes(chunks)
+
+
+def whole_bytes(body: object) -> bytes | None:
+    """A decoded answer as the body of a response, compact and ASCII only; None when it cannot be written."""
+    data = to_json(body)
+    return None if data is None else data.encode()
+
+
+def to_json(value: Any, *, ascii_only: bool = True) -> str | None:
+    """`value` as compact JSON; None when it cannot be written (nested too deeply, or never was JSON)."""
+    try:
+        return json.dumps(value, ensure_ascii=ascii_only, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def as_one_event(
+    body: Any, last: Chunk, feed: Callable[[bytes], list[Chunk]], *, event: str = "", framing: Framing = "sse"
+) -> list[Chunk]:
+    """What has no known shape, replayed: `body` and then `last`, as the reader whose `feed` it is understands them.
+
+    Where `body` itself says that nothing follows, as Ollama's `done` does, nothing does.
+    """
+    if body is None:
+        return [Chunk(event=event), last]
+    whole, *rest = feed(b"".join(stream_bytes([Chunk(data=body, event=event), last], framing)))
+    return [replace(whole, data=body), *(() if whole.terminal else rest)]
 
 
 def sse_bytes(chunks: Iterable[Chunk]) -> Iterator[bytes]:
@@ -30,14 +70,6 @@ def sse_bytes(chunks: Iterable[Chunk]) -> Iterator[bytes]:
             yield b"data: " + DONE.encode() + b"\n\n"
 
 
-def to_json(value: Any, *, ascii_only: bool = True) -> str | None:
-    """`value` as compact JSON; None when it cannot be written (nested too deeply, or never was JSON)."""
-    try:
-        return json.dumps(value, ensure_ascii=ascii_only, separators=(",", ":"))
-    except (TypeError, ValueError, RecursionError):
-        return None
-
-
 def _event(chunk: Chunk) -> bytes:
     data = to_json(chunk.data)
     if data is None:
@@ -52,19 +84,6 @@ def _failed_event(kind: str | None, message: str | None) -> bytes:
     return f"event: error\ndata: {json.dumps(data)}\n\n".encode()
 
 
-Framing = Literal["sse", "ndjson"]
-
-MEDIA_TYPES: Final[Mapping[Framing, str]] = MappingProxyType(
-    {"sse": "text/event-stream; charset=utf-8", "ndjson": "application/x-ndjson"}
-)
-"""The content type of a stream."""
-
-
-def stream_bytes(chunks: Iterable[Chunk], framing: Framing) -> Iterator[bytes]:
-    """Chunks as the bytes of a stream, one piece each; their format's reader reads the same chunks from them."""
-    return sse_bytes(chunks) if framing == "sse" else line_bytes(chunks)
-
-
 def line_bytes(chunks: Iterable[Chunk]) -> Iterator[bytes]:
     """One line of JSON for each chunk with data, ASCII only; the others are left out.
 
@@ -74,20 +93,14 @@ def line_bytes(chunks: Iterable[Chunk]) -> Iterator[bytes]:
     for chunk in chunks:
         if chunk.data is not None:
             data = to_json(chunk.data)
-            yield _failure("An event of the stream cannot be written as JSON.") if data is None else _line(data)
+            yield _failed_line("An event of the stream cannot be written as JSON.") if data is None else _line(data)
         elif chunk.error is not None:
-            yield _failure(chunk.error.message or "the provider gave up")
-
-
-def whole_bytes(body: object) -> bytes | None:
-    """A decoded answer as the body of a response, compact and ASCII only; None when it cannot be written."""
-    data = to_json(body)
-    return None if data is None else data.encode()
+            yield _failed_line(chunk.error.message or "the provider gave up")
 
 
 def _line(data: str) -> bytes:
     return f"{data}\n".encode()
 
 
-def _failure(message: str) -> bytes:
+def _failed_line(message: str) -> bytes:
     return _line(json.dumps({"error": message, "code": "invalid_response"}))

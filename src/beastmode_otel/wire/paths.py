@@ -1,5 +1,5 @@
 """Which path belongs to which API. Made for a hook that sees every HTTP request of a program: what is no LLM call is
-told by its method and the last segment of its path, in under a microsecond.
+told by its method and the last segment of its path, in under a microsecond. The paths stand with the formats.
 
 Left out on purpose: everything that generates no text and counts no tokens of it (models, files, batches, token
 counts, moderations, audio, images, OCR), what continues or reads an earlier call (`/responses/{id}`, threads, runs,
@@ -10,40 +10,57 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 
-class Endpoint(NamedTuple):
-    """What a path says. operation: where it is not the format's own. generic: other services have such paths too, so
-    something else must speak for it. provider: only at this one's hosts. streams: the path alone says so."""
+class CallPath(NamedTuple):
+    """A path where calls of an API are made.
 
-    api: str
+    pattern: the end of a path; a segment `*` stands for any one, `v*` for a version, `{model}` for the model's name,
+    which may be followed by a verb: `{model}:generateContent`. operation: where it is not the format's own. generic:
+    other services have such paths too, so something else must speak for it. provider: only at this one's hosts.
+    streams: the path alone says so, or with `query` in its query.
+    """
+
+    pattern: str
     operation: str = ""
     generic: bool = False
     provider: str = ""
     streams: bool = False
+    query: bytes = b""
 
 
-Pattern = tuple[str, Endpoint]
+class PathMatch(NamedTuple):
+    """What a path says: its API, the rule of that API, and the model where the path names one."""
+
+    api: str
+    path: CallPath
+    model: str | None = None
+
+
 _REMEMBERED: Final = 256
+_MODEL: Final = b"{model}"
+_Rule = tuple[list[bytes], PathMatch]
 
 
 class Paths:
-    """Patterns, compiled. A pattern is the end of a path; a segment `*` stands for any one, `v*` for a version."""
+    """Patterns, compiled; of two that fit the longer counts, of two equal ones the first."""
 
     __slots__ = ("_any", "_by_last", "_found")
 
-    def __init__(self, patterns: Iterable[Pattern]) -> None:
-        self._by_last: dict[bytes, list[tuple[list[bytes], Endpoint]]] = {}
-        self._any: list[tuple[list[bytes], Endpoint]] = []  # that end with a wildcard
-        self._found: dict[bytes, Endpoint] = {}  # an app calls few paths, each many times
-        for pattern, endpoint in patterns:
-            *before, last = pattern.encode().strip(b"/").split(b"/")
-            place = self._any if last in (b"*", b"v*") else self._by_last.setdefault(last, [])
-            place.append(([*before, last], endpoint))
+    def __init__(self, endpoints: Iterable[PathMatch]) -> None:
+        self._by_last: dict[bytes, list[_Rule]] = {}  # by the last segment, or by the verb with its colon
+        self._any: list[_Rule] = []  # that end with a wildcard
+        self._found: dict[bytes, PathMatch] = {}  # an app calls few paths, each many times
+        for endpoint in endpoints:
+            segments = endpoint.path.pattern.encode().strip(b"/").split(b"/")
+            last = segments[-1].removeprefix(_MODEL)
+            rules = self._any if last in (b"*", b"v*", b"") else self._by_last.setdefault(last, [])
+            rules.append((segments, endpoint))
         for rules in (*self._by_last.values(), self._any):
             rules.sort(key=lambda rule: -len(rule[0]))  # the longest pattern says most
 
-    def find(self, method: str, target: bytes) -> Endpoint | None:
+    def find(self, method: str, target: bytes) -> PathMatch | None:
         """The endpoint of a request, None when it is no LLM call. target: the path as on the wire, with its query."""
         if method != "POST":
             return None
@@ -52,82 +69,36 @@ class Paths:
         if known is not None:
             return known
         last = path[path.rfind(b"/") + 1 :]
-        rules = self._by_last.get(last)
-        if rules is None and last and not self._any and b":" not in last:
+        if last and last not in self._by_last and not self._any and b":" not in last:
             return None
-        endpoint = self._find(path, rules)
+        endpoint = self._find(path)
         if endpoint is not None and len(self._found) < _REMEMBERED:
             self._found[path] = endpoint
         return endpoint
 
-    def _find(self, path: bytes, rules: list[tuple[list[bytes], Endpoint]] | None) -> Endpoint | None:
-        segments = path.strip(b"/").split(b"/")
-        if path.endswith(b"/"):  # some clients write the address with a slash at its end
-            rules = self._by_last.get(segments[-1])
-        for pattern, endpoint in [*(rules or []), *self._any]:
-            if _fits(pattern, segments):
-                return endpoint
-        return _verb(segments)
-
-
-def _fits(pattern: list[bytes], segments: list[bytes]) -> bool:
-    there = segments[-len(pattern) :]
-    return len(there) == len(pattern) and all(map(_is, pattern, there))
+    def _find(self, path: bytes) -> PathMatch | None:
+        segments = path.strip(b"/").split(b"/")  # some clients write the address with a slash at its end
+        _, colon, verb = segments[-1].rpartition(b":")
+        named = self._by_last.get(segments[-1], []) + self._by_last.get(colon + verb, []) * bool(colon)
+        for pattern, endpoint in [*named, *self._any]:
+            there = segments[-len(pattern) :]
+            if len(there) == len(pattern) and all(map(_is, pattern, there)):
+                return endpoint._replace(model=_model_in(pattern, there))
+        return None
 
 
 def _is(wanted: bytes, segment: bytes) -> bool:
     if wanted == b"v*":
         return segment[:1] == b"v" and segment[1:2].isdigit()
+    if wanted.startswith(_MODEL):
+        verb = wanted.removeprefix(_MODEL)
+        return segment.endswith(verb) and len(segment) > len(verb)
     return wanted in (segment, b"*")
 
 
-# Google's verbs follow the model's name.
-_VERBS: Final = {
-    b"generateContent": Endpoint("unknown", "generate_content"),
-    b"streamGenerateContent": Endpoint("unknown", "generate_content", streams=True),
-    b"embedContent": Endpoint("unknown", "embeddings"),
-    b"batchEmbedContents": Endpoint("unknown", "embeddings"),
-    b"rawPredict": Endpoint("anthropic.messages"),
-    b"streamRawPredict": Endpoint("anthropic.messages", streams=True),
-}
-
-
-def _verb(segments: list[bytes]) -> Endpoint | None:
-    name, _, verb = segments[-1].rpartition(b":")
-    endpoint = _VERBS.get(verb)
-    if endpoint is None or not name or segments[-2:-1] not in ([b"models"], [b"tunedModels"], [b"endpoints"]):
-        return None
-    if endpoint.api == "anthropic.messages" and segments[-4:-2] != [b"publishers", b"anthropic"]:
-        return None
-    return endpoint
-
-
-_CHAT: Final = Endpoint("openai.chat")
-_RESPONSES: Final = Endpoint("openai.responses", generic=True)
-_EMBEDDINGS: Final = Endpoint("openai.embeddings", generic=True)
-_COMPLETIONS: Final = Endpoint("openai.completions", generic=True)
-
-PATTERNS: Final[tuple[Pattern, ...]] = (
-    ("/chat/completions", _CHAT),
-    ("/v1/agents/completions", _CHAT),  # Mistral
-    ("/v1/fim/completions", Endpoint("mistral.fim")),
-    ("/v*/completions", _COMPLETIONS),
-    ("/beta/completions", _COMPLETIONS),  # DeepSeek
-    ("/openai/completions", _COMPLETIONS),  # gateways that put the vendor's name there
-    ("/deployments/*/completions", _COMPLETIONS),  # Azure
-    ("/v*/responses", _RESPONSES),
-    ("/openai/responses", _RESPONSES),  # Azure, gateways
-    ("/v*/embeddings", _EMBEDDINGS),
-    ("/openai/embeddings", _EMBEDDINGS),  # Google, gateways
-    ("/deployments/*/embeddings", _EMBEDDINGS),
-    ("/models/embeddings", _EMBEDDINGS._replace(provider="azure.ai.inference")),
-    # /messages alone would take OpenAI's threads and every chat application for Anthropic.
-    ("/v1/messages", Endpoint("anthropic.messages", generic=True)),
-    ("/api/chat", Endpoint("ollama.chat", generic=True)),
-    ("/api/generate", Endpoint("ollama.generate", generic=True)),
-    ("/api/embed", Endpoint("ollama.embed", generic=True)),
-    ("/api/embeddings", Endpoint("ollama.embed", generic=True)),
-    ("/v*/chat", Endpoint("unknown", "chat", provider="cohere")),
-    ("/v*/embed", Endpoint("unknown", "embeddings", provider="cohere")),
-)
-BUILT_IN: Final = Paths(PATTERNS)
+def _model_in(pattern: list[bytes], segments: list[bytes]) -> str | None:
+    for wanted, segment in zip(pattern, segments, strict=True):
+        if wanted.startswith(_MODEL):
+            name = segment.removesuffix(wanted.removeprefix(_MODEL))
+            return unquote_to_bytes(name).decode("utf-8", "replace")
+    return None

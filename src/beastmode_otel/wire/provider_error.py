@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from beastmode_otel.record import record
+from beastmode_otel.wire.facts import ProviderError
 from beastmode_otel.wire.values import decode, items, mapping, text
 
 _MAX_MESSAGE: Final = 500
@@ -31,22 +31,6 @@ _REQUEST_ID_HEADERS: Final = (
     "x-goog-request-id",
     "cf-ray",
 )
-
-
-@record(frozen=True, slots=True, kw_only=True)
-class ProviderError:
-    """An error in a provider's own words. Every field is None when the provider did not say it.
-
-    status: HTTP status, None for an error inside a 200. message: at most 500 characters on one line, never HTML; it may
-    quote the prompt or a key, so it is for people and must be redacted. type, code: see `identifier` before telemetry.
-    """
-
-    status: int | None = None
-    type: str | None = None
-    code: str | None = None
-    param: str | None = None
-    message: str | None = None
-    request_id: str | None = None
 
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:

@@ -6,17 +6,41 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
-from beastmode_otel.wire.facts import Chunk, Reply
-from beastmode_otel.wire.provider_error import ProviderError, error_in
+from beastmode_otel.wire.facts import Chunk, ProviderError, Reply
+from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth, Repeat, repeat_of
-from beastmode_otel.wire.sse import Event, SSEDecoder
+from beastmode_otel.wire.sse import DONE, Event, SSEDecoder
 from beastmode_otel.wire.values import decode
 
-DONE: Final = "[DONE]"
 _MAX_PIECE: Final = 64 * 1024
 _LESSONS: Final = 8  # in a row that taught nothing
 _TOO_LARGE: Final = ProviderError(type="invalid_response", message="An event of the stream is larger than the bound.")
 _NOT_JSON: Final = ProviderError(type="invalid_response", message="An event of the stream is no JSON.")
+
+
+class StreamReader(Protocol):
+    """Reads one stream, as bytes arrive. Not thread-safe.
+
+    - Nothing here raises, whatever the bytes are; and however they are split, the chunks and the reply are the same.
+    - `feed` gives one chunk for each event that the bytes complete, `end` (the bytes are over) those still pending.
+    - `finished`: the terminal event was seen, or, after `end`, the answer is complete without one. A stream that ended
+      and is not finished was cut. `error`: the first error event; look at it before `finished`.
+    - `goes_on`: for those who need no chunks. Reads `data` if all that it says is more text, as the event before did,
+      and gives the number of characters; None, and nothing was read: `feed` it.
+    - `reply` may be called at any time, also on a stream that was cut. Its body has the shape of the response without
+      a stream, and shares values with the chunks: neither may be changed.
+    - It reads event streams only: a plain JSON answer to a streaming request (see its content type) goes to
+      `Format.read_response`.
+    """
+
+    @property
+    def finished(self) -> bool: ...
+    @property
+    def error(self) -> ProviderError | None: ...
+    def feed(self, data: bytes) -> list[Chunk]: ...
+    def goes_on(self, data: bytes) -> int | None: ...
+    def end(self) -> list[Chunk]: ...
+    def reply(self) -> Reply: ...
 
 
 class Assembler(Protocol):

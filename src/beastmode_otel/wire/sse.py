@@ -11,6 +11,7 @@ from typing import Final
 from beastmode_otel.record import record
 
 MAX_EVENT: Final = 8 * 1024 * 1024
+DONE: Final = "[DONE]"  # no JSON: how OpenAI, and who copies it, ends a stream
 _BOM: Final = b"\xef\xbb\xbf"
 
 

@@ -21,7 +21,7 @@ _MAX_CHAIN: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class TransportFault:
     """A failure on the way.
 
     retries: as `Category.retries`, where this case knows better than its category. sent: the request may have reached
@@ -73,17 +73,17 @@ _DROPPED: Final = ("Server disconnected", "ConnectionTerminated")
 _LATER: Final = MappingProxyType({"connection_reset": "connection_reset", "connect_timeout": "read_timeout"})
 
 
-def classify(exc: BaseException) -> Fault:
+def classify(exc: BaseException) -> TransportFault:
     """The fault that `exc`, or what it was raised from, stands for; the category is `_OTHER` when nobody knows."""
     chain = list(_chain(exc))
     for place, link in enumerate(chain):
         found = _fault(link, chain[place:])
         if found is not None:
             return found
-    return _root_fault(chain, connecting=False) or Fault(category=OTHER, retries=0, sent=True)
+    return _root_fault(chain, connecting=False) or TransportFault(category=OTHER, retries=0, sent=True)
 
 
-def _fault(link: BaseException, below: list[BaseException]) -> Fault | None:
+def _fault(link: BaseException, below: list[BaseException]) -> TransportFault | None:
     names = [kind.__name__ for kind in type(link).__mro__]
     if "ConnectError" in names:
         return _root_fault(below) or _named("connection_failed", sent=False)
@@ -95,7 +95,7 @@ def _fault(link: BaseException, below: list[BaseException]) -> Fault | None:
     return _named(known[0], sent=known[1]) if known else None
 
 
-def _root_fault(chain: list[BaseException], *, connecting: bool = True) -> Fault | None:
+def _root_fault(chain: list[BaseException], *, connecting: bool = True) -> TransportFault | None:
     """The fault that the system's own errors in the chain tell; `connecting`: no connection was made yet."""
     found = next((name for kind, name in _ROOTS if any(isinstance(link, kind) for link in chain)), None)
     if found is None and any(isinstance(link, OSError) and link.errno == errno.ECONNREFUSED for link in chain):
@@ -110,9 +110,9 @@ def _root_fault(chain: list[BaseException], *, connecting: bool = True) -> Fault
     return _named(found, sent=False, retries=1 if again and found == "dns_error" else None)
 
 
-def _named(name: str, *, sent: bool, retries: int | None = None) -> Fault:
+def _named(name: str, *, sent: bool, retries: int | None = None) -> TransportFault:
     known = category(name)
-    return Fault(category=known, retries=known.retries if retries is None else retries, sent=sent)
+    return TransportFault(category=known, retries=known.retries if retries is None else retries, sent=sent)
 
 
 def _is_bad_header(link: BaseException) -> bool:

@@ -1,4 +1,7 @@
-"""How many tokens a call took, in one shape whichever provider counts them."""
+"""How many tokens a call took, in one shape whichever provider counts them.
+
+How a provider counts stands with its format; OpenAI's way is here, since half of the formats count like it.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from beastmode_otel.record import record
+from beastmode_otel.wire.facts import Usage
 from beastmode_otel.wire.values import count, mapping
 
 _WIDE: Final = re.compile("[\u2e80-\ud7ff\uf900-\ufaff\U00010000-\U0010ffff]")
-_ANTHROPIC_ONLY: Final = ("cache_read_input_tokens", "cache_creation_input_tokens")
-
-
-@record(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """Tokens of one call. None where the provider said nothing that can be a count.
-
-    input_tokens: everything that was read, cached tokens included. output_tokens: everything that was generated,
-    reasoning included. cached_input_tokens, cache_write_tokens: the parts of the input that the provider's prompt cache
-    supplied and stored. reasoning_tokens: part of the output. estimated: our guess, not the provider's count.
-    """
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cached_input_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    estimated: bool = False
 
 
 _SILENT: Final = Usage()
@@ -46,54 +31,25 @@ def openai_usage(value: Any) -> Usage | None:
     reasoning = count(made.get("reasoning_tokens"))
     answered = _with_reasoning(asked, answered, reasoning, count(usage.get("total_tokens")))
     cached = _first({**usage, **read}, "cached_tokens", "prompt_cache_hit_tokens")  # the second is DeepSeek's
-    return _known(
+    return known(
         Usage(
             input_tokens=asked,
             output_tokens=answered,
-            cached_input_tokens=_part(cached, asked),
-            cache_write_tokens=_part(count(read.get("cache_write_tokens")), asked),  # OpenRouter
-            reasoning_tokens=_part(reasoning, answered),
+            cached_input_tokens=part(cached, asked),
+            cache_write_tokens=part(count(read.get("cache_write_tokens")), asked),  # OpenRouter
+            reasoning_tokens=part(reasoning, answered),
         )
     )
 
 
-def anthropic_usage(value: Any) -> Usage | None:
-    """Usage as Anthropic writes it: `input_tokens` there leaves out what the cache read and wrote, so it is added."""
-    usage = mapping(value)
-    fresh, cached, written = (count(usage.get(name)) for name in ("input_tokens", *_ANTHROPIC_ONLY))
-    return _known(
-        Usage(
-            input_tokens=None if fresh is None else fresh + (cached or 0) + (written or 0),
-            output_tokens=count(usage.get("output_tokens")),
-            cached_input_tokens=cached,
-            cache_write_tokens=written,
-        )
-    )
+def known(usage: Usage) -> Usage | None:
+    """`usage`, None when it says nothing."""
+    return None if usage == _SILENT else usage
 
 
-def gemini_usage(value: Any) -> Usage | None:
-    """Usage as Gemini writes it: the thoughts are counted beside the candidates."""
-    usage = mapping(value)
-    made, thought = count(usage.get("candidatesTokenCount")), count(usage.get("thoughtsTokenCount"))
-    asked = count(usage.get("promptTokenCount"))
-    return _known(
-        Usage(
-            input_tokens=asked,
-            output_tokens=None if made is None else made + (thought or 0),
-            cached_input_tokens=_part(count(usage.get("cachedContentTokenCount")), asked),
-            reasoning_tokens=thought,
-        )
-    )
-
-
-def sniff_usage(value: Any) -> Usage | None:
-    """Usage of an unknown format, when it looks like Anthropic's or OpenAI's."""
-    usage = mapping(value)
-    if not usage:
-        return None
-    if any(name in usage for name in _ANTHROPIC_ONLY):
-        return anthropic_usage(usage)
-    return openai_usage(usage)
+def part(count: int | None, whole: int | None) -> int | None:
+    """The count of a part, None when it is larger than its whole."""
+    return None if count is not None and whole is not None and count > whole else count
 
 
 def estimate(text: str) -> int:
@@ -112,16 +68,12 @@ def _first(usage: Mapping[str, Any], *names: str) -> int | None:
     return next((found for name in names if (found := count(usage.get(name))) is not None), None)
 
 
-def _part(part: int | None, whole: int | None) -> int | None:
-    return None if part is not None and whole is not None and part > whole else part
-
-
 def _with_reasoning(asked: int | None, answered: int | None, reasoning: int | None, total: int | None) -> int | None:
-    """xAI counts reasoning beside `completion_tokens`, OpenAI inside it: the total tells which."""
-    if asked is None or answered is None or not reasoning or total != asked + answered + reasoning:
+    """What was generated, where the total says that it was more than `answered`.
+
+    xAI counts reasoning beside `completion_tokens`, OpenAI inside it; Gemini, spoken to as OpenAI, tells of its
+    thoughts nowhere but in the total.
+    """
+    if asked is None or answered is None or total is None or total <= asked + answered:
         return answered
-    return answered + reasoning
-
-
-def _known(usage: Usage) -> Usage | None:
-    return None if usage == _SILENT else usage
+    return total - asked if reasoning is None or total == asked + answered + reasoning else answered

@@ -69,6 +69,11 @@ def index(value: Any) -> int | None:
     return value if type(value) is int and value >= 0 else None
 
 
+def texts(value: Any) -> tuple[str, ...]:
+    """A text, or those in a list: what `stop` may be."""
+    return (value,) if isinstance(value, str) else tuple(each for each in items(value) if isinstance(each, str))
+
+
 def content_text(content: Any) -> str:
     """The text of a message's `content`: a string, or the text parts of a list of parts, joined."""
     if isinstance(content, str):

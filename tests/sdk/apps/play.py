@@ -40,6 +40,8 @@ async def _all_async(kinds, calls, make, times):
 def _taken(result):
     if hasattr(result, "model_dump"):
         return result
+    if not hasattr(result, "__enter__"):
+        return list(result)
     with result as stream:
         final = _final(stream)
         return final() if final else list(stream)
@@ -50,6 +52,8 @@ async def _taken_async(result):
         result = await result
     if hasattr(result, "model_dump"):
         return result
+    if not hasattr(result, "__aenter__"):
+        return [event async for event in result]
     async with result as stream:
         final = _final(stream)
         return await final() if final else [event async for event in stream]

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 
 from beastmode_otel.cache.canonical import Encoder, NotCanonical, accelerated, canonical, stdlib
 from beastmode_otel.cache.explain import explain_key
-from beastmode_otel.cache.key import IGNORED, Parts, Target, credential_tenant, derive
+from beastmode_otel.cache.key import KeyParts, KeyTarget, credential_tenant, derive
+from beastmode_otel.wire.formats.base import IGNORED
 from beastmode_otel.wire.user_text import cut_last_text
 
 FAST = accelerated()
 ENCODERS = [stdlib] if FAST is None else [stdlib, FAST]
-MAIN = Target("openai", "https://api.openai.com/v1", "gpt-4o-mini")
+MAIN = KeyTarget("openai", "https://api.openai.com/v1", "gpt-4o-mini")
 URL = "data:image/png;base64,iVBORw0KGgo="
 
 CHAT: dict[str, Any] = {
@@ -58,7 +59,7 @@ VISION: dict[str, Any] = {
 SILENT: dict[str, Any] = {"messages": [{"role": "system", "content": "Speak first."}], "n": 2}
 
 
-def parts(body: dict[str, Any], **but: Any) -> Parts:
+def parts(body: dict[str, Any], **but: Any) -> KeyParts:
     how: dict[str, Any] = {
         "tenant": "acme",
         "namespace": "shop",
@@ -66,7 +67,7 @@ def parts(body: dict[str, Any], **but: Any) -> Parts:
         "targets": (MAIN,),
         "requested": "custom:chat",
     }
-    return Parts(**{**how, **but}, body=body)
+    return KeyParts(**{**how, **but}, body=body)
 
 
 def digest(body: dict[str, Any], **but: Any) -> bytes:
@@ -89,7 +90,7 @@ GOLDEN = {
         parts(
             VISION,
             api="anthropic.messages",
-            targets=(Target("anthropic", "https://API.anthropic.com/v1/", "claude"), MAIN),
+            targets=(KeyTarget("anthropic", "https://API.anthropic.com/v1/", "claude"), MAIN),
             headers={"Anthropic-Beta": "context-1m", "traceparent": "00-1"},
         ),
         "c694fdde568a8520d3f0a1eeabf15aa65d4fd570242fb291f026d46bb3be92c3",
@@ -115,10 +116,10 @@ def test_golden_vectors(name: str, encoder: Encoder) -> None:
 def test_the_same_keys_without_orjson() -> None:
     script = (
         "import json, sys; sys.modules['orjson'] = None\n"
-        "from beastmode_otel.cache.key import Parts, Target, derive\n"
+        "from beastmode_otel.cache.key import KeyParts, KeyTarget, derive\n"
         "how = json.load(sys.stdin)\n"
-        "how['targets'] = tuple(Target(*one) for one in how['targets'])\n"
-        "print(derive(Parts(**how)).digest.hex())"
+        "how['targets'] = tuple(KeyTarget(*one) for one in how['targets'])\n"
+        "print(derive(KeyParts(**how)).digest.hex())"
     )
     how = {"tenant": "acme", "namespace": "shop", "api": "openai.chat", "targets": [MAIN], "body": CHAT}
     asked = json.dumps({**how, "requested": "custom:chat"})
@@ -289,7 +290,7 @@ def test_the_same_place_is_the_same_key(but: dict[str, Any]) -> None:
 
 
 def test_the_order_of_targets_and_headers_does_not_matter() -> None:
-    other = Target("azure", "https://x.azure.test", "gpt")
+    other = KeyTarget("azure", "https://x.azure.test", "gpt")
     assert digest(CHAT, targets=(MAIN, other)) == digest(CHAT, targets=(other, MAIN))
     headers = {"OpenAI-Beta": " a ", "anthropic-beta": "b"}
     assert digest(CHAT, headers=headers) == digest(CHAT, headers={"ANTHROPIC-BETA": "b", "openai-beta": "a"})

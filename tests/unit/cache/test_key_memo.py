@@ -11,19 +11,19 @@ import pytest
 
 from beastmode_otel.cache import key_memo
 from beastmode_otel.cache.canonical import NotCanonical
-from beastmode_otel.cache.key import Parts, Target, derive
+from beastmode_otel.cache.key import KeyParts, KeyTarget, derive
 from beastmode_otel.cache.key_memo import LONGEST, KeyMemo
 
 
-def parts(body: Mapping[str, Any], **but: Any) -> Parts:
+def parts(body: Mapping[str, Any], **but: Any) -> KeyParts:
     said: dict[str, Any] = {
         "tenant": "acme",
         "namespace": "shop",
         "api": "openai.chat",
-        "targets": (Target("openai", "https://api.openai.com/v1", "gpt-4o-mini"),),
+        "targets": (KeyTarget("openai", "https://api.openai.com/v1", "gpt-4o-mini"),),
         "requested": "fast",
     }
-    return Parts(body=body, **said | but)
+    return KeyParts(body=body, **said | but)
 
 
 def chat(text: Any = "hello", **more: Any) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def test_a_key_from_memory_is_the_derived_one(body: Mapping[str, Any]) -> None:
         {"namespace": "other"},
         {"requested": "other"},
         {"headers": {"anthropic-beta": "x"}},
-        {"targets": (Target("openai", "https://api.openai.com/v1", "gpt-4o"),)},
+        {"targets": (KeyTarget("openai", "https://api.openai.com/v1", "gpt-4o"),)},
     ],
 )
 def test_the_memory_knows_whose_request_it_was(but: dict[str, Any]) -> None:
@@ -129,7 +129,7 @@ _dumps = key_memo.marshal.dumps
 def test_it_derives_once_and_forgets_what_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     derived: list[str] = []
 
-    def counting(asked: Parts) -> Any:
+    def counting(asked: KeyParts) -> Any:
         derived.append(asked.body["messages"][0]["content"])
         return derive(asked)
 

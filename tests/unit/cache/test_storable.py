@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from beastmode_otel.cache.key import Target
+from beastmode_otel.cache.key import KeyTarget
 from beastmode_otel.cache.storable import (
     MAX_BODY,
     NOT_CANONICAL,
@@ -20,7 +20,7 @@ from beastmode_otel.cache.storable import (
 )
 from beastmode_otel.wire import ProviderError, Reply, format_named
 
-MAIN = Target("openai", "https://api.openai.com/v1", "gpt-4o-mini")
+MAIN = KeyTarget("openai", "https://api.openai.com/v1", "gpt-4o-mini")
 ASK = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "temperature": 1.5, "n": 3}
 
 
@@ -39,7 +39,8 @@ def anthropic(reason: Any = "end_turn", *blocks: dict[str, Any], **more: Any) ->
 
 
 def verdict(reply: Reply, **but: Any) -> str:
-    how = {"asked": OK, "status": 200, "size": 100, "answered": MAIN, "targets": (MAIN,), "headers": {}}
+    api = "anthropic.messages" if "stop_reason" in (reply.body or {}) else "openai.chat"
+    how = {"api": api, "asked": OK, "status": 200, "size": 100, "answered": MAIN, "targets": (MAIN,), "headers": {}}
     return may_store(reply, **{**how, **but}).reason
 
 
@@ -118,7 +119,8 @@ def test_an_error_comes_before_everything() -> None:
         {},
         {"store": False, "background": None, "previous_response_id": None},
         {"tools": []},
-        {"tools": [{"type": "function", "function": {}}, {"type": "custom"}, {"name": "f", "input_schema": {}}]},
+        {"tools": [{"type": "function", "function": {}}, {"type": "custom"}, {"function": {"name": "f"}}]},
+        {"enable_search": False},
         {"stream": True, "metadata": {"a": "b"}, "user": "u"},
         {"unheard_of": {"store": True}},
     ],
@@ -146,8 +148,13 @@ def test_a_request_that_stands_alone_may_be_looked_up(more: dict[str, Any]) -> N
         {"tools": [{"type": "computer_20250124"}]},
         {"tools": [{"type": "code_execution_20250522"}]},
         {"tools": ({"type": ["function"]},)},
+        {"tools": [{"googleSearch": {}}]},
+        {"tools": [{"type": "function", "function": {}}, {"google_search": {}}]},
+        {"tools": [{"type": "builtin_function", "function": {"name": "$web_search"}}]},
+        {"tools": [{}]},
         {"tools": ["web"]},
         {"tools": "auto"},
+        {"enable_search": True},
     ],
 )
 def test_a_request_with_a_memory_or_a_world_may_not(more: dict[str, Any]) -> None:
@@ -155,7 +162,14 @@ def test_a_request_with_a_memory_or_a_world_may_not(more: dict[str, Any]) -> Non
         assert may_lookup({**ASK, **more}, api=api).reason == "stateful"
 
 
-@pytest.mark.parametrize("api", ["unknown", "cohere.chat", ""])
+def test_a_tool_is_the_clients_in_the_words_of_its_own_api() -> None:
+    """What one API means by a shape, another does not know, and so it may run anywhere."""
+    named = {**ASK, "tools": [{"name": "f", "input_schema": {}}]}
+    assert may_lookup(named, api="anthropic.messages") == OK
+    assert may_lookup(named, api="openai.chat").reason == "stateful"
+
+
+@pytest.mark.parametrize("api", ["unknown", "cohere.generate", ""])
 def test_an_api_that_we_do_not_know_may_not(api: str) -> None:
     assert may_lookup(ASK, api=api).reason == "unknown_api"
 

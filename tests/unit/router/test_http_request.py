@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from beastmode_otel.config import Deployment, Route, Secret, Target, Timeouts
 from beastmode_otel.router.http_request import (
-    ANTHROPIC_VERSION,
     Call,
     body_of,
     encode,
@@ -109,7 +108,7 @@ def test_headers_of_each_kind(stream: bool):
     assert headers_of(deployment("passthrough"), stream=stream) == plain | bearer
     assert headers_of(deployment("anthropic"), stream=stream) == plain | {
         "x-api-key": KEY,
-        "anthropic-version": ANTHROPIC_VERSION,
+        "anthropic-version": "2023-06-01",
     }
     assert headers_of(AZURE, stream=stream) == plain | {"api-key": KEY}
 

@@ -14,7 +14,11 @@ ASK = {"model": "m", "messages": [{"role": "user", "content": "a secret wish"}],
 ASK |= {"prompt": "a secret wish"}
 STREAM = {"stream": True}
 WITH_USAGE = {"stream": True, "stream_options": {"include_usage": True}}
-PATHS = ("/v1/responses", "/v1/completions", "/v1/embeddings", "/api/chat", "/api/generate", "/api/embed")
+GEMINI = "/v1beta/models/g%20m"
+PATHS = (
+    *("/v1/responses", "/v1/completions", "/v1/embeddings", "/api/chat", "/api/generate", "/api/embed"),
+    *(f"{GEMINI}:generateContent", f"{GEMINI}:batchEmbedContents", "/v2/chat", "/v2/embed"),
+)
 
 
 def ask(client, sim, path, name="ok", **more):
@@ -150,6 +154,82 @@ def test_mistral_tells_usage_with_its_last_choice_asked_or_not(sim, client, path
         assert (last["choices"][0]["finish_reason"], last["usage"]) == ("stop", whole["usage"])
 
 
+CONTENTS = {"contents": [{"parts": [{"text": "a secret wish"}]}]}
+
+
+def texts(chunk):
+    return "".join(part["text"] for part in chunk["candidates"][0]["content"]["parts"])
+
+
+def test_gemini(sim, client):
+    """The path names the model and says whether it streams; without alt=sse the events are one array."""
+    whole = ask(client, sim, f"{GEMINI}:generateContent", **CONTENTS).json
+    assert (whole["modelVersion"], whole["candidates"][0]["finishReason"]) == ("g m", "STOP")
+    stream = ask(client, sim, f"{GEMINI}:streamGenerateContent?alt=sse", **CONTENTS)
+    assert stream.headers["content-type"].startswith("text/event-stream")
+    array = ask(client, sim, f"{GEMINI}:streamGenerateContent", **CONTENTS)
+    assert array.headers["content-type"] == "application/json"
+    for chunks in (stream.events, array.json):
+        assert "".join(map(texts, chunks)) == texts(whole)
+        assert chunks[-1]["usageMetadata"] == whole["usageMetadata"]
+        assert [chunk["candidates"][0].get("finishReason") for chunk in chunks] == [None] * 5 + ["STOP"]
+
+
+def test_gemini_counts_thoughts_beside_the_candidates(sim, one):
+    sim.define("think", Behaviour(input_tokens=20, cached_tokens=5, output_tokens=50, reasoning_tokens=30))
+    counts = ask(one, sim, f"{GEMINI}:generateContent", "think", **CONTENTS).json["usageMetadata"]
+    assert counts == {"promptTokenCount": 20, "cachedContentTokenCount": 5, "candidatesTokenCount": 20,
+                      "thoughtsTokenCount": 30, "totalTokenCount": 70}  # fmt: skip
+
+
+def test_gemini_calls_functions_whole(sim, one):
+    sim.define("tools", Behaviour(tool_calls=True))
+    tools = {"tools": [{"functionDeclarations": [{"name": "find"}]}], **CONTENTS}
+    for path in (f"{GEMINI}:generateContent", f"{GEMINI}:streamGenerateContent"):
+        said = ask(one, sim, path, "tools", **tools).json
+        first = said[0] if isinstance(said, list) else said
+        part = first["candidates"][0]["content"]["parts"][0]
+        assert part == {"functionCall": {"name": "find", "args": {"city": "Paris"}}}
+
+
+def test_gemini_embeds(sim, one):
+    single = ask(one, sim, f"{GEMINI}:embedContent", content={"parts": [{"text": "a"}]}, outputDimensionality=8).json
+    assert len(single["embedding"]["values"]) == 8
+    requests = [{"content": {"parts": [{"text": text}]}} for text in ("a", "b")]
+    several = ask(one, sim, f"{GEMINI}:batchEmbedContents", requests=requests, outputDimensionality=8).json
+    assert [len(each["values"]) for each in several["embeddings"]] == [8, 8]
+    assert several["embeddings"][0] == single["embedding"]
+
+
+def test_cohere(sim, client):
+    whole, stream = ask(client, sim, "/v2/chat").json, ask(client, sim, "/v2/chat", **STREAM)
+    said = whole["message"]["content"][0]["text"]
+    assert (whole["finish_reason"], said[:8]) == ("COMPLETE", "You said")
+    deltas = [event for event in stream.events if event["type"] == "content-delta"]
+    assert "".join(event["delta"]["message"]["content"]["text"] for event in deltas) == said
+    last = stream.events[-1]
+    assert (last["type"], last["delta"]["usage"]) == ("message-end", whole["usage"])
+    assert whole["usage"]["tokens"]["input_tokens"] > whole["usage"]["billed_units"]["input_tokens"]
+    assert b"event: message-end\ndata: " in stream.body
+
+
+def test_cohere_calls_functions(sim, one):
+    sim.define("tools", Behaviour(tool_calls=True))
+    [call] = ask(one, sim, "/v2/chat", "tools").json["message"]["tool_calls"]
+    events = ask(one, sim, "/v2/chat", "tools", **STREAM).events
+    grown = [event["delta"]["message"]["tool_calls"] for event in events if event["type"] == "tool-call-delta"]
+    assert (
+        "".join(each["function"]["arguments"] for each in grown) == call["function"]["arguments"] == '{"city":"Paris"}'
+    )
+
+
+def test_cohere_embeds(sim, one):
+    seen = ask(one, sim, "/v2/embed", texts=["a", "b", "a"]).json
+    first, second, third = seen["embeddings"]["float"]
+    assert first == third != second
+    assert seen["meta"]["billed_units"]["input_tokens"] > 0
+
+
 # The same faults everywhere.
 
 
@@ -157,8 +237,8 @@ def test_mistral_tells_usage_with_its_last_choice_asked_or_not(sim, client, path
 def test_errors_have_the_shape_of_their_api(sim, one, path):
     sim.define("error", Behaviour(status=429, retry_after="1", error_message="boom"))
     seen = ask(one, sim, path, "error")
-    error = seen.json["error"]
     assert (seen.status, seen.headers["retry-after"]) == (429, "1")
+    error = seen.json if path.startswith("/v2/") else seen.json["error"]
     assert (error if path.startswith("/api/") else error["message"]) == "boom"
 
 
@@ -167,7 +247,8 @@ def test_a_body_that_is_no_object_is_refused(sim, one, path):
     assert one.post(sim.url("ok", "") + path, b"[]").status == 400
 
 
-STREAMS = [path for path in PATHS if "embed" not in path]
+STREAMS = [path for path in PATHS if "embed" not in path.lower() and not path.startswith(GEMINI)]
+STREAMS.append(f"{GEMINI}:streamGenerateContent?alt=sse")
 
 
 @pytest.mark.parametrize("path", STREAMS)
@@ -177,7 +258,8 @@ def test_a_stream_can_be_cut_and_can_lack_its_end(sim, client, path):
     sim.define("endless", Behaviour(done=False))
     seen = ask(client, sim, path, "endless", **STREAM)
     assert seen.error is None
-    assert not any(mark in seen.body for mark in (b"[DONE]", b"response.completed", b'"done":true'))
+    ends = (b"[DONE]", b"response.completed", b'"done":true', b"finishReason", b"message-end")
+    assert not any(mark in seen.body for mark in ends)
 
 
 def test_error_events_have_the_form_of_their_api(sim, one):
@@ -186,6 +268,10 @@ def test_error_events_have_the_form_of_their_api(sim, one):
     assert (last["type"], last["message"]) == ("error", "boom")
     assert ask(one, sim, "/v1/completions", "late", **STREAM).events[-1]["error"]["message"] == "boom"
     assert lines(ask(one, sim, "/api/chat", "late"))[-1] == {"error": "boom"}
+    gemini = ask(one, sim, f"{GEMINI}:streamGenerateContent?alt=sse", "late", **CONTENTS).events[-1]
+    assert gemini["error"] == {"code": 500, "message": "boom", "status": "INTERNAL"}
+    cohere = ask(one, sim, "/v2/chat", "late", **STREAM).events[-1]
+    assert (cohere["type"], cohere["delta"]) == ("message-end", {"finish_reason": "ERROR", "error": "boom"})
 
 
 @pytest.mark.parametrize("path", STREAMS)
@@ -210,6 +296,7 @@ def test_usage_can_be_left_out_everywhere(sim, one):
             body = ask(one, sim, path, "dark", stream=stream).body
             assert b"_tokens" not in body.replace(b"max_output_tokens", b"")
             assert b"eval_count" not in body
+            assert b"usageMetadata" not in body
 
 
 def test_mistral_streams_a_tool_call_whole(sim, one):

@@ -45,6 +45,8 @@ SHAPES = {
     "vllm": {"error": {"message": MESSAGE, "type": "TooManyRequestsError", "param": None, "code": 429}},
     "vllm_flat": {"object": "error", "message": MESSAGE, "type": "TooManyRequestsError", "param": None, "code": 429},
     "ollama": {"error": MESSAGE},
+    "gemini": {"error": {"code": 429, "message": MESSAGE, "status": "RESOURCE_EXHAUSTED"}},
+    "cohere": {"message": MESSAGE},
     "fastapi": {"detail": MESSAGE},
 }
 

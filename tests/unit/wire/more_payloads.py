@@ -177,7 +177,117 @@ EMBEDDINGS = {
 }
 OLLAMA_EMBED = {"model": "all-minilm", "embeddings": [[0.1, 0.2], [0.3, 0.4]], "prompt_eval_count": 8}
 
+GEMINI_TOP = {"modelVersion": "gemini-2.5-flash", "responseId": "a1B2"}
+GEMINI_USAGE = {
+    "promptTokenCount": 20,
+    "cachedContentTokenCount": 12,
+    "toolUsePromptTokenCount": 5,
+    "candidatesTokenCount": 9,
+    "thoughtsTokenCount": 30,
+    "totalTokenCount": 64,
+    "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 20}],
+}
+GEMINI_CALL = {"functionCall": {"name": "weather", "args": {"city": "Bern"}}, "thoughtSignature": "EqQB"}
+GEMINI_PARTS: list[dict[str, Any]] = [{"text": "A greeting.", "thought": True}, {"text": "Grüße, Welt 🌍"}, GEMINI_CALL]
+GEMINI_RATINGS = [{"category": "HARM_CATEGORY_HARASSMENT", "probability": "NEGLIGIBLE"}]
+GEMINI_END = {"finishReason": "STOP", "index": 0, "safetyRatings": GEMINI_RATINGS}
+GEMINI = {
+    **GEMINI_TOP,
+    "candidates": [{"content": {"parts": GEMINI_PARTS, "role": "model"}, **GEMINI_END}],
+    "usageMetadata": GEMINI_USAGE,
+}
+
+
+def gemini_event(*parts: dict[str, Any], usage: Any = None, **more: Any) -> dict[str, Any]:
+    told = {"promptTokenCount": 20, "totalTokenCount": 20} if usage is None else usage
+    candidate = {"content": {"parts": [*parts], "role": "model"}, "index": 0, **more}
+    return {"candidates": [candidate], "usageMetadata": told, **GEMINI_TOP}
+
+
+GEMINI_EVENTS = [
+    gemini_event({"text": "A gree", "thought": True}),
+    gemini_event({"text": "ting.", "thought": True}),
+    gemini_event({"text": "Grüße"}),
+    gemini_event({"text": ", Welt 🌍"}),
+    gemini_event(GEMINI_CALL, usage=GEMINI_USAGE, **GEMINI_END),
+]
+GEMINI_STREAM = sse(*GEMINI_EVENTS, done=False)
+GEMINI_BLOCKED = {
+    "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"},
+    "usageMetadata": {"promptTokenCount": 7, "totalTokenCount": 7},
+    **GEMINI_TOP,
+}
+GEMINI_ERROR = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
+GEMINI_ERROR_STREAM = sse(*GEMINI_EVENTS[:3], GEMINI_ERROR, done=False)
+GEMINI_EMBED = {
+    "embeddings": [{"values": [0.1, 0.2]}, {"values": [0.3, 0.4]}],
+    "usageMetadata": {"promptTokenCount": 8},
+}
+
+COHERE_CALL = {"id": "weather_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Bern"}'}}
+COHERE_NOTE = {
+    "start": 0,
+    "end": 5,
+    "text": "Grüße",
+    "sources": [{"type": "document", "id": "doc:0"}],
+    "type": "TEXT_CONTENT",
+}
+COHERE_USAGE = {
+    "billed_units": {"input_tokens": 20.0, "output_tokens": 9.0},
+    "tokens": {"input_tokens": 86.0, "output_tokens": 11.0},
+    "cached_tokens": 12,
+}
+COHERE_END = {"finish_reason": "COMPLETE", "usage": COHERE_USAGE}
+COHERE = {
+    "id": "29f14a5a",
+    "message": {
+        "role": "assistant",
+        "tool_plan": "I will look.",
+        "content": [{"type": "thinking", "thinking": "A greeting."}, {"type": "text", "text": "Grüße, Welt 🌍"}],
+        "tool_calls": [COHERE_CALL],
+        "citations": [COHERE_NOTE],
+    },
+    **COHERE_END,
+}
+
+
+def cohere_event(kind: str, index: int | None = None, **message: Any) -> dict[str, Any]:
+    place = {} if index is None else {"index": index}
+    return {"type": kind, **place, **({"delta": {"message": message}} if message else {})}
+
+
+COHERE_EVENTS = [
+    {"id": "29f14a5a", **cohere_event("message-start", role="assistant", content=[], tool_plan="", tool_calls=[])},
+    cohere_event("tool-plan-delta", tool_plan="I will"),
+    cohere_event("tool-plan-delta", tool_plan=" look."),
+    cohere_event("content-start", 0, content={"type": "thinking", "thinking": ""}),
+    cohere_event("content-delta", 0, content={"thinking": "A greeting."}),
+    cohere_event("content-end", 0),
+    cohere_event("content-start", 1, content={"type": "text", "text": ""}),
+    cohere_event("content-delta", 1, content={"text": "Grüße"}),
+    cohere_event("content-delta", 1, content={"text": ", Welt 🌍"}),
+    cohere_event("content-end", 1),
+    cohere_event("tool-call-start", 0, tool_calls={**COHERE_CALL, "function": {"name": "weather", "arguments": ""}}),
+    cohere_event("tool-call-delta", 0, tool_calls={"function": {"arguments": '{"city":'}}),
+    cohere_event("tool-call-delta", 0, tool_calls={"function": {"arguments": '"Bern"}'}}),
+    cohere_event("tool-call-end", 0),
+    cohere_event("citation-start", 0, citations=COHERE_NOTE),
+    cohere_event("citation-end", 0),
+    {"type": "message-end", "delta": COHERE_END},
+]
+COHERE_STREAM = sse(*COHERE_EVENTS, names=True)
+COHERE_FAILED = {"finish_reason": "ERROR", "error": "the model gave up"}
+COHERE_ERROR_STREAM = sse(*COHERE_EVENTS[:9], {"type": "message-end", "delta": COHERE_FAILED}, names=True)
+COHERE_EMBED = {
+    "id": "da6e531f",
+    "embeddings": {"float": [[0.1, 0.2]], "base64": ["AACAPw=="]},
+    "texts": ["a"],
+    "meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": 8}},
+}
+
 NEW_STREAMS = {
+    "gemini.generate_content": [GEMINI_STREAM, GEMINI_ERROR_STREAM, sse(GEMINI_BLOCKED, done=False)],
+    "cohere.chat": [COHERE_STREAM, COHERE_ERROR_STREAM],
     "openai.responses": [
         RESPONSE_STREAM,
         RESPONSE_INCOMPLETE_STREAM,

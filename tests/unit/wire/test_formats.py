@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from beastmode_otel import wire
-from beastmode_otel.wire import FORMATS, UNKNOWN, format_for_path, format_named, prompt_text
+from beastmode_otel.wire import FORMATS, UNKNOWN, format_for_path, format_named
+from beastmode_otel.wire.user_text import prompt_text
 
 
 @pytest.mark.parametrize(

@@ -19,13 +19,12 @@ from beastmode_otel.wire import (
     estimate,
     format_for_path,
     identifier,
-    prompt_text,
     read_error,
     read_limits,
     retry_after,
     should_retry,
-    with_usage,
 )
+from beastmode_otel.wire.formats.openai_choices import with_usage
 
 from . import more_payloads as m
 from . import payloads as p
@@ -99,6 +98,25 @@ NAMES = [
     "x_groq",
     "usageMetadata",
     "random_seed",
+    "parts",
+    "thought",
+    "thoughtSignature",
+    "functionCall",
+    "finishReason",
+    "promptFeedback",
+    "blockReason",
+    "promptTokenCount",
+    "totalTokenCount",
+    "generationConfig",
+    "contents",
+    "systemInstruction",
+    "requests",
+    "billed_units",
+    "tool_plan",
+    "citations",
+    "meta",
+    "prompt",
+    "store",
 ]
 KINDS = [
     "error",
@@ -125,6 +143,18 @@ KINDS = [
     "output_text",
     "function_call",
     "completed",
+    "STOP",
+    "message-start",
+    "content-start",
+    "content-delta",
+    "tool-plan-delta",
+    "tool-call-start",
+    "tool-call-delta",
+    "citation-start",
+    "message-end",
+    "ERROR",
+    "user",
+    "input_text",
 ]
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(KINDS), st.integers(0, 2)
@@ -185,7 +215,10 @@ def test_no_response_raises(api: str, body: bytes) -> None:
 @FUZZ
 @given(
     st.sampled_from(
-        [p.OPENAI_TEXT, p.OPENAI_TOOLS, p.ANTHROPIC, p.ANTHROPIC_ERROR, m.RESPONSE, m.COMPLETION, m.OLLAMA_CHAT]
+        [
+            *(p.OPENAI_TEXT, p.OPENAI_TOOLS, p.ANTHROPIC, p.ANTHROPIC_ERROR, m.RESPONSE, m.COMPLETION, m.OLLAMA_CHAT),
+            *(m.GEMINI, m.GEMINI_BLOCKED, m.GEMINI_EVENTS, m.GEMINI_EMBED, m.COHERE, m.COHERE_EMBED),
+        ]
     ),
     EDITS,
     APIS,
@@ -199,7 +232,10 @@ def test_no_mutated_response_raises(body: Any, edits: list[tuple[int, bytes, int
 def test_no_request_raises(api: str, body: dict[str, Any]) -> None:
     assert FORMATS[api].read_request(body).api == api
     assert with_usage(body)["stream"] is True
-    estimate(prompt_text(body))
+    for form in FORMATS.values():
+        estimate(form.prompt_text(body))
+        form.is_stateful(body)
+        form.last_user_text(body)
 
 
 @FUZZ

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from beastmode_otel.wire import Chunk, ProviderError, Usage, categorise, format_named, with_usage
+from beastmode_otel.wire import Chunk, ProviderError, Usage, categorise, format_named
+from beastmode_otel.wire.formats.openai_choices import with_usage
 
 from . import payloads as p
 

@@ -44,8 +44,10 @@ CALLS = [
     ("api.x.ai/v1/chat/completions", CHAT, "openai.chat", "x_ai", "chat", "m"),
     ("api.perplexity.ai/chat/completions", CHAT, "openai.chat", "perplexity", "chat", "m"),
     ("api.cohere.ai/compatibility/v1/chat/completions", CHAT, "openai.chat", "cohere", "chat", "m"),
-    ("api.cohere.com/v2/chat", CHAT, "unknown", "cohere", "chat", "m"),
-    ("api.cohere.com/v2/embed", {"model": "m", "texts": []}, "unknown", "cohere", "embeddings", "m"),
+    ("api.cohere.com/v2/chat", CHAT, "cohere.chat", "cohere", "chat", "m"),
+    ("api.cohere.com/v2/embed", {"model": "m", "texts": []}, "cohere.embed", "cohere", "embeddings", "m"),
+    ("api.cohere.com/v1/chat", {"model": "m", "message": "hi"}, "unknown", "cohere", "chat", "m"),
+    ("api.cohere.com/v1/embed", {"model": "m", "texts": []}, "unknown", "cohere", "embeddings", "m"),
     (
         "a.openai.azure.com/openai/deployments/my%20gpt/chat/completions?api-version=1",
         {"messages": []},
@@ -67,10 +69,14 @@ CALLS = [
      "m"),
     ("generativelanguage.googleapis.com/v1beta/openai/embeddings", INPUT, "openai.embeddings", "gcp.gemini",
      "embeddings", "m"),
-    ("generativelanguage.googleapis.com/v1beta/models/gemini-3:generateContent", {"contents": []}, "unknown",
-     "gcp.gemini", "generate_content", "gemini-3"),
-    ("generativelanguage.googleapis.com/v1beta/models/e-1:embedContent", {}, "unknown", "gcp.gemini", "embeddings",
-     "e-1"),
+    ("generativelanguage.googleapis.com/v1beta/models/gemini-3:generateContent", {"contents": []},
+     "gemini.generate_content", "gcp.gemini", "generate_content", "gemini-3"),
+    ("generativelanguage.googleapis.com/v1beta/models/e-1:embedContent", {}, "gemini.embeddings", "gcp.gemini",
+     "embeddings", "e-1"),
+    ("generativelanguage.googleapis.com/v1beta/models/e%2F1:batchEmbedContents", {}, "gemini.embeddings", "gcp.gemini",
+     "embeddings", "e/1"),
+    ("us-east1-aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/google/models/g-3:streamGenerateContent",
+     {"contents": []}, "gemini.generate_content", "gcp.vertex_ai", "generate_content", "g-3"),
     (
         "europe-west1-aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/anthropic/models/claude@2:rawPredict",
         CHAT | {"model": None},
@@ -161,6 +167,14 @@ def test_ollamas_port_name_and_sdk_speak_for_it() -> None:
     assert seen("box/api/chat", CHAT, port=8080) is None
 
 
+@pytest.mark.parametrize("headers", [{"x_fern_sdk_name": "cohere"}, {"user_agent": "cohere/7.3.1"}])
+def test_coheres_sdk_speaks_for_it_at_a_gateway(headers: dict[str, str]) -> None:
+    """A body of that shape, or another vendor's host, does not."""
+    assert seen("gateway.internal/v2/chat", CHAT, **headers).api == "cohere.chat"
+    assert seen("gateway.internal/v2/chat", CHAT) is None
+    assert seen("api.openai.com/v2/chat", CHAT) is None
+
+
 def test_a_call_at_a_path_of_its_own_needs_no_body() -> None:
     call = seen("anything.example/v1/chat/completions")
     assert (call.api, call.provider, call.model, call.stream, call.body) == ("openai.chat", "custom", None, False, None)
@@ -175,6 +189,7 @@ def test_streams_are_told_by_the_body_or_by_the_path() -> None:
     assert not seen("a/v1/embeddings", {**INPUT, "stream": True}).stream
     call = seen("x/v1beta/models/gemini:streamGenerateContent?alt=sse", {})
     assert (call.stream, call.ask.stream) == (True, True)
+    assert not seen("x/v1beta/models/gemini:streamGenerateContent?key=k", {}).stream  # one array, no events
 
 
 def test_the_model_in_the_body_outranks_the_path() -> None:
@@ -190,6 +205,11 @@ def test_a_compressed_body_is_not_read() -> None:
 
 
 def test_more_paths_can_be_named_and_outrank_the_built_in_ones() -> None:
+    named = Recogniser({"/llm/{model}/ask": "openai.chat", "/llm/{model}:ask": "openai.chat"})
+    for target in (b"/x/llm/my%20gpt/ask", b"/llm/my%20gpt:ask"):
+        found = recognise(method="POST", host="a", target=target, by=named)
+        assert found is not None
+        assert found.model == "my gpt"
     by = Recogniser({"/llm/*/ask": "openai.chat", "/v1/audio/speech": "unknown", "/fim/completions": "openai.chat"})
 
     def api(path: str) -> str | None:

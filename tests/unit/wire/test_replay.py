@@ -194,6 +194,56 @@ OLLAMA_MESSAGES = st.fixed_dictionaries(
     optional={"thinking": TEXTS, "tool_calls": st.just(m.OLLAMA_CALLS), "images": st.lists(TEXTS, max_size=2)},
 )
 OLLAMA_CHATS = st.fixed_dictionaries({**END, "message": OLLAMA_MESSAGES}, optional={"logprobs": st.lists(OBJECTS)})
+GEMINI_PARTS = st.one_of(
+    answers(text=TEXTS),
+    answers(text=TEXTS, thought=st.booleans()),
+    answers(text=TEXTS, thoughtSignature=TEXTS),
+    answers(functionCall=OBJECTS),
+    answers(inlineData=OBJECTS),
+)
+GEMINI_CANDIDATES = st.fixed_dictionaries(
+    {"finishReason": st.sampled_from(["STOP", "MAX_TOKENS", "SAFETY"])},
+    optional={
+        "content": st.fixed_dictionaries({"role": st.just("model")}, optional={"parts": st.lists(GEMINI_PARTS)}),
+        "safetyRatings": st.lists(OBJECTS, max_size=2),
+        "groundingMetadata": OBJECTS,
+    },
+)
+GEMINIS = st.builds(
+    lambda top, candidates: {**top, "candidates": [{**one, "index": at} for at, one in enumerate(candidates)]},
+    st.fixed_dictionaries(
+        {"modelVersion": TEXTS},
+        optional={
+            "responseId": TEXTS,
+            "usageMetadata": st.just(m.GEMINI_USAGE),
+            "promptFeedback": st.just({"safetyRatings": m.GEMINI_RATINGS}),
+        },
+    ),
+    st.lists(GEMINI_CANDIDATES, min_size=1, max_size=3),
+)
+COHERE_BLOCKS = st.one_of(
+    answers(type=st.just("text"), text=TEXTS), answers(type=st.just("thinking"), thinking=TEXTS), OBJECTS
+)
+COHERE_CALLS = st.one_of(
+    answers(id=TEXTS, type=st.just("function"), function=answers(name=TEXTS, arguments=TEXTS)),
+    answers(id=TEXTS, type=st.just("function")),
+)
+COHERES = st.fixed_dictionaries(
+    {
+        "message": st.fixed_dictionaries(
+            {"role": st.just("assistant")},
+            optional={
+                "content": st.none() | st.lists(COHERE_BLOCKS, max_size=3),
+                "tool_calls": st.lists(COHERE_CALLS, max_size=2),
+                "tool_plan": MAYBE_TEXTS,
+                "citations": st.lists(OBJECTS, max_size=2),
+                "strange": JSON,
+            },
+        ),
+        "finish_reason": st.sampled_from(["COMPLETE", "MAX_TOKENS", "TOOL_CALL"]),
+    },
+    optional={"id": TEXTS, "usage": st.just(m.COHERE_USAGE), "logprobs": st.lists(OBJECTS, max_size=2)},
+)
 OLLAMA_TEXTS = st.fixed_dictionaries({**END, "response": TEXTS}, optional={"thinking": TEXTS, "context": JSON})
 
 
@@ -204,6 +254,8 @@ OLLAMA_TEXTS = st.fixed_dictionaries({**END, "response": TEXTS}, optional={"thin
         st.tuples(st.just("openai.completions"), TEXT_COMPLETIONS),
         st.tuples(st.just("ollama.chat"), OLLAMA_CHATS),
         st.tuples(st.just("ollama.generate"), OLLAMA_TEXTS),
+        st.tuples(st.just("gemini.generate_content"), GEMINIS),
+        st.tuples(st.just("cohere.chat"), COHERES),
     )
 )
 def test_an_answer_of_the_other_formats_survives_its_stream(case: tuple[str, dict[str, Any]]) -> None:
@@ -238,6 +290,8 @@ MORE = {
     "openai.completions": m.COMPLETION,
     "ollama.chat": m.OLLAMA_CHAT,
     "ollama.generate": m.OLLAMA_GENERATE,
+    "gemini.generate_content": m.GEMINI,
+    "cohere.chat": m.COHERE,
 }
 
 
@@ -248,6 +302,7 @@ def test_the_answers_of_the_other_formats_survive(api: str) -> None:
 
 CASES = [(api, stream) for api in ("openai.chat", "anthropic.messages") for stream in p.STREAMS[api]]
 CASES += [("openai.completions", stream) for stream in m.NEW_STREAMS["openai.completions"]]
+CASES += [("cohere.chat", m.COHERE_STREAM), ("gemini.generate_content", m.GEMINI_STREAM)]
 
 
 @pytest.mark.parametrize(("api", "stream"), CASES)

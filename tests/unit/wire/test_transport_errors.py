@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from beastmode_otel.wire import Fault, classify
+from beastmode_otel.wire import TransportFault, classify
 
 from . import faulty as f
 
@@ -33,7 +33,7 @@ def fault(request: pytest.FixtureRequest) -> Any:
     library, world = request.param
     caught = f.caught_sync if world == "sync" else f.caught_async
 
-    def call(url: str, **options: Any) -> Fault:
+    def call(url: str, **options: Any) -> TransportFault:
         if "timeout" in options:
             options["timeout"] = library.Timeout(5.0, **options["timeout"])
         return classify(caught(library, url, **options))
@@ -41,7 +41,7 @@ def fault(request: pytest.FixtureRequest) -> Any:
     return call
 
 
-def told(fault: Fault) -> tuple[str, bool]:
+def told(fault: TransportFault) -> tuple[str, bool]:
     return fault.category.name, fault.sent
 
 

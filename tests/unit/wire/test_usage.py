@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from beastmode_otel.wire import Usage, estimate
-from beastmode_otel.wire.usage import anthropic_usage, openai_usage, sniff_usage
+from beastmode_otel.wire import UNKNOWN, Usage, estimate
+from beastmode_otel.wire.formats.anthropic import anthropic_usage
+from beastmode_otel.wire.usage import openai_usage
 
 from . import payloads as p
 
@@ -45,6 +46,15 @@ def test_reasoning_counted_beside_the_output_is_added_to_it() -> None:
     assert openai_usage(value) == Usage(input_tokens=32, output_tokens=103, reasoning_tokens=94)
 
 
+def test_what_a_total_has_more_was_generated() -> None:
+    """Gemini, spoken to as OpenAI, tells of its thoughts in the total only: 20 in, 198 out, 623 in all."""
+    value = {"prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 623}
+    assert openai_usage(value) == Usage(input_tokens=20, output_tokens=603)
+    told = {**value, "completion_tokens_details": {"reasoning_tokens": 100}}
+    assert openai_usage(told) == Usage(input_tokens=20, output_tokens=198, reasoning_tokens=100)
+    assert openai_usage({**value, "total_tokens": 200}) == Usage(input_tokens=20, output_tokens=198)
+
+
 def test_a_part_larger_than_its_whole_is_ignored() -> None:
     value = {"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 30}}
     assert openai_usage(value) == Usage(input_tokens=3)
@@ -60,7 +70,7 @@ def test_what_cannot_be_a_count_is_not_known(broken: Any) -> None:
 def test_no_counts_are_no_usage(value: Any) -> None:
     assert openai_usage(value) is None
     assert anthropic_usage(value) is None
-    assert sniff_usage(value) is None
+    assert UNKNOWN.read_body({"usage": value}).usage is None
 
 
 @pytest.mark.parametrize(

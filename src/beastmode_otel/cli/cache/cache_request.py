@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from beastmode_otel.cache import Key, Parts
+from beastmode_otel.cache import Key, KeyParts
 from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.config import Route
 from beastmode_otel.engine.cache_request import Options, cache_request_of
@@ -27,7 +27,7 @@ class KeyedRequest:
     deployments: tuple[str, ...]
     fallbacks: tuple[str, ...]
     key: Key | None
-    parts: Parts | None
+    parts: KeyParts | None
     reason: str
 
 
@@ -49,10 +49,10 @@ def keyed_request(store: Store, model: str, body: Mapping[str, Any]) -> KeyedReq
     )
 
 
-def _parts(store: Store, route: Route, model: str, body: Mapping[str, Any], targets: Any) -> Parts:
+def _parts(store: Store, route: Route, model: str, body: Mapping[str, Any], targets: Any) -> KeyParts:
     """What the engine gave to `derive`: whoever uses it compares the digests."""
     deployment = route.first[0].deployment
-    return Parts(
+    return KeyParts(
         tenant=store.tenant,
         namespace=store.config.namespace,
         api=wire_format(deployment).api,

@@ -3,103 +3,134 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
-from beastmode_otel.wire.facts import Ask, Chunk, Reply
-from beastmode_otel.wire.formats.one_event import as_one_event
-from beastmode_otel.wire.framing import Framing, to_json
+from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage
+from beastmode_otel.wire.formats.base import Body, End, Format
+from beastmode_otel.wire.framing import to_json
+from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
-from beastmode_otel.wire.reader import EventReader
 from beastmode_otel.wire.repeats import Growth
-from beastmode_otel.wire.usage import anthropic_usage
-from beastmode_otel.wire.values import content_text, count, decode, index, items, mapping, number, text, text_or_none
+from beastmode_otel.wire.usage import known
+from beastmode_otel.wire.values import (
+    content_text,
+    count,
+    decode,
+    index,
+    items,
+    mapping,
+    number,
+    text,
+    text_or_none,
+    texts,
+)
 
-LAST: Final = "message_stop"
-_AT_THE_END: Final = ("stop_reason", "stop_sequence", "stop_details", "container")
-
-
-def message_events(body: Any) -> list[dict[str, Any]] | None:
-    """All events, each with its name as its `type`; None when `body` is no message."""
-    blocks = mapping(body).get("content")
-    if (
-        not isinstance(blocks, list)
-        or error_in(body) is not None
-        or not all(isinstance(block, Mapping) for block in blocks)
-    ):
-        return None
-    end = {name: body[name] for name in _AT_THE_END if name in body}
-    usage, spent = _usage(body.get("usage"))
-    start = {**body, "content": [], **dict.fromkeys(end), **usage}
-    return [
-        {"type": "message_start", "message": start},
-        *(event for place, block in enumerate(blocks) for event in _block(place, block)),
-        {"type": "message_delta", "delta": end, "usage": spent},
-        {"type": LAST},
-    ]
+VERSION: Final = "2023-06-01"
+_CACHED: Final = ("cache_read_input_tokens", "cache_creation_input_tokens")
+_LAST: Final = "message_stop"
 
 
-def _usage(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the first event says of usage, and what the last but one adds: the output is not known at the start."""
+class AnthropicMessages(Format):
+    """The format of Anthropic's messages. Its streams always carry usage."""
+
+    api = "anthropic.messages"
+    path = "/messages"
+    calls = (
+        # /messages alone would take OpenAI's threads and every chat application for Anthropic.
+        CallPath("/v1/messages", generic=True),
+        CallPath("/publishers/anthropic/models/{model}:rawPredict"),  # Vertex
+        CallPath("/publishers/anthropic/models/{model}:streamRawPredict", streams=True),
+    )
+    clients = ("anthropic/",)
+    marks = ("anthropic-version", "x-stainless-lang")
+    request_id_header = "request-id"
+    ends: Mapping[str, End] = MappingProxyType(
+        {
+            **dict.fromkeys(("end_turn", "stop_sequence", "tool_use"), "whole"),
+            **dict.fromkeys(("max_tokens", "model_context_window_exceeded"), "truncated"),
+            "refusal": "refused",
+        }
+    )
+    named = True
+    final: Mapping[str, Any] = MappingProxyType({"type": _LAST})
+
+    def headers(self, key: str | None) -> dict[str, str]:
+        return {"anthropic-version": VERSION, **({} if key is None else {"x-api-key": key})}
+
+    def read_request(self, body: Body) -> Ask:
+        return Ask(
+            api=self.api,
+            operation=self.operation,
+            model=text_or_none(body.get("model")),
+            stream=body.get("stream") is True,
+            include_usage=True,
+            max_tokens=count(body.get("max_tokens")),
+            temperature=number(body.get("temperature")),
+            top_p=number(body.get("top_p")),
+            top_k=count(body.get("top_k")),
+            stop_sequences=texts(items(body.get("stop_sequences"))),
+            has_tools=bool(body.get("tools")),
+        )
+
+    def has_shape(self, body: Body) -> bool:
+        return isinstance(body.get("model"), str) and isinstance(body.get("messages"), list)
+
+    def is_clients_tool(self, tool: Body) -> bool:
+        """One with a schema and no kind of its own: what Anthropic defines works on a computer's state, or there."""
+        return tool.get("type") in (None, "custom") and "input_schema" in tool
+
+    def read_body(self, body: Any) -> Reply:
+        if not isinstance(body, Mapping):
+            return Reply(parsed=False, body=body)
+        blocks = [mapping(block) for block in items(body.get("content"))]
+        said = content_text([block for block in blocks if block.get("type") == "text"])
+        calls = sum(block.get("type") == "tool_use" for block in blocks)
+        reason, refusal, error = text_or_none(body.get("stop_reason")), _refusal(body, said), error_in(body)
+        return Reply(
+            parsed=isinstance(body.get("content"), list) or error is not None,
+            body=body,
+            model=text_or_none(body.get("model")),
+            id=text_or_none(body.get("id")),
+            text=said,
+            finish_reasons=(reason,) if reason else (),
+            usage=anthropic_usage(body.get("usage")),
+            refusal=refusal,
+            tool_calls=calls,
+            empty=not (said or calls or refusal is not None),
+            error=error,
+        )
+
+    def assembler(self) -> MessageAssembler:
+        return MessageAssembler()
+
+    def events(self, body: Any, *, include_usage: bool) -> list[dict[str, Any]] | None:
+        return message_events(body)
+
+
+def anthropic_usage(value: Any) -> Usage | None:
+    """`input_tokens` leaves out what the cache read and wrote, so it is added."""
     usage = mapping(value)
-    output = count(usage.get("output_tokens"))
-    if output is None:
-        return {}, {}
-    return {"usage": {**usage, "output_tokens": 0}}, {"output_tokens": output}
+    fresh, cached, written = (count(usage.get(name)) for name in ("input_tokens", *_CACHED))
+    return known(
+        Usage(
+            input_tokens=None if fresh is None else fresh + (cached or 0) + (written or 0),
+            output_tokens=count(usage.get("output_tokens")),
+            cached_input_tokens=cached,
+            cache_write_tokens=written,
+        )
+    )
 
 
-def _block(place: int, block: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    start, deltas = _taken_apart(block)
-    yield {"type": "content_block_start", "index": place, "content_block": start}
-    for delta in deltas:
-        yield {"type": "content_block_delta", "index": place, "delta": delta}
-    yield {"type": "content_block_stop", "index": place}
+def _refusal(body: Mapping[str, Any], said: str) -> str | None:
+    """Anthropic refuses by `stop_reason`; the words, if any, are an explanation or the text so far."""
+    if body.get("stop_reason") != "refusal":
+        return None
+    return text(mapping(body.get("stop_details")).get("explanation")) or said
 
 
-def _taken_apart(block: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """How the block begins, and what it grows by. Kinds that we do not know come whole, as Anthropic's results do."""
-    kind = text(block.get("type"))
-    if kind == "text":
-        return _text(block)
-    if kind == "thinking":
-        return _thinking(block)
-    if kind.endswith("tool_use"):  # tool_use, server_tool_use, mcp_tool_use
-        return _tool_use(block)
-    return {**block}, []
-
-
-def _text(block: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    start, citations = {**block}, items(block.get("citations"))
-    if said := text(block.get("text")):
-        start["text"] = ""
-    if citations:
-        start["citations"] = []
-    deltas = [{"type": "text_delta", "text": piece} for piece in pieces(said)]
-    return start, [*deltas, *({"type": "citations_delta", "citation": citation} for citation in citations)]
-
-
-def _thinking(block: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    grown = {name: said for name in ("thinking", "signature") if (said := text_or_none(block.get(name)))}
-    deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(grown.get("thinking", ""))]
-    if signature := grown.get("signature"):
-        deltas.append({"type": "signature_delta", "signature": signature})  # whole: the SDKs replace, never append
-    return {**block, **dict.fromkeys(grown, "")}, deltas
-
-
-def _tool_use(block: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    arguments = _arguments(block.get("input"))
-    if not arguments:
-        return {**block}, []
-    deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces(arguments)]
-    return {**block, "input": {}}, deltas
-
-
-def _arguments(value: Any) -> str | None:
-    """The JSON of a tool's input. Text that is no JSON is the half that was left of a cut stream, and goes as it is."""
-    if not value or (isinstance(value, str) and decode(value) is None):
-        return text(value)
-    return to_json(value, ascii_only=False)
-
+# Put together.
 
 _GROWS: Final = {
     "text_delta": "text",
@@ -125,7 +156,7 @@ class MessageAssembler:
         self._seen = True
         # The name is in the data too; some gateways drop the `event:` line.
         kind = text(data.get("type")) or event
-        chunk = Chunk(data=data, event=event, terminal=kind == "message_stop")
+        chunk = Chunk(data=data, event=event, terminal=kind == _LAST)
         if kind == "message_start":
             self._message.update(mapping(data.get("message")))
         elif kind == "content_block_start":
@@ -217,68 +248,88 @@ def _given(usage: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in usage.items() if value is not None}
 
 
-class AnthropicMessages:
-    """The format of Anthropic's messages. Its streams always carry usage."""
+# Taken apart.
 
-    api = "anthropic.messages"
-    operation = "chat"
-    path = "/messages"
-    framing: Framing | None = "sse"
-
-    def read_request(self, body: Mapping[str, Any]) -> Ask:
-        return Ask(
-            api=self.api,
-            operation=self.operation,
-            model=text_or_none(body.get("model")),
-            stream=body.get("stream") is True,
-            include_usage=True,
-            max_tokens=count(body.get("max_tokens")),
-            temperature=number(body.get("temperature")),
-            top_p=number(body.get("top_p")),
-            top_k=count(body.get("top_k")),
-            stop_sequences=tuple(stop for stop in items(body.get("stop_sequences")) if isinstance(stop, str)),
-            has_tools=bool(body.get("tools")),
-        )
-
-    def read_response(self, body: bytes) -> Reply:
-        return read_body(decode(body))
-
-    def reader(self) -> EventReader:
-        return EventReader(MessageAssembler(), read_body)
-
-    def replay(self, body: Any, *, include_usage: bool) -> list[Chunk]:
-        events, assembler = message_events(body), MessageAssembler()
-        if events is None:
-            name = "error" if error_in(body) else ""
-            return as_one_event(body, assembler.add({"type": LAST}, LAST), self.reader().feed, event=name)
-        return [assembler.add(event, event["type"]) for event in events]
+_AT_THE_END: Final = ("stop_reason", "stop_sequence", "stop_details", "container")
 
 
-def read_body(body: Any) -> Reply:
-    """What a decoded response says."""
-    if not isinstance(body, Mapping):
-        return Reply(parsed=False, body=body)
-    blocks = [mapping(block) for block in items(body.get("content"))]
-    said = content_text([block for block in blocks if block.get("type") == "text"])
-    calls = sum(block.get("type") == "tool_use" for block in blocks)
-    reason, refusal, error = text_or_none(body.get("stop_reason")), _refusal(body, said), error_in(body)
-    return Reply(
-        parsed=isinstance(body.get("content"), list) or error is not None,
-        body=body,
-        model=text_or_none(body.get("model")),
-        id=text_or_none(body.get("id")),
-        text=said,
-        finish_reasons=(reason,) if reason else (),
-        usage=anthropic_usage(body.get("usage")),
-        refusal=refusal,
-        tool_calls=calls,
-        empty=not (said or calls or refusal is not None),
-        error=error,
-    )
-
-
-def _refusal(body: Mapping[str, Any], said: str) -> str | None:
-    """Anthropic refuses by `stop_reason`; the words, if any, are an explanation or the text so far."""
-    if body.get("stop_reason") != "refusal":
+def message_events(body: Any) -> list[dict[str, Any]] | None:
+    """All events, each with its name as its `type`; None when `body` is no message."""
+    blocks = mapping(body).get("content")
+    if (
+        not isinstance(blocks, list)
+        or error_in(body) is not None
+        or not all(isinstance(block, Mapping) for block in blocks)
+    ):
         return None
-    return text(mapping(body.get("stop_details")).get("explanation")) or said
+    end = {name: body[name] for name in _AT_THE_END if name in body}
+    usage, spent = _usage(body.get("usage"))
+    start = {**body, "content": [], **dict.fromkeys(end), **usage}
+    return [
+        {"type": "message_start", "message": start},
+        *(event for place, block in enumerate(blocks) for event in _block(place, block)),
+        {"type": "message_delta", "delta": end, "usage": spent},
+        {"type": _LAST},
+    ]
+
+
+def _usage(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the first event says of usage, and what the last but one adds: the output is not known at the start."""
+    usage = mapping(value)
+    output = count(usage.get("output_tokens"))
+    if output is None:
+        return {}, {}
+    return {"usage": {**usage, "output_tokens": 0}}, {"output_tokens": output}
+
+
+def _block(place: int, block: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    start, deltas = _taken_apart(block)
+    yield {"type": "content_block_start", "index": place, "content_block": start}
+    for delta in deltas:
+        yield {"type": "content_block_delta", "index": place, "delta": delta}
+    yield {"type": "content_block_stop", "index": place}
+
+
+def _taken_apart(block: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """How the block begins, and what it grows by. Kinds that we do not know come whole, as Anthropic's results do."""
+    kind = text(block.get("type"))
+    if kind == "text":
+        return _text(block)
+    if kind == "thinking":
+        return _thinking(block)
+    if kind.endswith("tool_use"):  # tool_use, server_tool_use, mcp_tool_use
+        return _tool_use(block)
+    return {**block}, []
+
+
+def _text(block: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    start, citations = {**block}, items(block.get("citations"))
+    if said := text(block.get("text")):
+        start["text"] = ""
+    if citations:
+        start["citations"] = []
+    deltas = [{"type": "text_delta", "text": piece} for piece in pieces(said)]
+    return start, [*deltas, *({"type": "citations_delta", "citation": citation} for citation in citations)]
+
+
+def _thinking(block: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    grown = {name: said for name in ("thinking", "signature") if (said := text_or_none(block.get(name)))}
+    deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(grown.get("thinking", ""))]
+    if signature := grown.get("signature"):
+        deltas.append({"type": "signature_delta", "signature": signature})  # whole: the SDKs replace, never append
+    return {**block, **dict.fromkeys(grown, "")}, deltas
+
+
+def _tool_use(block: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    arguments = _arguments(block.get("input"))
+    if not arguments:
+        return {**block}, []
+    deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces(arguments)]
+    return {**block, "input": {}}, deltas
+
+
+def _arguments(value: Any) -> str | None:
+    """The JSON of a tool's input. Text that is no JSON is the half that was left of a cut stream, and goes as it is."""
+    if not value or (isinstance(value, str) and decode(value) is None):
+        return text(value)
+    return to_json(value, ascii_only=False)

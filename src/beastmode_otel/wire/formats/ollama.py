@@ -1,21 +1,158 @@
-"""Ollama's own API (`POST /api/chat`, `POST /api/generate`): JSON lines, and a stream unless the request says no."""
+"""Ollama's own API: `POST /api/chat` and `/api/generate` in JSON lines, a stream unless the request says no, and its
+embeddings (`POST /api/embed`, and the old `/api/embeddings`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from beastmode_otel.wire.draft import Draft
-from beastmode_otel.wire.facts import Ask, Chunk, Reply
-from beastmode_otel.wire.formats.one_event import as_one_event
-from beastmode_otel.wire.formats.openai_chat import stop_sequences
+from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage
+from beastmode_otel.wire.formats.base import Body, Embeddings, Format
 from beastmode_otel.wire.framing import Framing
+from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.reader import EventReader
 from beastmode_otel.wire.stream_lines import LineDecoder
-from beastmode_otel.wire.usage import Usage
-from beastmode_otel.wire.values import content_text, count, decode, integer, items, mapping, number, text, text_or_none
+from beastmode_otel.wire.usage import known
+from beastmode_otel.wire.user_text import Cut, cut_member
+from beastmode_otel.wire.values import (
+    content_text,
+    count,
+    integer,
+    items,
+    mapping,
+    number,
+    text,
+    text_or_none,
+    texts,
+)
+
+_PORT: Final = 11434
+# Many applications have a chat of their own at `/api/chat`: a word that only Ollama knows must be there too.
+_ONLY: Final = ("options", "keep_alive", "format", "think", "raw", "template", "truncate")
+
+
+class Ollama(Format):
+    """What its APIs share. asks: the member that holds the question, and its type; "" for any."""
+
+    clients = ("ollama-",)
+    asks: tuple[str, type] = ("", object)
+
+    def evidence(self, *, host: str, port: int | None, headers: Mapping[str, str], body: Body | None) -> bool:
+        if port == _PORT or "ollama" in host.lower():
+            return True
+        return super().evidence(host=host, port=port, headers=headers, body=body)
+
+    def has_shape(self, body: Body) -> bool:
+        member, kind = self.asks
+        return (
+            isinstance(body.get("model"), str)
+            and isinstance(body.get(member), kind)
+            and any(name in body for name in _ONLY)
+        )
+
+
+class OllamaChat(Ollama):
+    """The format of Ollama's chat. Its last line has `done` and the usage."""
+
+    api = "ollama.chat"
+    path = "/api/chat"
+    calls: tuple[CallPath, ...] = (CallPath("/api/chat", generic=True),)
+    framing: Framing = "ndjson"
+    asks: tuple[str, type] = ("messages", list)
+    final: Mapping[str, Any] = MappingProxyType({"done": True})
+
+    def read_request(self, body: Body) -> Ask:
+        options = mapping(body.get("options"))
+        return Ask(
+            api=self.api,
+            operation=self.operation,
+            model=text_or_none(body.get("model")),
+            stream=body.get("stream") is not False,
+            include_usage=True,
+            max_tokens=count(options.get("num_predict")),  # -1 and -2 are no limit
+            temperature=number(options.get("temperature")),
+            top_p=number(options.get("top_p")),
+            top_k=count(options.get("top_k")),
+            seed=integer(options.get("seed")),
+            stop_sequences=texts(options.get("stop")),
+            frequency_penalty=number(options.get("frequency_penalty")),
+            presence_penalty=number(options.get("presence_penalty")),
+            has_tools=bool(body.get("tools")),
+            output_type="json" if body.get("format") else None,  # the word, or a schema
+        )
+
+    def body(self, body: Body, *, model: str | None, stream: bool) -> dict[str, Any]:
+        return {**super().body(body, model=model, stream=stream), "stream": stream}
+
+    def read_body(self, body: Any) -> Reply:
+        """Of either kind."""
+        if not isinstance(body, Mapping):
+            return Reply(parsed=False, body=body)
+        message, reason, error = mapping(body.get("message")), text_or_none(body.get("done_reason")), error_in(body)
+        said = content_text(message.get("content")) + text(body.get("response"))
+        calls = items(message.get("tool_calls"))
+        return Reply(
+            parsed=bool(message) or isinstance(body.get("response"), str) or error is not None,
+            body=body,
+            model=text_or_none(body.get("model")),
+            text=said,
+            finish_reasons=(reason,) if reason else (),
+            usage=ollama_usage(body),
+            tool_calls=len(calls),
+            empty=not (said or calls or message.get("images") or body.get("image")),
+            error=error,
+        )
+
+    def assembler(self) -> OllamaAssembler:
+        return OllamaAssembler()
+
+    def reader(self) -> EventReader:
+        return EventReader(self.assembler(), self.read_body, decoder=LineDecoder(documents=False))
+
+    def events(self, body: Any, *, include_usage: bool) -> list[dict[str, Any]] | None:
+        return answer_events(body)
+
+
+class OllamaGenerate(OllamaChat):
+    """The format of Ollama's completion of a prompt."""
+
+    api = "ollama.generate"
+    operation = "text_completion"
+    path = "/api/generate"
+    calls = (CallPath("/api/generate", generic=True),)
+    asks = ("prompt", str)
+
+    def last_user_text(self, body: Body) -> Cut:
+        return cut_member(body, "prompt")
+
+
+class OllamaEmbed(Ollama, Embeddings):
+    """The format of Ollama's embeddings."""
+
+    api = "ollama.embed"
+    path = "/api/embed"
+    calls = (CallPath("/api/embed", generic=True), CallPath("/api/embeddings", generic=True))
+
+    def vectors(self, body: Body) -> list[Any] | None:
+        if "embedding" in body:  # the old endpoint's
+            return [body["embedding"]] if isinstance(body["embedding"], list) else None
+        found = body.get("embeddings")
+        return found if isinstance(found, list) else None
+
+    def usage(self, body: Body) -> Usage | None:
+        return known(Usage(input_tokens=count(body.get("prompt_eval_count"))))
+
+
+def ollama_usage(body: Body) -> Usage | None:
+    """Ollama's counts. Old releases leave out the prompt's when they had it in memory."""
+    return known(Usage(input_tokens=count(body.get("prompt_eval_count")), output_tokens=count(body.get("eval_count"))))
+
+
+# Put together.
 
 _TEXTS: Final = ("thinking", "response")  # that grow at the top, in the order in which models produce them
 _MESSAGE: Final = ("thinking", "content")  # and in a message
@@ -72,6 +209,9 @@ class OllamaAssembler:
             self._top[name] = value
 
 
+# Taken apart.
+
+
 def answer_events(body: Any) -> list[dict[str, Any]] | None:
     """The lines of an equal stream; None when `body` is no complete answer.
 
@@ -106,77 +246,3 @@ def _steps(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     rest = {n: v for n, v in message.items() if n != "role" and not (n in _MESSAGE and isinstance(v, str))}
     if rest:
         yield {"message": {**role, **rest}}
-
-
-class OllamaChat:
-    """The format of Ollama's chat. Its last line has `done` and the usage."""
-
-    api = "ollama.chat"
-    operation = "chat"
-    path = "/api/chat"
-    framing: Framing | None = "ndjson"
-
-    def read_request(self, body: Mapping[str, Any]) -> Ask:
-        options = mapping(body.get("options"))
-        return Ask(
-            api=self.api,
-            operation=self.operation,
-            model=text_or_none(body.get("model")),
-            stream=body.get("stream") is not False,
-            include_usage=True,
-            max_tokens=count(options.get("num_predict")),  # -1 and -2 are no limit
-            temperature=number(options.get("temperature")),
-            top_p=number(options.get("top_p")),
-            top_k=count(options.get("top_k")),
-            seed=integer(options.get("seed")),
-            stop_sequences=stop_sequences(options.get("stop")),
-            frequency_penalty=number(options.get("frequency_penalty")),
-            presence_penalty=number(options.get("presence_penalty")),
-            has_tools=bool(body.get("tools")),
-            output_type="json" if body.get("format") else None,  # the word, or a schema
-        )
-
-    def read_response(self, body: bytes) -> Reply:
-        return read_body(decode(body))
-
-    def reader(self) -> EventReader:
-        return EventReader(OllamaAssembler(), read_body, decoder=LineDecoder(documents=False))
-
-    def replay(self, body: Any, *, include_usage: bool) -> list[Chunk]:
-        events, assembler = answer_events(body), OllamaAssembler()
-        if events is None:
-            return as_one_event(body, assembler.add({"done": True}, ""), self.reader().feed, framing="ndjson")
-        return [assembler.add(event, "") for event in events]
-
-
-class OllamaGenerate(OllamaChat):
-    """The format of Ollama's completion of a prompt."""
-
-    api = "ollama.generate"
-    operation = "text_completion"
-    path = "/api/generate"
-
-
-def read_body(body: Any) -> Reply:
-    """What a decoded response says, of either kind."""
-    if not isinstance(body, Mapping):
-        return Reply(parsed=False, body=body)
-    message, reason, error = mapping(body.get("message")), text_or_none(body.get("done_reason")), error_in(body)
-    said, calls = content_text(message.get("content")) + text(body.get("response")), items(message.get("tool_calls"))
-    return Reply(
-        parsed=bool(message) or isinstance(body.get("response"), str) or error is not None,
-        body=body,
-        model=text_or_none(body.get("model")),
-        text=said,
-        finish_reasons=(reason,) if reason else (),
-        usage=read_usage(body),
-        tool_calls=len(calls),
-        empty=not (said or calls or message.get("images") or body.get("image")),
-        error=error,
-    )
-
-
-def read_usage(body: Mapping[str, Any]) -> Usage | None:
-    """Ollama's counts. Old releases leave out the prompt's when they had it in memory."""
-    read, made = count(body.get("prompt_eval_count")), count(body.get("eval_count"))
-    return None if read is None and made is None else Usage(input_tokens=read, output_tokens=made)

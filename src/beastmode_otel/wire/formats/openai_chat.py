@@ -6,35 +6,39 @@ from collections.abc import Mapping
 from typing import Any
 
 from beastmode_otel.wire.facts import Ask, Chunk, Reply
-from beastmode_otel.wire.formats.one_event import as_one_event
-from beastmode_otel.wire.formats.openai_choices import ChatChoice, ChoicesAssembler, chat_events, error_inside
-from beastmode_otel.wire.framing import Framing
-from beastmode_otel.wire.provider_error import error_in
-from beastmode_otel.wire.reader import EventReader
-from beastmode_otel.wire.usage import Usage, openai_usage
-from beastmode_otel.wire.values import (
-    content_text,
-    count,
-    decode,
-    index,
-    integer,
-    items,
-    mapping,
-    number,
-    text,
-    text_or_none,
+from beastmode_otel.wire.formats.base import Body, Format
+from beastmode_otel.wire.formats.openai_choices import (
+    ChatChoice,
+    ChoicesAssembler,
+    chat_events,
+    choices_in,
+    reply_of,
+    usage_inside,
+    with_usage,
 )
+from beastmode_otel.wire.paths import CallPath
+from beastmode_otel.wire.user_text import Cut, cut_member
+from beastmode_otel.wire.values import content_text, count, integer, items, mapping, number, text, text_or_none, texts
 
 
-class OpenAIChat:
+class OpenAIChat(Format):
     """The format of OpenAI's chat completions."""
 
     api = "openai.chat"
-    operation = "chat"
     path = "/chat/completions"
-    framing: Framing | None = "sse"
+    calls: tuple[CallPath, ...] = (
+        CallPath("/chat/completions"),
+        CallPath("/deployments/{model}/chat/completions"),  # Azure
+        CallPath("/engines/{model}/chat/completions"),
+        CallPath("/v1/agents/completions"),  # Mistral
+    )
+    done = True
 
-    def read_request(self, body: Mapping[str, Any]) -> Ask:
+    def body(self, body: Body, *, model: str | None, stream: bool) -> dict[str, Any]:
+        asked = super().body(body, model=model, stream=stream)
+        return with_usage(asked) if stream else asked
+
+    def read_request(self, body: Body) -> Ask:
         limit = count(body.get("max_completion_tokens"))
         return Ask(
             api=self.api,
@@ -47,7 +51,7 @@ class OpenAIChat:
             top_p=number(body.get("top_p")),
             top_k=count(body.get("top_k")),
             seed=integer(body.get("seed", body.get("random_seed"))),  # the second is Mistral's
-            stop_sequences=stop_sequences(body.get("stop")),
+            stop_sequences=texts(body.get("stop")),
             frequency_penalty=number(body.get("frequency_penalty")),
             presence_penalty=number(body.get("presence_penalty")),
             choice_count=count(body.get("n")),
@@ -55,18 +59,33 @@ class OpenAIChat:
             output_type=_output_type(body.get("response_format")),
         )
 
-    def read_response(self, body: bytes) -> Reply:
-        return read_body(decode(body))
+    def read_body(self, body: Any) -> Reply:
+        if not isinstance(body, Mapping):
+            return Reply(parsed=False, body=body)
+        choices = choices_in(body)
+        messages = [mapping(choice.get("message")) for choice in choices]
+        return reply_of(
+            body,
+            choices,
+            said=content_text(messages[0].get("content")) if messages else "",
+            empty=not any(map(_answers, messages)),
+            refusal=next(filter(None, (text(message.get("refusal")) for message in messages)), None),
+            tool_calls=sum(map(_tool_calls, messages)),
+        )
 
-    def reader(self) -> EventReader:
-        return EventReader(_assembler(), read_body)
+    def gets_usage_unasked(self, *, provider: str, client: str) -> bool:
+        """Mistral's streams end with usage; its SDK expects it of other hosts too."""
+        return provider == "mistral_ai" or client.startswith("mistral-client-")
 
-    def replay(self, body: Any, *, include_usage: bool) -> list[Chunk]:
-        last, events = Chunk(terminal=True), chat_events(body, include_usage=include_usage)
-        if events is None:
-            return as_one_event(body, last, self.reader().feed)
-        assembler = _assembler()
-        return [*(assembler.add(event, "") for event in events), last]
+    def replay(self, body: Any, *, include_usage: bool, unasked: bool = False) -> list[Chunk]:
+        chunks = super().replay(body, include_usage=include_usage or unasked)
+        return usage_inside(chunks) if unasked and not include_usage else chunks
+
+    def assembler(self) -> ChoicesAssembler:
+        return ChoicesAssembler("chat.completion", ChatChoice)
+
+    def events(self, body: Any, *, include_usage: bool) -> list[dict[str, Any]] | None:
+        return chat_events(body, include_usage=include_usage)
 
 
 class MistralFim(OpenAIChat):
@@ -75,48 +94,10 @@ class MistralFim(OpenAIChat):
     api = "mistral.fim"
     operation = "text_completion"
     path = "/fim/completions"
+    calls = (CallPath("/v1/fim/completions"),)
 
-
-def with_usage(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a request that streams and asks for usage; the caller's other stream options are kept."""
-    options = {**mapping(body.get("stream_options")), "include_usage": True}
-    return {**body, "stream": True, "stream_options": options}
-
-
-def read_body(body: Any) -> Reply:
-    """What a decoded response says."""
-    if not isinstance(body, Mapping):
-        return Reply(parsed=False, body=body)
-    choices = sorted(map(mapping, items(body.get("choices"))), key=lambda choice: index(choice.get("index")) or 0)
-    messages = [mapping(choice.get("message")) for choice in choices]
-    error = error_in(body) or error_inside(body, choices)
-    return Reply(
-        parsed=isinstance(body.get("choices"), list) or error is not None,
-        body=body,
-        model=text_or_none(body.get("model")),
-        id=text_or_none(body.get("id")),
-        text=content_text(messages[0].get("content")) if messages else "",
-        finish_reasons=tuple(filter(None, (text(choice.get("finish_reason")) for choice in choices))),
-        usage=read_usage(body),
-        refusal=next(filter(None, (text(message.get("refusal")) for message in messages)), None),
-        tool_calls=sum(map(_tool_calls, messages)),
-        empty=not any(map(_answers, messages)),
-        error=error,
-    )
-
-
-def read_usage(body: Mapping[str, Any]) -> Usage | None:
-    """Usage of a response or of one event of a stream. Groq's streams hide it in `x_groq`."""
-    return openai_usage(body.get("usage") or mapping(body.get("x_groq")).get("usage"))
-
-
-def stop_sequences(value: Any) -> tuple[str, ...]:
-    """`stop` as a string or a list of strings."""
-    return (value,) if isinstance(value, str) else tuple(stop for stop in items(value) if isinstance(stop, str))
-
-
-def _assembler() -> ChoicesAssembler:
-    return ChoicesAssembler("chat.completion", ChatChoice)
+    def last_user_text(self, body: Body) -> Cut:
+        return cut_member(body, "prompt")
 
 
 def _output_type(response_format: Any) -> str | None:
@@ -124,10 +105,10 @@ def _output_type(response_format: Any) -> str | None:
     return "json" if kind.startswith("json") else kind if kind == "text" else None
 
 
-def _tool_calls(message: Mapping[str, Any]) -> int:
+def _tool_calls(message: Body) -> int:
     return len(items(message.get("tool_calls"))) + (1 if mapping(message.get("function_call")) else 0)
 
 
-def _answers(message: Mapping[str, Any]) -> bool:
+def _answers(message: Body) -> bool:
     media = message.get("audio") or message.get("images")
     return bool(message.get("content") or message.get("refusal") or _tool_calls(message) or media)

@@ -5,27 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from beastmode_otel.wire.facts import Ask, Chunk, Reply
-from beastmode_otel.wire.formats.one_event import as_one_event
-from beastmode_otel.wire.formats.openai_chat import read_usage, stop_sequences
-from beastmode_otel.wire.formats.openai_choices import ChoicesAssembler, TextChoice, completion_events, error_inside
-from beastmode_otel.wire.framing import Framing
-from beastmode_otel.wire.provider_error import error_in
-from beastmode_otel.wire.reader import EventReader
-from beastmode_otel.wire.values import count, decode, index, integer, items, mapping, number, text, text_or_none
+from beastmode_otel.wire.facts import Ask, Reply
+from beastmode_otel.wire.formats.base import Body, Format
+from beastmode_otel.wire.formats.openai_choices import (
+    ChoicesAssembler,
+    TextChoice,
+    choices_in,
+    completion_events,
+    reply_of,
+    with_usage,
+)
+from beastmode_otel.wire.paths import CallPath
+from beastmode_otel.wire.user_text import Cut, cut_member
+from beastmode_otel.wire.values import count, integer, mapping, number, text, text_or_none, texts
 
-KIND = "text_completion"
 
-
-class OpenAICompletions:
+class OpenAICompletions(Format):
     """The format of OpenAI's legacy completions. Events and whole answers have one shape."""
 
     api = "openai.completions"
-    operation = KIND
+    operation = "text_completion"
     path = "/completions"
-    framing: Framing | None = "sse"
+    calls = (
+        CallPath("/v*/completions", generic=True),
+        CallPath("/beta/completions", generic=True),  # DeepSeek
+        CallPath("/openai/completions", generic=True),  # gateways that put the vendor's name there
+        CallPath("/deployments/{model}/completions", generic=True),  # Azure
+    )
+    done = True
 
-    def read_request(self, body: Mapping[str, Any]) -> Ask:
+    def body(self, body: Body, *, model: str | None, stream: bool) -> dict[str, Any]:
+        asked = super().body(body, model=model, stream=stream)
+        return with_usage(asked) if stream else asked
+
+    def read_request(self, body: Body) -> Ask:
         return Ask(
             api=self.api,
             operation=self.operation,
@@ -37,40 +50,27 @@ class OpenAICompletions:
             top_p=number(body.get("top_p")),
             top_k=count(body.get("top_k")),
             seed=integer(body.get("seed")),
-            stop_sequences=stop_sequences(body.get("stop")),
+            stop_sequences=texts(body.get("stop")),
             frequency_penalty=number(body.get("frequency_penalty")),
             presence_penalty=number(body.get("presence_penalty")),
             choice_count=count(body.get("n")),
         )
 
-    def read_response(self, body: bytes) -> Reply:
-        return read_body(decode(body))
+    def has_shape(self, body: Body) -> bool:
+        return isinstance(body.get("prompt"), str | list)
 
-    def reader(self) -> EventReader:
-        return EventReader(ChoicesAssembler(KIND, TextChoice), read_body)
+    def last_user_text(self, body: Body) -> Cut:
+        return cut_member(body, "prompt")
 
-    def replay(self, body: Any, *, include_usage: bool) -> list[Chunk]:
-        last, events = Chunk(terminal=True), completion_events(body, include_usage=include_usage)
-        if events is None:
-            return as_one_event(body, last, self.reader().feed)
-        assembler = ChoicesAssembler(KIND, TextChoice)
-        return [*(assembler.add(event, "") for event in events), last]
+    def read_body(self, body: Any) -> Reply:
+        if not isinstance(body, Mapping):
+            return Reply(parsed=False, body=body)
+        choices = choices_in(body)
+        said = [text(choice.get("text")) for choice in choices]
+        return reply_of(body, choices, said=said[0] if said else "", empty=not any(said))
 
+    def assembler(self) -> ChoicesAssembler:
+        return ChoicesAssembler("text_completion", TextChoice)
 
-def read_body(body: Any) -> Reply:
-    """What a decoded response says."""
-    if not isinstance(body, Mapping):
-        return Reply(parsed=False, body=body)
-    choices = sorted(map(mapping, items(body.get("choices"))), key=lambda choice: index(choice.get("index")) or 0)
-    error = error_in(body) or error_inside(body, choices)
-    return Reply(
-        parsed=isinstance(body.get("choices"), list) or error is not None,
-        body=body,
-        model=text_or_none(body.get("model")),
-        id=text_or_none(body.get("id")),
-        text=text(choices[0].get("text")) if choices else "",
-        finish_reasons=tuple(filter(None, (text(choice.get("finish_reason")) for choice in choices))),
-        usage=read_usage(body),
-        empty=not any(text(choice.get("text")) for choice in choices),
-        error=error,
-    )
+    def events(self, body: Any, *, include_usage: bool) -> list[dict[str, Any]] | None:
+        return completion_events(body, include_usage=include_usage)

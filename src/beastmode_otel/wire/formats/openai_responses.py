@@ -9,108 +9,118 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from beastmode_otel.wire.facts import Ask, Chunk, Reply
-from beastmode_otel.wire.formats.one_event import as_one_event
-from beastmode_otel.wire.framing import Framing
+from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply
+from beastmode_otel.wire.formats.base import Body, Format
+from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.pieces import pieces
-from beastmode_otel.wire.provider_error import ProviderError, error_in
-from beastmode_otel.wire.reader import EventReader
+from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.usage import openai_usage
-from beastmode_otel.wire.values import count, decode, index, items, mapping, number, text, text_or_none
+from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text, cut_member
+from beastmode_otel.wire.values import count, index, items, mapping, number, text, text_or_none
 
-_LAST: Final = {"completed": "response.completed", "incomplete": "response.incomplete"}
-_NOT_YET: Final = ("usage", "incomplete_details", "completed_at")  # null until the end
-_CALL_EVENTS: Final = {
-    "function_call": ("arguments", "response.function_call_arguments"),
-    "custom_tool_call": ("input", "response.custom_tool_call_input"),
-}
-# Which events a kind of part makes, and which of its members grows.
-_PART_EVENTS: Final = {
-    "output_text": ("response.output_text", "text"),
-    "refusal": ("response.refusal", "refusal"),
-    "reasoning_text": ("response.reasoning_text", "text"),
-    "summary_text": ("response.reasoning_summary_text", "text"),
-}
-_HOMES: Final = {
-    "content": ("content_index", "response.content_part"),
-    "summary": ("summary_index", "response.reasoning_summary_part"),
-}
-# Which parts a kind of output has, and where.
-_LISTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "message": {"content": ("output_text", "refusal")},
-    "reasoning": {"summary": ("summary_text",), "content": ("reasoning_text",)},
-}
-
-Events = Iterator[dict[str, Any]]
+_TURNS: Final = Turns(member="input", kind="input_text")
 
 
-def response_events(body: Any) -> list[dict[str, Any]] | None:
-    """All events, each with its name as its `type`; None when `body` is no response that came to its end."""
-    response = mapping(body)
-    outputs, last = response.get("output"), _LAST.get(text(response.get("status")))
-    if (
-        not isinstance(outputs, list)
-        or last is None
-        or error_in(body) is not None
-        or not all(isinstance(item, Mapping) for item in outputs)
-    ):
-        return None
-    begun = {**response, "status": "in_progress", "output": [], **{n: None for n in _NOT_YET if n in response}}
-    events = [
-        {"type": "response.created", "response": begun},
-        {"type": "response.in_progress", "response": begun},
-        *(event for place, item in enumerate(outputs) for event in _item(place, item)),
-        {"type": last, "response": response},
-    ]
-    return [{**event, "sequence_number": number} for number, event in enumerate(events)]
+class OpenAIResponses(Format):
+    """The format of OpenAI's responses. Its streams always carry usage."""
+
+    api = "openai.responses"
+    path = "/responses"
+    calls = (
+        CallPath("/v*/responses", generic=True),
+        CallPath("/openai/responses", generic=True),  # Azure, gateways
+    )
+    named = True
+
+    def read_request(self, body: Body) -> Ask:
+        kind = text(mapping(mapping(body.get("text")).get("format")).get("type"))
+        return Ask(
+            api=self.api,
+            operation=self.operation,
+            model=text_or_none(body.get("model")),
+            stream=body.get("stream") is True,
+            include_usage=True,
+            max_tokens=count(body.get("max_output_tokens")),
+            temperature=number(body.get("temperature")),
+            top_p=number(body.get("top_p")),
+            has_tools=bool(body.get("tools")),
+            output_type="json" if kind.startswith("json") else "text" if kind == "text" else None,
+        )
+
+    def has_shape(self, body: Body) -> bool:
+        return isinstance(body.get("model"), str) and isinstance(body.get("input"), str | list)
+
+    def is_stateful(self, body: Body) -> bool:
+        """The provider keeps the answer unless `store` is false. A `prompt` is a template that is kept there, and
+        an item of the input may be one of an earlier answer, by its id."""
+        if body.get("store") is not False or isinstance(body.get("prompt"), Mapping) or super().is_stateful(body):
+            return True
+        given = body.get("input")
+        listed = given if isinstance(given, list | tuple) else ()
+        return any(isinstance(item, Mapping) and item.get("type") == "item_reference" for item in listed)
+
+    def is_clients_tool(self, tool: Body) -> bool:
+        return tool.get("type") in ("function", "custom")
+
+    def last_user_text(self, body: Body) -> Cut:
+        return cut_member(body, "input") if isinstance(body.get("input"), str) else cut_last_text(body, _TURNS)
+
+    def read_body(self, body: Any) -> Reply:
+        if not isinstance(body, Mapping):
+            return Reply(parsed=False, body=body)
+        outputs = [mapping(item) for item in items(body.get("output"))]
+        kinds = [text(item.get("type")) for item in outputs]
+        messages = [item for item, kind in zip(outputs, kinds, strict=True) if kind == "message"]
+        parts = [mapping(part) for message in messages for part in items(message.get("content"))]
+        said = "".join(text(part.get("text")) for part in parts if part.get("type") == "output_text")
+        refusal = next((text(part.get("refusal")) for part in parts if part.get("type") == "refusal"), None)
+        error = error_in(body) or (ProviderError() if body.get("status") == "failed" else None)
+        return Reply(
+            parsed=isinstance(body.get("output"), list) or error is not None,
+            body=body,
+            model=text_or_none(body.get("model")),
+            id=text_or_none(body.get("id")),
+            text=said,
+            finish_reasons=finish_reasons(body),
+            usage=openai_usage(body.get("usage")),
+            refusal=refusal,
+            tool_calls=calls_in(body),
+            empty=not (said or refusal is not None or any(kind and kind not in _NO_ANSWER for kind in kinds)),
+            error=error,
+        )
+
+    def assembler(self) -> ResponseAssembler:
+        return ResponseAssembler()
+
+    def events(self, body: Any, *, include_usage: bool) -> list[dict[str, Any]] | None:
+        return response_events(body)
 
 
-def _item(place: int, item: Mapping[str, Any]) -> Events:
-    kind = text(item.get("type"))
-    at = {"output_index": place}
-    inside = {"item_id": item.get("id"), **at} if "id" in item else at
-    lists = {name: kinds for name, kinds in _LISTS.get(kind, {}).items() if isinstance(item.get(name), list)}
-    member, call = _CALL_EVENTS.get(kind, ("", ""))
-    grows = isinstance(item.get(member), str)
-    start = {**item, **{name: [] for name in lists}, **({member: ""} if grows else {})}
-    if lists or grows:
-        start |= {"status": "in_progress"} if "status" in item else {}
-    yield {"type": "response.output_item.added", **at, "item": start}
-    for name, kinds in lists.items():
-        for place, part in enumerate(item[name]):
-            of = text(mapping(part).get("type"))
-            yield from _part(name, {**inside, _HOMES[name][0]: place}, part, of if of in kinds else "")
-    if grows:
-        yield from _text(call, inside, member, item[member])
-    yield {"type": "response.output_item.done", **at, "item": item}
+_NO_ANSWER: Final = frozenset({"message", "reasoning"})  # kinds of output that are none by being there
+# Calls that the caller has to carry out; every other kind of call (a web search, …) ran at the provider.
+_CALLS: Final = frozenset(
+    {"function_call", "custom_tool_call", "computer_call", "local_shell_call", "shell_call", "apply_patch_call"}
+)
+_REASONS: Final = {"max_output_tokens": "length", "": "incomplete"}
 
 
-def _part(name: str, at: dict[str, Any], part: Any, kind: str) -> Events:
-    """kind: "" for a part that comes whole."""
-    home = _HOMES[name][1]
-    stem, member = _PART_EVENTS.get(kind, ("", ""))
-    if not isinstance(mapping(part).get(member), str):
-        yield {"type": f"{home}.added", **at, "part": part}
-        yield {"type": f"{home}.done", **at, "part": part}
-        return
-    empty: dict[str, Any] = {n: [] for n in ("annotations", "logprobs") if isinstance(part.get(n), list)}
-    yield {"type": f"{home}.added", **at, "part": {**part, member: "", **empty}}
-    yield from _text(stem, at, member, part[member], part if kind == "output_text" else None)
-    yield {"type": f"{home}.done", **at, "part": part}
+def calls_in(response: Mapping[str, Any]) -> int:
+    """How many calls the model wants of the caller."""
+    return sum(text(mapping(item).get("type")) in _CALLS for item in items(response.get("output")))
 
 
-def _text(stem: str, at: dict[str, Any], member: str, said: str, part: Mapping[str, Any] | None = None) -> Events:
-    """Deltas and the event that repeats them, which holds the probabilities: how they fall to deltas is not known.
+def finish_reasons(response: Mapping[str, Any]) -> tuple[str, ...]:
+    """Why it ended, in the words of OpenAI's chat; empty when it has not, or has failed."""
+    status = response.get("status")
+    if status == "completed":
+        return ("tool_calls" if calls_in(response) else "stop",)
+    if status == "incomplete":
+        reason = text(mapping(response.get("incomplete_details")).get("reason"))
+        return (_REASONS.get(reason, reason),)
+    return ("cancelled",) if status == "cancelled" else ()
 
-    part: of a message, which may have annotations and probabilities.
-    """
-    none: dict[str, Any] = {} if part is None else {"logprobs": []}
-    for piece in pieces(said):
-        yield {"type": f"{stem}.delta", **at, "delta": piece, **none}
-    for place, note in enumerate(items(mapping(part).get("annotations"))):
-        yield {"type": f"{stem}.annotation.added", **at, "annotation_index": place, "annotation": note}
-    yield {"type": f"{stem}.done", **at, member: said, **(none and {"logprobs": items(mapping(part).get("logprobs"))})}
 
+# Put together.
 
 LAST: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _ENDED: Final = frozenset({"completed", "incomplete"})
@@ -141,29 +151,6 @@ _GROWS: Final = {
     "response.code_interpreter_call_code": Grows("code", "code_interpreter_call"),
 }
 _PARTS: Final = {"response.content_part": "content", "response.reasoning_summary_part": "summary"}
-
-
-# Calls that the caller has to carry out; every other kind of call (a web search, …) ran at the provider.
-_CALLS: Final = frozenset(
-    {"function_call", "custom_tool_call", "computer_call", "local_shell_call", "shell_call", "apply_patch_call"}
-)
-_REASONS: Final = {"max_output_tokens": "length", "": "incomplete"}
-
-
-def calls_in(response: Mapping[str, Any]) -> int:
-    """How many calls the model wants of the caller."""
-    return sum(text(mapping(item).get("type")) in _CALLS for item in items(response.get("output")))
-
-
-def finish_reasons(response: Mapping[str, Any]) -> tuple[str, ...]:
-    """Why it ended, in the words of OpenAI's chat; empty when it has not, or has failed."""
-    status = response.get("status")
-    if status == "completed":
-        return ("tool_calls" if calls_in(response) else "stop",)
-    if status == "incomplete":
-        reason = text(mapping(response.get("incomplete_details")).get("reason"))
-        return (_REASONS.get(reason, reason),)
-    return ("cancelled",) if status == "cancelled" else ()
 
 
 class ResponseAssembler:
@@ -280,71 +267,97 @@ def _at(data: Mapping[str, Any], name: str) -> int:
     return index(data.get(name)) or 0
 
 
-_NO_ANSWER: Final = frozenset({"message", "reasoning"})  # kinds of output that are none by being there
+# Taken apart.
+
+_LAST: Final = {"completed": "response.completed", "incomplete": "response.incomplete"}
+_NOT_YET: Final = ("usage", "incomplete_details", "completed_at")  # null until the end
+_CALL_EVENTS: Final = {
+    "function_call": ("arguments", "response.function_call_arguments"),
+    "custom_tool_call": ("input", "response.custom_tool_call_input"),
+}
+# Which events a kind of part makes, and which of its members grows.
+_PART_EVENTS: Final = {
+    "output_text": ("response.output_text", "text"),
+    "refusal": ("response.refusal", "refusal"),
+    "reasoning_text": ("response.reasoning_text", "text"),
+    "summary_text": ("response.reasoning_summary_text", "text"),
+}
+_HOMES: Final = {
+    "content": ("content_index", "response.content_part"),
+    "summary": ("summary_index", "response.reasoning_summary_part"),
+}
+# Which parts a kind of output has, and where.
+_LISTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "message": {"content": ("output_text", "refusal")},
+    "reasoning": {"summary": ("summary_text",), "content": ("reasoning_text",)},
+}
+
+Events = Iterator[dict[str, Any]]
 
 
-class OpenAIResponses:
-    """The format of OpenAI's responses. Its streams always carry usage."""
-
-    api = "openai.responses"
-    operation = "chat"
-    path = "/responses"
-    framing: Framing | None = "sse"
-
-    def read_request(self, body: Mapping[str, Any]) -> Ask:
-        kind = text(mapping(mapping(body.get("text")).get("format")).get("type"))
-        return Ask(
-            api=self.api,
-            operation=self.operation,
-            model=text_or_none(body.get("model")),
-            stream=body.get("stream") is True,
-            include_usage=True,
-            max_tokens=count(body.get("max_output_tokens")),
-            temperature=number(body.get("temperature")),
-            top_p=number(body.get("top_p")),
-            has_tools=bool(body.get("tools")),
-            output_type="json" if kind.startswith("json") else "text" if kind == "text" else None,
-        )
-
-    def read_response(self, body: bytes) -> Reply:
-        return read_body(decode(body))
-
-    def reader(self) -> EventReader:
-        return EventReader(ResponseAssembler(), read_body)
-
-    def replay(self, body: Any, *, include_usage: bool) -> list[Chunk]:
-        last, events = Chunk(terminal=True), response_events(body)
-        if events is None:
-            return as_one_event(body, last, self.reader().feed)
-        assembler = ResponseAssembler()
-        return [assembler.add(event, event["type"]) for event in events]
+def response_events(body: Any) -> list[dict[str, Any]] | None:
+    """All events, each with its name as its `type`; None when `body` is no response that came to its end."""
+    response = mapping(body)
+    outputs, last = response.get("output"), _LAST.get(text(response.get("status")))
+    if (
+        not isinstance(outputs, list)
+        or last is None
+        or error_in(body) is not None
+        or not all(isinstance(item, Mapping) for item in outputs)
+    ):
+        return None
+    begun = {**response, "status": "in_progress", "output": [], **{n: None for n in _NOT_YET if n in response}}
+    events = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.in_progress", "response": begun},
+        *(event for place, item in enumerate(outputs) for event in _item(place, item)),
+        {"type": last, "response": response},
+    ]
+    return [{**event, "sequence_number": number} for number, event in enumerate(events)]
 
 
-def read_body(body: Any) -> Reply:
-    """What a decoded response says."""
-    if not isinstance(body, Mapping):
-        return Reply(parsed=False, body=body)
-    outputs = [mapping(item) for item in items(body.get("output"))]
-    kinds = [text(item.get("type")) for item in outputs]
-    messages = [item for item, kind in zip(outputs, kinds, strict=True) if kind == "message"]
-    parts = [mapping(part) for message in messages for part in items(message.get("content"))]
-    said = "".join(text(part.get("text")) for part in parts if part.get("type") == "output_text")
-    refusal = next((text(part.get("refusal")) for part in parts if part.get("type") == "refusal"), None)
-    error = _error(body)
-    return Reply(
-        parsed=isinstance(body.get("output"), list) or error is not None,
-        body=body,
-        model=text_or_none(body.get("model")),
-        id=text_or_none(body.get("id")),
-        text=said,
-        finish_reasons=finish_reasons(body),
-        usage=openai_usage(body.get("usage")),
-        refusal=refusal,
-        tool_calls=calls_in(body),
-        empty=not (said or refusal is not None or any(kind and kind not in _NO_ANSWER for kind in kinds)),
-        error=error,
-    )
+def _item(place: int, item: Mapping[str, Any]) -> Events:
+    kind = text(item.get("type"))
+    at = {"output_index": place}
+    inside = {"item_id": item.get("id"), **at} if "id" in item else at
+    lists = {name: kinds for name, kinds in _LISTS.get(kind, {}).items() if isinstance(item.get(name), list)}
+    member, call = _CALL_EVENTS.get(kind, ("", ""))
+    grows = isinstance(item.get(member), str)
+    start = {**item, **{name: [] for name in lists}, **({member: ""} if grows else {})}
+    if lists or grows:
+        start |= {"status": "in_progress"} if "status" in item else {}
+    yield {"type": "response.output_item.added", **at, "item": start}
+    for name, kinds in lists.items():
+        for place, part in enumerate(item[name]):
+            of = text(mapping(part).get("type"))
+            yield from _part(name, {**inside, _HOMES[name][0]: place}, part, of if of in kinds else "")
+    if grows:
+        yield from _text(call, inside, member, item[member])
+    yield {"type": "response.output_item.done", **at, "item": item}
 
 
-def _error(body: Mapping[str, Any]) -> ProviderError | None:
-    return error_in(body) or (ProviderError() if body.get("status") == "failed" else None)
+def _part(name: str, at: dict[str, Any], part: Any, kind: str) -> Events:
+    """kind: "" for a part that comes whole."""
+    home = _HOMES[name][1]
+    stem, member = _PART_EVENTS.get(kind, ("", ""))
+    if not isinstance(mapping(part).get(member), str):
+        yield {"type": f"{home}.added", **at, "part": part}
+        yield {"type": f"{home}.done", **at, "part": part}
+        return
+    empty: dict[str, Any] = {n: [] for n in ("annotations", "logprobs") if isinstance(part.get(n), list)}
+    yield {"type": f"{home}.added", **at, "part": {**part, member: "", **empty}}
+    yield from _text(stem, at, member, part[member], part if kind == "output_text" else None)
+    yield {"type": f"{home}.done", **at, "part": part}
+
+
+def _text(stem: str, at: dict[str, Any], member: str, said: str, part: Mapping[str, Any] | None = None) -> Events:
+    """Deltas and the event that repeats them, which holds the probabilities: how they fall to deltas is not known.
+
+    part: of a message, which may have annotations and probabilities.
+    """
+    none: dict[str, Any] = {} if part is None else {"logprobs": []}
+    for piece in pieces(said):
+        yield {"type": f"{stem}.delta", **at, "delta": piece, **none}
+    for place, note in enumerate(items(mapping(part).get("annotations"))):
+        yield {"type": f"{stem}.annotation.added", **at, "annotation_index": place, "annotation": note}
+    yield {"type": f"{stem}.done", **at, member: said, **(none and {"logprobs": items(mapping(part).get("logprobs"))})}

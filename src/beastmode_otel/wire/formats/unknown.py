@@ -1,20 +1,82 @@
-"""APIs that we do not know: everything passes through, and what can be recognised is read."""
+"""APIs that we do not know: everything passes through, and what can be recognised is read, by best guesses at where
+text, usage, model and id usually stand."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final
 
-from beastmode_otel.wire.facts import Ask, Chunk, Reply
-from beastmode_otel.wire.formats.one_event import as_one_event
-from beastmode_otel.wire.framing import Framing
-from beastmode_otel.wire.provider_error import ProviderError, error_in
-from beastmode_otel.wire.reader import DONE
-from beastmode_otel.wire.sniff import finish_in, is_last, name_in, text_in, usage_in
-from beastmode_otel.wire.sse import Event, SSEDecoder
+from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply, Usage
+from beastmode_otel.wire.formats.base import Body, Format
+from beastmode_otel.wire.framing import as_one_event
+from beastmode_otel.wire.paths import CallPath
+from beastmode_otel.wire.provider_error import error_in
+from beastmode_otel.wire.sse import DONE, Event, SSEDecoder
 from beastmode_otel.wire.stream_lines import LineDecoder
-from beastmode_otel.wire.values import count, decode, mapping, number, text_or_none
+from beastmode_otel.wire.usage import openai_usage
+from beastmode_otel.wire.values import content_text, count, decode, items, mapping, number, text, text_or_none
+
+Counter = Callable[[Any], Usage | None]
+
+
+class Unknown(Format):
+    """The format of what has no format here. `parsed` means no more than that the body is JSON.
+
+    counters: how other formats count, by a member that only they have; all else is counted as OpenAI does.
+    """
+
+    api = "unknown"
+    operation = "unknown"
+    calls = (
+        CallPath("/v*/chat", operation="chat", provider="cohere"),
+        CallPath("/v*/embed", operation="embeddings", provider="cohere"),
+    )
+
+    def __init__(self, counters: Mapping[str, Counter] = MappingProxyType({})) -> None:
+        super().__init__()
+        self._counters = counters
+
+    def read_request(self, body: Body) -> Ask:
+        return Ask(
+            api=self.api,
+            operation=self.operation,
+            model=text_or_none(body.get("model")),
+            stream=body.get("stream") is True,
+            include_usage=mapping(body.get("stream_options")).get("include_usage") is True,
+            max_tokens=count(body.get("max_tokens")),
+            temperature=number(body.get("temperature")),
+            top_p=number(body.get("top_p")),
+            has_tools=bool(body.get("tools")),
+        )
+
+    def read_body(self, body: Any) -> Reply:
+        reason = finish_in(body)
+        return Reply(
+            parsed=True,
+            body=body,
+            model=name_in(body, "model"),
+            id=name_in(body, "id"),
+            text=text_in(body),
+            finish_reasons=(reason,) if reason else (),
+            usage=usage_in(body, self._counters),
+            empty=not body,
+            error=error_in(body),
+        )
+
+    def read_response(self, body: bytes) -> Reply:
+        value = decode(body)
+        return Reply(parsed=False, empty=not body) if value is None else self.read_body(value)
+
+    def reader(self) -> UnknownReader:
+        return UnknownReader(self._counters)
+
+    def replay(self, body: Any, *, include_usage: bool, unasked: bool = False) -> list[Chunk]:
+        return as_one_event(body, Chunk(terminal=True), self.reader().feed)
+
+
+# Streams.
 
 _SSE: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
 _MAX_HEAD: Final = 8192  # bytes that are looked at, blanks before the first line included
@@ -28,7 +90,8 @@ class UnknownReader:
     Bytes that are neither events nor JSON give one content chunk, without data, for each `feed`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, counters: Mapping[str, Counter]) -> None:
+        self._counters = counters
         self._head: bytes | None = b""  # None: the kind is known
         self._decoder: SSEDecoder | LineDecoder | None = None
         self._finished = False
@@ -108,7 +171,7 @@ class UnknownReader:
             model=last.model or name_in(value, "model"),
             id=last.id or name_in(value, "id"),
             finish_reasons=(reason,) if reason else last.finish_reasons,
-            usage=usage_in(value) or last.usage,
+            usage=usage_in(value, self._counters) or last.usage,
             empty=False,
         )
 
@@ -137,46 +200,80 @@ def _tells(head: bytes) -> bool:
     return len(start) >= _ENOUGH or b"\n" in start or b"\r" in start or len(head) >= _MAX_HEAD
 
 
-class Unknown:
-    """The format of what has no format here. `parsed` means no more than that the body is JSON."""
+# Guesses.
 
-    api = "unknown"
-    operation = "unknown"
-    path = ""
-    framing: Framing | None = "sse"
+_PLAIN: Final = ("output_text", "response", "completion", "generated_text", "text")
+_ENDINGS: Final = frozenset({"message_stop", "response.completed", "response.incomplete", "response.failed"})
 
-    def read_request(self, body: Mapping[str, Any]) -> Ask:
-        return Ask(
-            api=self.api,
-            operation=self.operation,
-            model=text_or_none(body.get("model")),
-            stream=body.get("stream") is True,
-            include_usage=mapping(body.get("stream_options")).get("include_usage") is True,
-            max_tokens=count(body.get("max_tokens")),
-            temperature=number(body.get("temperature")),
-            top_p=number(body.get("top_p")),
-            has_tools=bool(body.get("tools")),
-        )
 
-    def read_response(self, body: bytes) -> Reply:
-        value = decode(body)
-        if value is None:
-            return Reply(parsed=False, empty=not body)
-        reason = finish_in(value)
-        return Reply(
-            parsed=True,
-            body=value,
-            model=name_in(value, "model"),
-            id=name_in(value, "id"),
-            text=text_in(value),
-            finish_reasons=(reason,) if reason else (),
-            usage=usage_in(value),
-            empty=not value,
-            error=error_in(value),
-        )
+def text_in(value: Any) -> str:
+    """The generated text of a response or of one step of a stream.
 
-    def reader(self) -> UnknownReader:
-        return UnknownReader()
+    Known: OpenAI chat, completions and responses, Anthropic, Ollama, Gemini, and servers with one plain member.
+    """
+    body = mapping(value)
+    if text(body.get("type")).endswith(".done"):
+        return ""  # OpenAI responses: repeats what the deltas said
+    choice = mapping(next(iter(items(body.get("choices"))), None))
+    return _in_choice(choice) or _in_delta(body) or _in_message(body) or _in_lists(body) or _in_member(body)
 
-    def replay(self, body: Any, *, include_usage: bool) -> list[Chunk]:
-        return as_one_event(body, Chunk(terminal=True), self.reader().feed)
+
+def usage_in(value: Any, counters: Mapping[str, Counter]) -> Usage | None:
+    """Usage in the words of OpenAI, Ollama or one of `counters`, at the top or inside `response` or `message`."""
+    body = mapping(value)
+    for home in (body, mapping(body.get("response")), mapping(body.get("message"))):
+        for told in (mapping(home.get("usage")), mapping(home.get("usageMetadata"))):
+            counter = next((counter for name, counter in counters.items() if name in told), openai_usage)
+            if told and (usage := counter(told)) is not None:
+                return usage
+    ollamas = {"input_tokens": body.get("prompt_eval_count"), "output_tokens": body.get("eval_count")}
+    return openai_usage(ollamas) if "eval_count" in body else None
+
+
+def name_in(value: Any, name: str) -> str | None:
+    """A text such as `model` or `id`, at the top or inside `response` or `message`."""
+    body = mapping(value)
+    homes = (body, mapping(body.get("response")), mapping(body.get("message")))
+    return next((found for home in homes if (found := text_or_none(home.get(name)))), None)
+
+
+def finish_in(value: Any) -> str | None:
+    """Why the model stopped."""
+    body = mapping(value)
+    choice = mapping(next(iter(items(body.get("choices"))), None))
+    candidate = mapping(next(iter(items(body.get("candidates"))), None))  # Gemini's
+    stopped = (body.get("stop_reason"), mapping(body.get("delta")).get("stop_reason"), body.get("done_reason"))
+    places = (choice.get("finish_reason"), *stopped, candidate.get("finishReason"))
+    return next((found for place in places if (found := text_or_none(place))), None)
+
+
+def is_last(value: Any) -> bool:
+    """Whether an event says that it is the last of its stream (Anthropic, OpenAI responses, Ollama)."""
+    body = mapping(value)
+    return body.get("done") is True or text(body.get("type")) in _ENDINGS
+
+
+def _in_choice(choice: Mapping[str, Any]) -> str:
+    delta, message = mapping(choice.get("delta")), mapping(choice.get("message"))
+    return content_text(delta.get("content")) or content_text(message.get("content")) or text(choice.get("text"))
+
+
+def _in_delta(body: Mapping[str, Any]) -> str:
+    delta = body.get("delta")
+    if isinstance(delta, str):
+        return delta if text(body.get("type")).endswith("output_text.delta") else ""
+    return text(mapping(delta).get("text"))
+
+
+def _in_message(body: Mapping[str, Any]) -> str:
+    return content_text(mapping(body.get("message")).get("content")) or content_text(body.get("content"))
+
+
+def _in_lists(body: Mapping[str, Any]) -> str:
+    output = "".join(content_text(mapping(item).get("content")) for item in items(body.get("output")))
+    candidate = mapping(next(iter(items(body.get("candidates"))), None))
+    return output or content_text(mapping(candidate.get("content")).get("parts"))
+
+
+def _in_member(body: Mapping[str, Any]) -> str:
+    return next((found for name in _PLAIN if (found := text(body.get(name)))), "")
