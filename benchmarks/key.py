@@ -72,8 +72,7 @@ def floor(size: str, encoder: str, _url: str) -> Work:
 
 def ours(size: str, encoder: str, fresh: bool, _url: str, *, memo: bool = False) -> Work:
     from beastmode_otel.cache.canonical import accelerated, stdlib
-    from beastmode_otel.cache.key import KeyParts, KeyTarget, derive
-    from beastmode_otel.cache.key_memo import KeyMemo
+    from beastmode_otel.cache.key import KeyMemo, KeyParts, KeyTarget, derive
 
     encode = stdlib if encoder == "json" else accelerated()
     if encode is None:

@@ -1,7 +1,7 @@
 """A model router whose every request, attempt and error is visible in your own Grafana, through OpenTelemetry."""
 
 from beastmode_otel.client import AnswerStream, AsyncAnswerStream, AsyncModelRouter, ModelRouter, RouteOptions
-from beastmode_otel.config import Config
+from beastmode_otel.config.settings import Config
 from beastmode_otel.doctor import Finding, diagnose
 from beastmode_otel.engine import AccessRequest, Answer
 from beastmode_otel.errors import AccessDenied, BeastModeError, ConfigError, RequestError, UpstreamError

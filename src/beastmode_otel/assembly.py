@@ -16,7 +16,8 @@ from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.cache import Memory, ResilientTier, SingleFlight, Tiered, TierTimes
 from beastmode_otel.cache.tiers import open_l3
-from beastmode_otel.config import CacheSettings, Config, load
+from beastmode_otel.config import load
+from beastmode_otel.config.settings import CacheSettings, Config
 from beastmode_otel.engine import AccessRule, CacheFlow, CacheResult, Engine
 from beastmode_otel.errors import ConfigError, Redactor
 from beastmode_otel.observer import Guarded, NullObserver, Observer

@@ -190,7 +190,7 @@ BROKEN = {
     "arrows": [
         Import("errors/tree.py", f"{NAME}.config"),
         Import("config/load.py", f"{NAME}.wire.sse", late=True),
-        Import("router/retry_plan.py", f"{NAME}.engine"),
+        Import("router/attempt_sequence.py", f"{NAME}.engine"),
         Import("engine/engine.py", f"{NAME}.telemetry"),
         Import("telemetry/setup.py", f"{NAME}.client"),
         Import("client/face.py", NAME),
@@ -200,7 +200,7 @@ BROKEN = {
     "only errors": [Import("wire/sse.py", f"{NAME}.runtime"), Import("simulator/server.py", f"{NAME}.wire")],
     "strangers": [
         Import("cache/tiered.py", f"{NAME}.router.plan"),
-        Import("router/retry_plan.py", f"{NAME}.cache", late=True),
+        Import("router/attempt_sequence.py", f"{NAME}.cache", late=True),
     ],
     "past the face": [
         Import("engine/entries.py", f"{NAME}.cache.tiered"),
@@ -216,7 +216,7 @@ BROKEN = {
 FINE = [
     Import("errors/tree.py", f"{NAME}.errors.categories"),
     Import("semconv.py", f"{NAME}.errors"),
-    Import("router/retry_plan.py", f"{NAME}.config"),
+    Import("router/attempt_sequence.py", f"{NAME}.config"),
     Import("engine/entries.py", f"{NAME}.cache"),
     Import("assembly/caches.py", f"{NAME}.cache.tiers"),
     Import("cache/tiered.py", f"{NAME}.cache.memory"),
@@ -225,7 +225,7 @@ FINE = [
     Import("cli/demo/run.py", NAME),
     Import("telemetry/setup.py", "opentelemetry.sdk.trace"),
     Import("router/upstream/library.py", "httpx2", late=True),
-    Import("router/retry_plan.py", "httpx_like"),
+    Import("router/attempt_sequence.py", "httpx_like"),
     Import("simulator/server.py", f"{NAME}.errors"),
 ]
 

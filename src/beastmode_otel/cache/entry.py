@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from beastmode_otel.wire import Usage
+from beastmode_otel.wire.facts import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

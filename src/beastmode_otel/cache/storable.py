@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from beastmode_otel.cache.key import KeyTarget
 from beastmode_otel.record import record
 from beastmode_otel.wire import UNKNOWN, Format, Reply, format_named
+
+if TYPE_CHECKING:
+    from beastmode_otel.cache.key import KeyTarget
 
 StorableReason = Literal[
     "ok",

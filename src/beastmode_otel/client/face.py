@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from beastmode_otel.config import Timeouts
+from beastmode_otel.config.settings import Timeouts
 from beastmode_otel.engine import Answer, CacheUse, StreamCore, answer_of
 
 

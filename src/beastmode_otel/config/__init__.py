@@ -1,7 +1,6 @@
 """Frozen settings from TOML, mappings and the environment; the only reader of os.environ besides telemetry's set-up."""
 
 from beastmode_otel.config.load import DoorSettings, door_settings, load
-from beastmode_otel.config.secret import Secret
 from beastmode_otel.config.settings import (
     Breaker,
     CacheSettings,
@@ -11,6 +10,7 @@ from beastmode_otel.config.settings import (
     MemoryTier,
     Retry,
     Route,
+    Secret,
     StoreTier,
     Target,
     Timeouts,

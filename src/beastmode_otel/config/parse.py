@@ -10,7 +10,6 @@ from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from beastmode_otel.config.parse_cache import read_cache
-from beastmode_otel.config.secret import Secret
 from beastmode_otel.config.settings import (
     Breaker,
     Config,
@@ -19,6 +18,7 @@ from beastmode_otel.config.settings import (
     ProviderKind,
     Retry,
     Route,
+    Secret,
     Target,
     Timeouts,
 )

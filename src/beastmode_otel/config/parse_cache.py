@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from beastmode_otel.config.secret import Secret
 from beastmode_otel.config.settings import (
     DEFAULT_L3,
     OFF,
     CacheMode,
     CacheSettings,
     MemoryTier,
+    Secret,
     StoreTier,
     WriteMode,
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
-from beastmode_otel.config.secret import Secret
+from beastmode_otel.config.settings import Secret
 from beastmode_otel.errors import ConfigError
 
 D = TypeVar("D")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any
 
-from beastmode_otel.config import Timeouts
+from beastmode_otel.config.settings import Timeouts
 from beastmode_otel.errors import AttemptRecord
 from beastmode_otel.observer import CACHE_OFF, CacheFacts
 from beastmode_otel.record import record

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final, Generic, TypeVar
 
 from beastmode_otel.cache import FlightResult, Key, SingleFlight, Tiered
-from beastmode_otel.config import CacheSettings
+from beastmode_otel.config.settings import CacheSettings
 from beastmode_otel.engine.cache_request import CacheRequest
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.engine.entries import RequestStore

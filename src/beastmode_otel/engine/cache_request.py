@@ -7,7 +7,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 
 from beastmode_otel.cache import NOT_CANONICAL, Key, KeyParts, KeyTarget, NotCanonical, Verdict, derive, may_lookup
-from beastmode_otel.config import Config, Deployment, Route
+from beastmode_otel.config.settings import Config, Deployment, Route
 from beastmode_otel.record import record
 
 CacheUse = Literal["on", "off", "refresh", "only"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import random
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from beastmode_otel.engine.ports import Delivery
 from beastmode_otel.errors import BeastModeError
 from beastmode_otel.observer import CACHE_OFF, CacheFacts, OutcomeKind, RequestOutcome, RequestScope
+
+if TYPE_CHECKING:
+    from beastmode_otel.engine.ports import Delivery
 
 _log: Final = logging.getLogger("beastmode_otel")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from beastmode_otel.cache import FlightResult, Key, KeyMemo
-from beastmode_otel.config import Config, Route
+from beastmode_otel.config.settings import Config, Route
 from beastmode_otel.engine import validate
 from beastmode_otel.engine.answer import AccessRule, Answer, Question
 from beastmode_otel.engine.cache_flow import CacheFlow, not_cached

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from beastmode_otel.cache import Entry, Key, KeyTarget, Tiered, may_store
-from beastmode_otel.config import CacheSettings
+from beastmode_otel.config.settings import CacheSettings
 from beastmode_otel.engine.cache_request import CacheRequest
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.engine.ports import CacheResult, StorableReply

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from beastmode_otel.cache import Entry, FlightResult, KeyTarget, SingleFlight
 from beastmode_otel.errors import AttemptRecord
 from beastmode_otel.observer import OutcomeKind, Saving, TierName
 from beastmode_otel.record import record
-from beastmode_otel.wire import Chunk, Reply, Usage
+
+if TYPE_CHECKING:
+    from beastmode_otel.cache import Entry, FlightResult, KeyTarget, SingleFlight
+    from beastmode_otel.wire import Chunk, Reply, Usage
 
 
 class Delivery(Protocol):

@@ -6,14 +6,17 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from beastmode_otel.cache import Entry, Key, own_copy
 from beastmode_otel.engine.entries import saving_of
 from beastmode_otel.errors import AttemptRecord, Context, UpstreamError
 from beastmode_otel.observer import OutcomeKind, Saving
-from beastmode_otel.router import Call, RoutedStream
 from beastmode_otel.runtime import Job, Runtime, in_child, new_job
 from beastmode_otel.wire import Chunk, Reply, Usage
+
+if TYPE_CHECKING:
+    from beastmode_otel.router import Call, RoutedStream
 
 
 class SharedStream:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from beastmode_otel.config import Config, Timeouts
+from beastmode_otel.config.settings import Config, Timeouts
 from beastmode_otel.engine.answer import AccessRequest, AccessRule, Question
 from beastmode_otel.engine.cache_request import USES, Options
 from beastmode_otel.errors import AccessDenied, Context, RequestError

@@ -17,9 +17,7 @@ from beastmode_otel.cache import (
     may_lookup,
 )
 from beastmode_otel.engine.cache_request import CacheRequest
-from beastmode_otel.instrumentation.cache_control import Use
-from beastmode_otel.instrumentation.call import host_of
-from beastmode_otel.instrumentation.context import DoorContext
+from beastmode_otel.instrumentation.context import DoorContext, Use, host_of
 from beastmode_otel.wire import LLMCall
 
 # Headers that are about the message, its tracing or the SDK that wrote it. Whatever else there is may be a login, or

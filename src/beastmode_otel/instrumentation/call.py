@@ -11,7 +11,7 @@ from beastmode_otel.attempts.accounting import cost_of, outcome_of, record_of, t
 from beastmode_otel.attempts.progress import Trail
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.errors import AttemptRecord, BeastModeError, category
-from beastmode_otel.instrumentation.context import DoorContext
+from beastmode_otel.instrumentation.context import DoorContext, host_of
 from beastmode_otel.instrumentation.response import Incoming
 from beastmode_otel.observer import AttemptFacts, OutcomeKind, Saving
 from beastmode_otel.runtime.gc_guard import is_collecting
@@ -34,11 +34,6 @@ def facts_of(seen: LLMCall, request: Any) -> AttemptFacts:
         ask=seen.ask,
         body=seen.body,
     )
-
-
-def host_of(url: Any) -> str:
-    """As a deployment's name: the host, with its port where that is not the scheme's."""
-    return url.host if url.port is None else f"{url.host}:{url.port}"
 
 
 def endpoint_of(url: Any) -> str:

@@ -5,19 +5,59 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from beastmode_otel.cache import KeyMemo
-from beastmode_otel.config import Config
-from beastmode_otel.engine.cache_flow import CacheFlow
+from beastmode_otel.config.settings import Config
 from beastmode_otel.engine.stream import OpenStreams
 from beastmode_otel.errors import Redactor
 from beastmode_otel.observer import Observer
 from beastmode_otel.prices import PriceBook
 from beastmode_otel.runtime import in_child
 from beastmode_otel.wire import LLMCall, Recogniser
+
+if TYPE_CHECKING:
+    from beastmode_otel.engine.cache_flow import CacheFlow
+
+HEADER: Final = "x-beastmode-cache"
+_SAID: Final = "beastmode.cache"  # kept with the request, which may be sent again, or elsewhere by a redirect
+Use = Literal["on", "off", "refresh"]
+_USES: Final = get_args(Use)
+_here: ContextVar[Use] = ContextVar("beastmode-cache", default="on")
+
+
+@contextmanager
+def cache_control(use: Use) -> Iterator[None]:
+    """What the calls inside mean by the cache: `off` passes it by, `refresh` asks again and replaces what is stored.
+
+    Holds for this thread or task and the tasks that it starts. Raises ValueError for anything else.
+    """
+    if use not in _USES:
+        raise ValueError(f"cache_control({use!r}): use on, off or refresh")
+    token = _here.set(use)
+    try:
+        yield
+    finally:
+        _here.reset(token)
+
+
+def asked_of(request: Any) -> Use:
+    """What this request says. The header is ours: it is taken off, so that no provider sees it. Never raises.
+
+    A header outranks the block of code. A value that nobody knows counts as `off`: it was meant to say something.
+    """
+    try:
+        if HEADER in request.headers:
+            said = request.headers.pop(HEADER).strip().lower()
+            request.extensions[_SAID] = said if said in _USES else "off"
+        use: Use = request.extensions.get(_SAID) or _here.get()
+        return use
+    except Exception:  # noqa: BLE001  (a request of its own kind)
+        return "off"
 
 
 class OpenCalls(OpenStreams[Any]):
@@ -97,6 +137,11 @@ class DoorContext:
         tiered = {id(part.tiered): part.tiered for part in (self.blocking, self.asyncio) if part is not None}
         for one in tiered.values():
             one.close()
+
+
+def host_of(url: Any) -> str:
+    """As a deployment's name: the host, with its port where that is not the scheme's."""
+    return url.host if url.port is None else f"{url.host}:{url.port}"
 
 
 def _content(request: Any) -> bytes | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
 from beastmode_otel.errors import ConfigError
-from beastmode_otel.instrumentation.instrument import instrument, uninstrument
+from beastmode_otel.instrumentation.hook import instrument, uninstrument
 
 _log = logging.getLogger("beastmode_otel")
 _OURS: Final = (

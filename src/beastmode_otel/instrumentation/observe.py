@@ -10,9 +10,8 @@ from opentelemetry import trace
 from beastmode_otel.attempts.progress import follow, leave
 from beastmode_otel.engine.cache_flow import CacheFlow
 from beastmode_otel.engine.ending import Ending, new_request_id
-from beastmode_otel.instrumentation.cache_control import asked_of
 from beastmode_otel.instrumentation.call import WireCall
-from beastmode_otel.instrumentation.context import DoorContext
+from beastmode_otel.instrumentation.context import DoorContext, asked_of
 from beastmode_otel.instrumentation.tee import tees
 from beastmode_otel.observer import RequestFacts
 from beastmode_otel.record import record

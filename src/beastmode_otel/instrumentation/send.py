@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
-from beastmode_otel.instrumentation.cache_control import asked_of
 from beastmode_otel.instrumentation.cached_send import cached_send
-from beastmode_otel.instrumentation.context import DoorContext
+from beastmode_otel.instrumentation.context import DoorContext, asked_of
 from beastmode_otel.instrumentation.observe import AppCall, send_watched
 from beastmode_otel.runtime import run_sync, running_loop
 from beastmode_otel.telemetry import is_ours

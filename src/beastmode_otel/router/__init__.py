@@ -2,7 +2,6 @@
 
 from beastmode_otel.router.health import Health
 from beastmode_otel.router.http_request import Call, Services
-from beastmode_otel.router.router import RoutedAnswer, RoutedRequest, RoutedStream, Router
-from beastmode_otel.router.routes import resolve
+from beastmode_otel.router.router import RoutedAnswer, RoutedRequest, RoutedStream, Router, resolve
 
 __all__ = ["Call", "Health", "RoutedAnswer", "RoutedRequest", "RoutedStream", "Router", "Services", "resolve"]

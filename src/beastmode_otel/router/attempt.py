@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from beastmode_otel.attempts.accounting import cost_of, outcome_of, record_of, tokens_of
 from beastmode_otel.attempts.failures import AttemptFailed, Failure
-from beastmode_otel.config import Deployment
+from beastmode_otel.config.settings import Deployment
 from beastmode_otel.errors import AttemptRecord, BeastModeError
 from beastmode_otel.observer import AttemptFacts, OutcomeKind, RequestScope
 from beastmode_otel.router.attempt_http import AttemptHttp
 from beastmode_otel.router.http_request import Call, Services, host_of
 from beastmode_otel.runtime import Expired
-from beastmode_otel.wire import Chunk, Reply, Usage
+
+if TYPE_CHECKING:
+    from beastmode_otel.wire import Chunk, Reply, Usage
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from beastmode_otel.attempts import failures
 from beastmode_otel.attempts.failures import Failure
-from beastmode_otel.config import Deployment, Timeouts
+from beastmode_otel.config.settings import Deployment, Timeouts
 from beastmode_otel.errors import category
 from beastmode_otel.router.http import HttpResponse
 from beastmode_otel.router.http_request import Call, Services, body_of, endpoint_of, http_request, wire_format

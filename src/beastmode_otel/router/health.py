@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from beastmode_otel.config import Breaker
+from beastmode_otel.config.settings import Breaker
 from beastmode_otel.errors import Category
 from beastmode_otel.observer import DeploymentState
 from beastmode_otel.runtime import in_child

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from beastmode_otel.attempts.progress import Trail
-from beastmode_otel.config import Config, Deployment, Route, Secret, Timeouts
+from beastmode_otel.config.settings import Config, Deployment, Route, Secret, Timeouts
 from beastmode_otel.errors import Redactor
 from beastmode_otel.observer import Observer
 from beastmode_otel.prices import PriceBook

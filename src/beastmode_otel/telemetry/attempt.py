@@ -1,4 +1,4 @@
-"""An attempt's span and metrics."""
+"""An attempt's span and metrics, in the names of the GenAI conventions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,61 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 
 from beastmode_otel import semconv
 from beastmode_otel.observer import AttemptFacts, AttemptOutcome
-from beastmode_otel.telemetry import genai, util_genai
+from beastmode_otel.telemetry import util_genai
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.content import content_of
 from beastmode_otel.telemetry.observables import token_counts
 from beastmode_otel.telemetry.suppress import OURS, attached
 from beastmode_otel.wire import Usage, identifier
+
+Attributes = dict[str, Any]
+
+
+def at_start(facts: AttemptFacts) -> Attributes:
+    """What is known when the span begins, so that samplers see it."""
+    attributes: Attributes = {
+        semconv.GENAI_OPERATION: facts.operation,
+        semconv.GENAI_PROVIDER: facts.provider,
+        semconv.GENAI_REQUEST_MODEL: facts.model,
+        **place_of(facts),
+    }
+    for name, key in semconv.GENAI_REQUEST.items():
+        value = getattr(facts.ask, name, None)
+        if value is not None and value != ():
+            attributes[key] = value
+    return attributes
+
+
+def place_of(facts: AttemptFacts) -> Attributes:
+    """Where it goes and which try it is: all that an attempt below another's GenAI span says at its start."""
+    return {
+        semconv.SERVER_ADDRESS: facts.host,
+        semconv.SERVER_PORT: facts.port,
+        semconv.ATTEMPT.key: facts.number,
+        semconv.DEPLOYMENT.key: facts.deployment,
+    }
+
+
+def at_end(outcome: AttemptOutcome) -> Attributes:
+    """What the response said."""
+    attributes: Attributes = {}
+    reply, tokens = outcome.reply, outcome.tokens
+    if reply is not None:
+        _put(attributes, semconv.GENAI_RESPONSE_MODEL, reply.model)
+        _put(attributes, semconv.GENAI_RESPONSE_ID, reply.id)
+        _put(attributes, semconv.GENAI_FINISH_REASONS, reply.finish_reasons or None)
+    if tokens is not None:
+        _put(attributes, semconv.GENAI_INPUT_TOKENS, tokens.input_tokens)
+        _put(attributes, semconv.GENAI_OUTPUT_TOKENS, tokens.output_tokens)
+        _put(attributes, semconv.GENAI_CACHE_READ_TOKENS, tokens.cached_input_tokens)
+        _put(attributes, semconv.GENAI_CACHE_WRITE_TOKENS, tokens.cache_write_tokens)
+        _put(attributes, semconv.GENAI_REASONING_TOKENS, tokens.reasoning_tokens)
+    return attributes
+
+
+def _put(attributes: Attributes, key: str, value: Any) -> None:
+    if value is not None:
+        attributes[key] = value
 
 
 class AttemptSpan:
@@ -38,11 +87,11 @@ class AttemptSpan:
         self._started = self._last_token = time.monotonic()
         self._first_token: float | None = None
         self._done, self._ends = False, shared is None
-        self.left: genai.Attributes = {}
+        self.left: Attributes = {}
         self._outer = util_genai.outer_data(facts.operation, parent)
         util_genai.notice_native(parent)
         alone = self._outer is None
-        attributes = genai.at_start(facts) if alone else genai.place_of(facts)
+        attributes = at_start(facts) if alone else place_of(facts)
         attributes[semconv.MODEL.key] = asked
         attributes.update(shared or {})
         name = f"{facts.operation} {facts.model}".strip() if alone else f"attempt {facts.deployment}"
@@ -156,14 +205,14 @@ class AttemptSpan:
                     timestamp=time.time_ns(),
                     context=self._context,
                     event_name=semconv.GENAI_DETAILS_EVENT,
-                    attributes=genai.at_start(self._facts) | genai.at_end(outcome) | content,
+                    attributes=at_start(self._facts) | at_end(outcome) | content,
                 )
             )
 
     def _end_span(self, outcome: AttemptOutcome) -> None:
         span = self._span
         if span.is_recording():
-            self.left = (genai.at_end(outcome) if self._outer is None else {}) | self._own_attributes(outcome)
+            self.left = (at_end(outcome) if self._outer is None else {}) | self._own_attributes(outcome)
             if self._ends:
                 span.set_attributes(self.left)
             if outcome.kind == "error":
@@ -171,7 +220,7 @@ class AttemptSpan:
         if self._ends:
             span.end()
 
-    def _own_attributes(self, outcome: AttemptOutcome) -> genai.Attributes:
+    def _own_attributes(self, outcome: AttemptOutcome) -> Attributes:
         found = {
             semconv.OUTCOME.key: outcome.kind,
             semconv.ATTEMPT_SENT.key: outcome.sent,

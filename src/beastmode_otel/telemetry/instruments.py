@@ -13,7 +13,7 @@ from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
 
 from beastmode_otel import semconv
-from beastmode_otel.config import LabelBounds
+from beastmode_otel.config.settings import LabelBounds
 from beastmode_otel.observer import TierName
 from beastmode_otel.telemetry.labels import Labels
 from beastmode_otel.telemetry.observables import ActiveRequests, Tallies

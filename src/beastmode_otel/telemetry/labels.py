@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable
 from typing import Any
 
 from beastmode_otel import semconv
-from beastmode_otel.config import LabelBounds
+from beastmode_otel.config.settings import LabelBounds
 from beastmode_otel.errors import Redactor
 from beastmode_otel.observer import AttemptFacts
 

@@ -11,7 +11,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel import semconv
-from beastmode_otel.config import Config
+from beastmode_otel.config.settings import Config
 from beastmode_otel.errors import Category, Redactor
 from beastmode_otel.observer import DeploymentState, RequestFacts, RequestScope, TierName, TierScope
 from beastmode_otel.telemetry.cache import TierSpan

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from beastmode_otel.cache import key_memo
+from beastmode_otel.cache import key as cache_key
 from beastmode_otel.cache.canonical import NotCanonical
-from beastmode_otel.cache.key import KeyParts, KeyTarget, derive
-from beastmode_otel.cache.key_memo import LONGEST, KeyMemo
+from beastmode_otel.cache.key import LONGEST, KeyMemo, KeyParts, KeyTarget, derive
 
 
 def parts(body: Mapping[str, Any], **but: Any) -> KeyParts:
@@ -110,20 +109,20 @@ def test_nobody_has_no_key_and_a_circle_neither() -> None:
 
 def test_a_request_that_another_thread_changes_is_remembered_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     body, keys = chat("before"), KeyMemo()
-    loads = key_memo.marshal.loads
+    loads = cache_key.marshal.loads
 
     def changed_meanwhile(seen: bytes) -> Any:
         body["messages"][0]["content"] = "after"
         return loads(seen)
 
-    monkeypatch.setattr(key_memo, "marshal", types.SimpleNamespace(loads=changed_meanwhile, dumps=_dumps))
+    monkeypatch.setattr(cache_key, "marshal", types.SimpleNamespace(loads=changed_meanwhile, dumps=_dumps))
     keys.derive(parts(body))
     monkeypatch.undo()
 
     assert keys.derive(parts(chat("before"))) == derive(parts(chat("before")))
 
 
-_dumps = key_memo.marshal.dumps
+_dumps = cache_key.marshal.dumps
 
 
 def test_it_derives_once_and_forgets_what_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +132,7 @@ def test_it_derives_once_and_forgets_what_is_not_asked_for(monkeypatch: pytest.M
         derived.append(asked.body["messages"][0]["content"])
         return derive(asked)
 
-    monkeypatch.setattr(key_memo, "derive", counting)
+    monkeypatch.setattr(cache_key, "derive", counting)
     keys = KeyMemo(most=2)
     for text in ("a", "a", "b", "c", "a", "d", "e", "a", "b"):
         keys.derive(parts(chat(text)))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beastmode_otel.config import Deployment, Target
-from beastmode_otel.router.retry_plan import ordered
+from beastmode_otel.router.attempt_sequence import ordered
 
 DRAWS = 20_000
 

@@ -10,8 +10,8 @@ import pytest
 from beastmode_otel.attempts.failures import Failure
 from beastmode_otel.config import Breaker, Deployment, Retry, Route, Target
 from beastmode_otel.errors import CATEGORIES, UpstreamError, category
+from beastmode_otel.router.attempt_sequence import NextTry, RetryPlan
 from beastmode_otel.router.health import Health
-from beastmode_otel.router.retry_plan import NextTry, RetryPlan
 
 EVERY = pytest.mark.parametrize("name", CATEGORIES)
 LEFT = 100.0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from beastmode_otel.config import Config, Deployment, Route, Secret, Target, load
 from beastmode_otel.errors import RequestError
-from beastmode_otel.router.routes import resolve
+from beastmode_otel.router.router import resolve
 
 MAIN = Deployment(name="main", kind="openai", base_url="https://h/v1", model="gpt-4o-mini")
 KEYS = {"OPENAI_API_KEY": "sk-proj-1234567890", "ANTHROPIC_API_KEY": "sk-ant-1234567890"}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from beastmode_otel.cache.envelope import EnvelopeCodec
 from beastmode_otel.cache.tier import BlockingTier, InspectableTier
-from beastmode_otel.config import CacheSettings
+from beastmode_otel.config.settings import CacheSettings
 from beastmode_otel.runtime import WorkerPool
 
 

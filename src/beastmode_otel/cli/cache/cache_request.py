@@ -11,7 +11,7 @@ from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.config import Route
 from beastmode_otel.engine.cache_request import Options, cache_request_of
 from beastmode_otel.router.http_request import wire_format
-from beastmode_otel.router.routes import resolve
+from beastmode_otel.router.router import resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
