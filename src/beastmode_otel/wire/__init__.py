@@ -2,7 +2,7 @@
 
 from beastmode_otel.providers import provider_at, provider_of
 from beastmode_otel.wire.body_reader import BodyReader, is_stream
-from beastmode_otel.wire.categorise import categorise
+from beastmode_otel.wire.categorise import categorise, never_fits
 from beastmode_otel.wire.content_encoding import ContentDecoder
 from beastmode_otel.wire.facts import Ask, Chunk, Reply
 from beastmode_otel.wire.formats.openai_chat import with_usage
@@ -44,6 +44,7 @@ __all__ = [
     "format_named",
     "identifier",
     "is_stream",
+    "never_fits",
     "prompt_text",
     "provider_at",
     "provider_of",

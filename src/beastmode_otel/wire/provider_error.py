@@ -1,8 +1,9 @@
-"""What a provider says when it fails, and which category of ours that is.
+"""What a provider says when it fails.
 
 Read: the bodies of OpenAI, Anthropic, Azure (service and gateway), vLLM (code as a number, and the flat old shape),
-Ollama (native and `/v1`), FastAPI (`detail` as text and as a list), Google (a list round the error), and HTML, plain
-text or nothing from proxies.
+Ollama (native and `/v1`), FastAPI (`detail` as text and as a list), Google (a list round the error, `details` with
+reasons, quotas and waits), Cohere, OpenRouter and gateways that hand on another provider's error as a string, and HTML,
+plain text or nothing from proxies.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from beastmode_otel.record import record
+from beastmode_otel.wire.error_search import Search
+from beastmode_otel.wire.rate_limits import wait_in
 from beastmode_otel.wire.values import decode, items, mapping, text
 
 _MAX_MESSAGE: Final = 500
+_MAX_TEXT: Final = 4096
 _MAX_ID: Final = 128
 _HEAD: Final = 8192  # of a body that is not JSON; a message is shortened to far less
 _TITLE: Final = re.compile(r"<title[^>]{0,200}>([^<]{0,500})", re.IGNORECASE)
@@ -39,6 +43,9 @@ class ProviderError:
 
     status: HTTP status, None for an error inside a 200. message: at most 500 characters on one line, never HTML; it may
     quote the prompt or a key, so it is for people and must be redacted. type, code: see `identifier` before telemetry.
+    What only `categorise` reads, and no two errors differ in: names: whatever else names the error in its structure.
+    text: all that it says, longer than the message. wait: seconds that it asks to wait in its body. behind: the status
+    that the provider behind a gateway gave.
     """
 
     status: int | None = None
@@ -47,16 +54,27 @@ class ProviderError:
     param: str | None = None
     message: str | None = None
     request_id: str | None = None
+    names: tuple[str, ...] = field(default=(), compare=False)
+    text: str = field(default="", repr=False, compare=False)
+    wait: float | None = field(default=None, compare=False)
+    behind: int | None = field(default=None, compare=False)
 
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
     """The error in a response that is not a 2xx. Header names are lower-case. Any body is accepted."""
     found = _read(decode(body)) or ProviderError()
+    message = found.message or _plain(body)
+    exception = _exception(headers)
+    text = found.text or message or ""
     return replace(
         found,
         status=status,
-        message=found.message or _plain(body),
+        type=found.type or exception,
+        message=message,
         request_id=_header_id(headers) or found.request_id,
+        names=(*found.names, exception) if exception else found.names,
+        text=text,
+        wait=wait_in(text) if found.wait is None else found.wait,
     )
 
 
@@ -67,7 +85,10 @@ def error_in(value: Any, *, event: str = "") -> ProviderError | None:
     """
     body = mapping(value)
     if event == "error" or body.get("error") or "error" in (body.get("type"), body.get("object")):
-        return _read(value) or ProviderError(message=shorten(text(value)))
+        found = _read(value)
+        if found is None:
+            found = ProviderError(message=shorten(text(value)), text=text(value)[:_MAX_TEXT])
+        return found if found.wait is not None else replace(found, wait=wait_in(found.text))
     return None
 
 
@@ -89,12 +110,22 @@ def _read(value: Any) -> ProviderError | None:
     if not body:
         return None
     error = body.get("error") or next(iter(items(body.get("errors"))), None) or body
-    return _described(mapping(error), body) if isinstance(error, Mapping) else _bare(error, body)
+    found = _described(mapping(error), body) if isinstance(error, Mapping) else _bare(error, body)
+    search = Search()
+    search.look(body)
+    return replace(
+        found,
+        message=shorten(search.inner) if search.inner else found.message,
+        names=tuple(search.names),
+        text=" \n".join(search.told)[:_MAX_TEXT],
+        wait=search.wait,
+        behind=search.behind,
+    )
 
 
 def _described(error: Mapping[str, Any], body: Mapping[str, Any]) -> ProviderError:
     inner = mapping(error.get("innererror"))
-    kind = text(error.get("type")) or text(error.get("status"))  # Google's status is a name
+    kind = text(error.get("type")) or text(error.get("status")) or text(error.get("error_type"))  # Google's; Cohere's
     return ProviderError(
         type=_word(kind) if kind != "error" else None,
         code=_word(error.get("code")) or _word(error.get("statusCode")) or _word(inner.get("code")),
@@ -105,9 +136,14 @@ def _described(error: Mapping[str, Any], body: Mapping[str, Any]) -> ProviderErr
 
 
 def _bare(error: Any, body: Mapping[str, Any]) -> ProviderError:
-    """`{"error": "text"}`, as Ollama and many small servers write it."""
+    """`{"error": "text"}`, as Ollama, TGI, xAI and many small servers write it."""
     said = next(_messages(body), "")
-    return ProviderError(code=_word(body.get("code")), message=shorten(text(error) or said), request_id=_body_id(body))
+    return ProviderError(
+        type=_word(body.get("error_type")),
+        code=_word(body.get("code")),
+        message=shorten(text(error) or said),
+        request_id=_body_id(body),
+    )
 
 
 def _messages(error: Mapping[str, Any]) -> Iterator[str]:
@@ -129,6 +165,11 @@ def _word(value: Any) -> str | None:
     if type(value) is int and abs(value) < 10**9:
         return str(value)
     return text(value)[:_MAX_ID] or None
+
+
+def _exception(headers: Mapping[str, str]) -> str | None:
+    """The name that AWS writes into a header: `ThrottlingException:http://internal.amazon.com/…`."""
+    return identifier(headers.get("x-amzn-errortype", "").partition(":")[0].rpartition("#")[2].strip())
 
 
 def _header_id(headers: Mapping[str, str]) -> str | None:
