@@ -145,17 +145,30 @@ def _is_there(name: str, names: set[str]) -> bool:
     return name in names if "*" not in name else any(name.strip("*") in one for one in names)
 
 
+# Where else a phrase of three words and more counts: gateways and servers change the status and keep the words.
+_ALSO: Final = MappingProxyType(
+    {
+        "authentication_error": (None, 400, 403, 500),
+        "quota_exhausted": (None, 400, 403, 500),
+        "context_length_exceeded": (None, 400, 413, 422, 500),
+    }
+)
+
+
 @functools.cache
-def _phrases() -> tuple[tuple[int | None, re.Pattern[str], str], ...]:
-    """The table's phrases, the longest first; those of three words and more a second time, for the inside of a 200."""
-    found = [(row.status, words, row.category) for row in error_rows() if not row.both for words in row.words]
-    found.sort(key=lambda one: -len(one[1]))
-    inside = [(None, words, name) for status, words, name in found if status is not None and words.count(" ") >= 2]
-    return tuple((status, said.phrase(words), name) for status, words, name in (*found, *inside))
+def _phrases() -> dict[int | None, tuple[tuple[re.Pattern[str], str], ...]]:
+    """The table's phrases by status, the longest first."""
+    found: dict[int | None, list[tuple[re.Pattern[str], str]]] = {}
+    told = [(words, row) for row in error_rows() if not row.both for words in row.words]
+    for words, row in sorted(told, key=lambda one: -len(one[0])):
+        also = _ALSO.get(row.category, (None,)) if words.count(" ") >= 2 else ()
+        for status in {row.status, *also}:
+            found.setdefault(status, []).append((said.phrase(words), row.category))
+    return {status: tuple(phrases) for status, phrases in found.items()}
 
 
 def _by_phrase(status: int | None, text: str) -> str | None:
-    return next((name for at, words, name in _phrases() if at == status and words.search(text)), None)
+    return next((name for words, name in _phrases().get(status, ()) if words.search(text)), None)
 
 
 # Words of any provider.

@@ -123,7 +123,7 @@ _ROWS: Final = """
 529 | overloaded_error | Overloaded | overloaded | ant-docs pyd
 429 | | would exceed your account's rate limit | rate_limited | ant-docs pyd
 429 | ramp_limit_exceeded | caps how fast usage can grow | rate_limited | ant-sdk
-404 | | model | model_not_found | ant-docs
+404 | | model: .. | model_not_found | ant-docs
 500 | | Internal server error | server_error | ant-docs pyd
 409 | conflict_error | | conflict | ant-dd ant-sdk
 
@@ -382,7 +382,7 @@ _ROWS: Final = """
 
 # LiteLLM proxy
 401 | token_not_found_in_db/auth_error/expired_key | Authentication Error | authentication_error | lit-proxy
-429 | budget_exceeded | Budget has been exceeded; ExceededBudget | quota_exhausted | lit-proxy
+429 | budget_exceeded | Budget has been exceeded | quota_exhausted | lit-proxy
 403 | key_model_access_denied/team_model_access_denied/user_model_access_denied | | permission_denied | lit-proxy
 403 | org_model_access_denied/project_model_access_denied | | permission_denied | lit-proxy
 429 | | Rate limit exceeded for | rate_limited | lit-rl

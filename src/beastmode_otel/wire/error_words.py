@@ -64,6 +64,7 @@ MONEY: Final = _any(
     rf"{_OVER} ~5 {_SPEND}(?: \w+)? {_LIMIT}",
     rf"(?<!thinking )(?<!reasoning )(?<!token )budget (?:has been |was |is )?{_OVER}",
     rf"{_OVER} (?:your |the |its |max |maximum )*(?:spending |monthly )?budget",
+    r"exceeded(?:token)?budget",
     r"insufficient[ _]quota",
     r"payment (?:is )?(?:required|overdue|past due)",
     r"(?:unpaid|overdue) (?:invoices?|bills?|payments?|balance)",
@@ -136,7 +137,7 @@ AUTH: Final = _any(
     rf"{_BAD} (?:x )?api_key",
     rf"api_?key (?:is |was )?{_BAD}",
     rf"no (?:valid |auth )*{_KEY} (?:found|provided|supplied|given|passed|specified|was|were|in|sent)",
-    r"(?:provide|supply|pass|specify|give|include) (?:(?:an?|your|any|valid|us) )*(?:\w+ )?(?:api key|(?:access|api) token)",
+    r"(?:provide|supply|pass|specify|give|include) (?:(?:an?|your|any|valid|us) )*(?:\w+ )?(?:api key|api token)",
     r"valid (?:user )?(?:api )?(?:token|key) is required",
     r"authenti?cation ~2 (?:failed|fails|failure|error|required|invalid|unsuccessful)",
     r"authorization (?:failed|denied|error|required)",
@@ -157,6 +158,8 @@ OVERFLOW_CONTEXT: Final = _any(
     rf"{_EXCEED} ~12 {_CONTEXT}",
     r"context (?:is |was |has been )?(?:too (?:long|large|big)|exceeded|overflow\w*|full)",
     r"context_?(?:length|window|size)_?exceed\w*",
+    r"(?:exceed\w*|(?:longer|larger|greater|bigger) than|beyond) (?:(?:the|this|its|your) )*(?:models? )?context",
+    r"(?:n_ctx|num_ctx|max_model_len) (?:is |was )?exceed\w*",
     r"context shift is disabled",
     r"outside (?:of )?the (?:models )?context",
     r"(?:exceed\w*|(?:larger|longer|greater) than) ~6 (?:n_ctx|num_ctx|max_(?:model_len|seq_len|position_embeddings))",
@@ -164,7 +167,7 @@ OVERFLOW_CONTEXT: Final = _any(
 )
 OVERFLOW: Final = _any(
     rf"{_INPUT} (?:(?:is|are|was|were|text|sequence|length|tokens?|count|size|far|way|much) )*too (?:long|large|big)",
-    rf"{_INPUT} (?:(?:text|length|size) )?(?:exceed\w*|is (?:longer|larger) than|is over) ~5 (?:lengths?|window|tokens?)",
+    rf"{_INPUT} (?:(?:text|length|size) )?(?:exceed\w*|is (?:longer|larger|over)) ~6 (?:lengths?|window|tokens?)",
     rf"{_INPUT} ~5 tokens? ~6 (?:exceed\w*|greater|more than|larger|beyond|too (?:many|long|large)|longer|maximum)",
     r"(?:exceed\w*|(?:greater|more|larger) than|beyond|over|above) ~6 (?:input|prompt|context|model|request) tokens?",
     r"(?:exceed\w*|over|beyond|above) ~4 token limits?",
@@ -180,7 +183,7 @@ OVERFLOW: Final = _any(
     r"string too long ~4 tokens",
 )
 _OUTPUT: Final = re.compile(
-    r" '?max_?(?:completion_?|output_?|new_?)?tokens | max tokens | (?:output|completion|generated|logit_bias|stop) "
+    r" (?:'?max_?(?:completion_?|output_?|new_?)?tokens|max tokens|output|completion|generated|'?logit_bias|'?stop) "
 )
 _TEXT_IN: Final = re.compile(r" (?:inputs?|prompts?|messages) ")
 
@@ -201,7 +204,7 @@ BAD_MODEL: Final = _any(
     r"not a valid models?(?: name| id)?",
     r"models? ~4 (?:not (?:found|exist|deployed|loaded)|doesnt exist|could not be found)",
     r"models? (?:'?[^ |]+ ){0,2}(?:is |was )?(?:not available|unavailable|no longer available|no longer supported)",
-    r"models? (?:'?[^ |_]+ )?(?:has been|was|is) (?:de(?:precated|leted|commissioned)|retired|removed|shut down|discontinued)",
+    r"models? (?:'?[^ |_]+ )?(?:has been|was|is) (?:(?:deprecat|delet|decommission|retir|remov)ed|discontinued)",
     r"models? (?:name |id |identifier )+is (?:invalid|unknown|not valid|incorrect)",
     r"(?:cannot|could not|couldnt|unable to|failed to) (?:find|load|locate) (?:the )?models?",
     r"no models? (?:loaded|named|with|found|matching)",
@@ -231,9 +234,10 @@ COLD: Final = _any(
 )
 
 _FEATURE: Final = (
-    r"'?(?:embeddings?|tools?|tool_?use|tool_?calls?|tool_?calling|function_?calls?|function_?calling|functions?|vision|images?"
-    r"|audio|videos?|chat|completions?|stream(?:s|ing)?|thinking|reasoning|structured_?outputs?|json_?(?:mode|schema|output)|logprobs"
-    r"|loras?|generate|generation|multimodal[a-z]*|files?|documents?|pdfs?|batch(?:es|ing)?|infill|rerank(?:ing)?|fim|responses)"
+    r"'?(?:embeddings?|tools?|tool_?use|tool_?calls?|tool_?calling|function_?calls?|function_?calling|functions?|vision"
+    r"|images?|audio|videos?|chat|completions?|stream(?:s|ing)?|thinking|reasoning|structured_?outputs?|logprobs|loras?"
+    r"|json_?(?:mode|schema|output)|generate|generation|multimodal[a-z]*|files?|documents?|pdfs?|batch(?:es|ing)?"
+    r"|infill|rerank(?:ing)?|fim|responses)"
 )
 _PARAMETER: Final = r"(?:parameter|argument|field|property|value|schema|type|option|format|key)s?"
 _HERE: Final = r"(?:models?|server|deployment|endpoint)"
