@@ -16,8 +16,9 @@ from types import MappingProxyType
 from typing import Final
 
 from beastmode_otel.errors import Category, category
+from beastmode_otel.record import record
 from beastmode_otel.wire import error_words as said
-from beastmode_otel.wire.error_rows import ANY, ErrorRow, error_rows
+from beastmode_otel.wire.error_rows import ErrorRow, error_rows
 from beastmode_otel.wire.provider_error import ProviderError
 
 # Names that say no more than a status does: they count where there is no status, in the middle of a stream.
@@ -49,10 +50,10 @@ def categorise(error: ProviderError, *, host: str = "") -> Category:
     host: where it came from, for the few names that mean something else at one provider.
     """
     status = status_of(error)
-    names = {_plain(name) for name in (error.code, error.type, *error.names) if name}
+    names = [_plain(name) for name in dict.fromkeys((error.code, error.type, *error.names)) if name]
     text = said.words_of(error.text or error.message or "")
     found = (
-        _by_row(status, names, text, host, silent=not (error.message or names))
+        _by_row(status, names, text, host)
         or _by_phrase(status, text)
         or _by_words(status, f"{said.words_of_names(_told(error))}{text}| ", waits=error.wait is not None)
     )
@@ -95,34 +96,59 @@ def _told(error: ProviderError) -> list[str]:
 # The table.
 
 
+@record(frozen=True, slots=True, kw_only=True)
+class _Strict:
+    """A line that needs more than one name. names: each with its alternatives, plain; `*x*` as x with a star before."""
+
+    row: ErrorRow
+    names: tuple[tuple[str, ...], ...]
+    words: tuple[said.Phrase, ...]
+
+    def holds(self, status: int | None, names: set[str], text: str, host: str) -> bool:
+        return (
+            status in (None, self.row.status)
+            and self.row.silent == (not names and not text.strip())
+            and host.endswith(self.row.host)
+            and all(any(_is_there(name, names) for name in either) for either in self.names)
+            and (not self.words or any(phrase.search(text) for phrase in self.words))
+        )
+
+
+def _is_there(name: str, names: set[str]) -> bool:
+    return name in names if name[:1] != "*" else any(name[1:] in one for one in names)
+
+
 @functools.cache
-def _rows() -> tuple[tuple[tuple[ErrorRow, tuple[tuple[str, ...], ...], tuple[re.Pattern[str], ...]], ...], ...]:
-    """The lines of the table in the order in which they count: both, with a host, several names, one."""
-    ready = [
-        (
-            row,
-            tuple(tuple(_plain(name) if "*" not in name else name.lower() for name in either) for either in row.names),
-            tuple(map(said.phrase, row.words)) if row.both else (),
+def _strict() -> tuple[_Strict, ...]:
+    return tuple(
+        _Strict(
+            row=row,
+            names=tuple(tuple("*" * ("*" in name) + _plain(name) for name in either) for either in row.names),
+            words=tuple(map(said.Phrase, row.words)) if row.both else (),
         )
         for row in error_rows()
-        if row.names or row.silent or row.host
-    ]
-    strict = tuple(one for one in ready if one[0].both or one[0].host or len(one[1]) > 1)
-    return strict, tuple(one for one in ready if one not in strict)
+        if row.both or row.host or row.silent or len(row.names) > 1
+    )
 
 
-def _by_row(status: int | None, names: set[str], text: str, host: str, *, silent: bool) -> str | None:
-    strict, single = _rows()
-    for row, needed, words in strict:
-        if status not in (None, row.status) or row.silent != silent or not host.endswith(row.host):
-            continue
-        if _all_there(needed, names) and (not words or any(phrase.search(text) for phrase in words)):
-            return row.category
-    there = [row for row, needed, _ in single if _all_there(needed, names) and (status is None or _may(row, status))]
-    return min(there, key=lambda row: row.status != status, default=_NOTHING).category or None
+@functools.cache
+def _by_name() -> dict[str, list[ErrorRow]]:
+    """The lines for which one name is enough."""
+    found: dict[str, list[ErrorRow]] = {}
+    for row in error_rows():
+        if len(row.names) == 1 and not row.both and not row.host:
+            for name in row.names[0]:
+                found.setdefault(_plain(name), []).append(row)
+    return found
 
 
-_NOTHING: Final = ErrorRow(provider="", status=ANY, names=(), words=(), category="", sources=())
+def _by_row(status: int | None, names: list[str], text: str, host: str) -> str | None:
+    there = set(names)
+    for strict in _strict():
+        if strict.holds(status, there, text, host):
+            return strict.row.category
+    rows = [row for name in names for row in _by_name().get(name, ()) if status is None or _may(row, status)]
+    return min(rows, key=lambda row: row.status != status).category if rows else None
 
 
 def _may(row: ErrorRow, status: int) -> bool:
@@ -134,15 +160,7 @@ def _may(row: ErrorRow, status: int) -> bool:
         return False
     if status == 403 and row.category == "model_not_found":
         return False
-    return not all(name.isdigit() for either in row.names for name in either)
-
-
-def _all_there(needed: tuple[tuple[str, ...], ...], names: set[str]) -> bool:
-    return all(any(_is_there(name, names) for name in either) for either in needed)
-
-
-def _is_there(name: str, names: set[str]) -> bool:
-    return name in names if "*" not in name else any(name.strip("*") in one for one in names)
+    return not all(name.isdigit() for name in row.names[0])
 
 
 # Where else a phrase of three words and more counts: gateways and servers change the status and keep the words.
@@ -156,14 +174,14 @@ _ALSO: Final = MappingProxyType(
 
 
 @functools.cache
-def _phrases() -> dict[int | None, tuple[tuple[re.Pattern[str], str], ...]]:
+def _phrases() -> dict[int | None, tuple[tuple[said.Phrase, str], ...]]:
     """The table's phrases by status, the longest first."""
-    found: dict[int | None, list[tuple[re.Pattern[str], str]]] = {}
+    found: dict[int | None, list[tuple[said.Phrase, str]]] = {}
     told = [(words, row) for row in error_rows() if not row.both for words in row.words]
     for words, row in sorted(told, key=lambda one: -len(one[0])):
         also = _ALSO.get(row.category, (None,)) if words.count(" ") >= 2 else ()
         for status in {row.status, *also}:
-            found.setdefault(status, []).append((said.phrase(words), row.category))
+            found.setdefault(status, []).append((said.Phrase(words), row.category))
     return {status: tuple(phrases) for status, phrases in found.items()}
 
 

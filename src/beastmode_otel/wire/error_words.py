@@ -34,20 +34,38 @@ def words_of_names(names: Iterable[str]) -> str:
     return "".join(f" {' '.join(re.findall(r'[a-z0-9]+', _CAMEL.sub(' ', name).lower()))} |" for name in names)
 
 
-def phrase(said: str) -> re.Pattern[str]:
-    """A phrase of the table of errors, to be searched in what `words_of` gives; `..` skips some words."""
-    parts = [re.escape(words_of(part).strip()) for part in said.split("..")]
-    return re.compile(f"(?<= ){_gap(MAX_GAP).join(part for part in parts if part)}(?= )")
+class Marks:
+    """Patterns of whole words, of which one is enough. In a pattern ` ~ ` skips up to six words, ` ~2 ` up to two.
+
+    anchors: parts of words, one of which is in whatever the patterns match: the quick no for nearly every text.
+    """
+
+    def __init__(self, anchors: str, *patterns: str) -> None:
+        spaced = (re.sub(r" ~(\d*) ", lambda found: _gap(int(found[1] or 6)), pattern) for pattern in patterns)
+        self._patterns = re.compile(f"(?<= )(?:{'|'.join(spaced)})(?= )")
+        self._anchors = re.compile("|".join(anchors.split()))
+
+    def search(self, words: str) -> bool:
+        return self._anchors.search(words) is not None and self._patterns.search(words) is not None
+
+
+class Phrase:
+    """A phrase of the table of errors, looked for in what `words_of` gives; `..` skips some words."""
+
+    def __init__(self, said: str) -> None:
+        parts = [part for part in (words_of(piece).strip() for piece in said.split("..")) if part]
+        self._longest = max(parts, key=len)
+        self._exact = f" {parts[0]} " if len(parts) == 1 else ""
+        self._pattern = re.compile(f"(?<= ){_gap(MAX_GAP).join(map(re.escape, parts))}(?= )")
+
+    def search(self, words: str) -> bool:
+        if self._exact:
+            return self._exact in words
+        return self._longest in words and self._pattern.search(words) is not None
 
 
 def _gap(most: int) -> str:
     return rf" (?:[^| ]+ ){{0,{most}}}"
-
-
-def _any(*patterns: str) -> re.Pattern[str]:
-    """One of them, of whole words; ` ~ ` skips up to six words, ` ~2 ` up to two."""
-    spaced = (re.sub(r" ~(\d*) ", lambda found: _gap(int(found[1] or 6)), pattern) for pattern in patterns)
-    return re.compile(f"(?<= )(?:{'|'.join(spaced)})(?= )")
 
 
 _CREDIT: Final = r"(?:credits?|balances?|funds|prepayments?)"
@@ -55,7 +73,9 @@ _SPEND: Final = r"(?<!thinking )(?<!reasoning )(?<!token )(?:spend(?:ing)?|billi
 _LIMIT: Final = r"(?:limits?|caps?|thresholds?|budgets?|quotas?|allowances?)"
 _OVER: Final = r"(?:reach\w*|exceed\w*|hit|hits|exhaust\w*|surpass\w*|over|used|spent|deplet\w*|consumed)"
 
-MONEY: Final = _any(
+MONEY: Final = Marks(
+    "credit balance fund prepay limit caps? threshold budget quota allow "
+    "payment bill invoice account arrear charge top free trial",
     rf"(?:insufficient|not enough|no|low|out of|exhausted|depleted|negative|zero) ~2 {_CREDIT}",
     rf"(?:used|spent|consumed) (?:up )?(?:all|the last) ~3 {_CREDIT}",
     rf"{_CREDIT} ~3 (?:too low|insufficient|exhausted|depleted|used up|expired|r[ua]n out|not enough|negative|empty)",
@@ -76,7 +96,8 @@ MONEY: Final = _any(
     rf"{_OVER} ~3 (?:free|daily free|included) (?:allocation|allowance|credits?)",
     r"(?:free|trial) (?:tier|plan|trial|quota|credits?) ~4 (?:exhausted|used up|expired|ended)",
 )
-MONEY_MAYBE: Final = _any(
+MONEY_MAYBE: Final = Marks(
+    "quota billing limit payment credit fund recharge top suspended",
     r"exceed\w* your current quota",
     r"plan and billing",
     r"check your billing",
@@ -90,11 +111,12 @@ MONEY_MAYBE: Final = _any(
     r"(?:recharge|top up) ~3 (?:account|balance|wallet)",
     r"account ~4 suspended ~6 (?:invoices?|payments?|billing|balance)",
 )
-_QUOTA: Final = _any(
-    r"quota (?:has been |was |is )?exceeded", r"exceed\w* ~4 quota", r"quota limit ~2 (?:reached|exceeded)"
+_QUOTA: Final = Marks(
+    "quota", r"quota (?:has been |was |is )?exceeded", r"exceed\w* ~4 quota", r"quota limit ~2 (?:reached|exceeded)"
 )
 
-RATE: Final = _any(
+RATE: Final = Marks(
+    "limit too request token call quer per rp tp qp throttl concurren slow each /",
     r"rate ?limit\w*",
     r"rate_limit\w*",
     r"(?:ratelimit|rate limit\w*) ~2 (?:error|exceeded|reached)",
@@ -109,7 +131,8 @@ RATE: Final = _any(
     r"request rate",
     r"too many tokens please wait",
 )
-RATE_SAID: Final = _any(
+RATE_SAID: Final = Marks(
+    "limit too throttl wait per",
     r"rate[ _]?limit(?:s|ed|ing)? (?:has been |have been |was |were |is |are )?(?:exceeded|reached|hit|error)",
     r"rate limit(?:ed|ing)?(?= \|)",
     r"(?:exceed\w*|reach\w*|hit|over) ~6 rate limits?",
@@ -131,7 +154,8 @@ _BAD: Final = (
     r"|deleted|rejected|not (?:found|recogni[sz]ed|accepted|authori[sz]ed|provided|exist|active)|unauthori[sz]ed|bad"
     r"|inactive|unrecogni[sz]ed|no longer valid|blocked|leaked|does not exist)"
 )
-AUTH: Final = _any(
+AUTH: Final = Marks(
+    "key token auth credential password",
     rf"{_KEY} ~4 {_BAD}",
     rf"{_BAD} ~2 {_KEY}",
     rf"{_BAD} (?:x )?api_key",
@@ -153,7 +177,8 @@ _EXCEED: Final = (
     r"|up to|limit\w*|reduce|shorten|fit|fits|reached|more|at most|less than|fewer|only|surpass\w*|full)"
 )
 _INPUT: Final = r"(?:prompts?|inputs?|conversations?|messages|history|context)"
-OVERFLOW_CONTEXT: Final = _any(
+OVERFLOW_CONTEXT: Final = Marks(
+    "context ctx max_ inputs",
     rf"{_CONTEXT} ~12 {_EXCEED}",
     rf"{_EXCEED} ~12 {_CONTEXT}",
     r"context (?:is |was |has been )?(?:too (?:long|large|big)|exceeded|overflow\w*|full)",
@@ -165,7 +190,8 @@ OVERFLOW_CONTEXT: Final = _any(
     r"(?:exceed\w*|(?:larger|longer|greater) than) ~6 (?:n_ctx|num_ctx|max_(?:model_len|seq_len|position_embeddings))",
     r"inputs? ~2 tokens? ~3 '?max_\w*tokens must",
 )
-OVERFLOW: Final = _any(
+OVERFLOW: Final = Marks(
+    "prompt input conversation messages history context token max_ size",
     rf"{_INPUT} (?:(?:is|are|was|were|text|sequence|length|tokens?|count|size|far|way|much) )*too (?:long|large|big)",
     rf"{_INPUT} (?:(?:text|length|size) )?(?:exceed\w*|is (?:longer|larger|over)) ~6 (?:lengths?|window|tokens?)",
     rf"{_INPUT} ~5 tokens? ~6 (?:exceed\w*|greater|more than|larger|beyond|too (?:many|long|large)|longer|maximum)",
@@ -187,7 +213,8 @@ _OUTPUT: Final = re.compile(
 )
 _TEXT_IN: Final = re.compile(r" (?:inputs?|prompts?|messages) ")
 
-FILTERED: Final = _any(
+FILTERED: Final = Marks(
+    "content safety flagged violat moderation responsible policy guard blocked rejected refused filtered denied",
     r"content (?:filter\w*|management polic\w+|polic(?:y|ies)|moderation|safety)",
     r"content_filter",
     r"safety (?:system|polic\w+|reasons|filters?|guidelines|concerns)",
@@ -199,7 +226,8 @@ FILTERED: Final = _any(
     r"responsible ai",
 )
 
-BAD_MODEL: Final = _any(
+BAD_MODEL: Final = Marks(
+    "model",
     r"(?:invalid|unknown|no such|unavailable|nonexistent|unrecogni[sz]ed) models?(?: name| id| identifier)?",
     r"not a valid models?(?: name| id)?",
     r"models? ~4 (?:not (?:found|exist|deployed|loaded)|doesnt exist|could not be found)",
@@ -210,9 +238,10 @@ BAD_MODEL: Final = _any(
     r"no models? (?:loaded|named|with|found|matching)",
     r"(?:not found|no access to|cannot access) (?:the )?models?",
 )
-SAYS_MODEL: Final = _any(r"(?:models?|deployments?)")
+SAYS_MODEL: Final = Marks("model deployment", r"(?:models?|deployments?)")
 
-OVERLOADED: Final = _any(
+OVERLOADED: Final = Marks(
+    "load capacity queue pending busy demand traffic usage warming cold worker replica gpu instance",
     r"overload\w*",
     r"(?:at|over|out of|no|insufficient|exceed\w*|reached|limited|not enough|lack of) (?:\w+ )?capacity",
     r"capacity ~2 (?:exceeded|reached|exhausted|unavailable|constraint\w*|full)",
@@ -225,7 +254,8 @@ OVERLOADED: Final = _any(
     r"(?:warming up|cold start)",
     r"no (?:available |healthy |idle )+(?:workers?|replicas?|gpus?|instances?|servers?)",
 )
-COLD: Final = _any(
+COLD: Final = Marks(
+    "overload model",
     r"model ~4 overload\w*",
     r"(?:server|service|engine|system) ~2 overload\w*",
     r"overloaded error",
@@ -242,7 +272,8 @@ _FEATURE: Final = (
 _PARAMETER: Final = r"(?:parameter|argument|field|property|value|schema|type|option|format|key)s?"
 _HERE: Final = r"(?:models?|server|deployment|endpoint)"
 _NOT: Final = r"(?:does not|doesnt|do not|dont|cannot|is not able to|is unable to)"
-UNSUPPORTED: Final = _any(
+UNSUPPORTED: Final = Marks(
+    "support available enabled implement",
     rf"(?!{_PARAMETER} )[^ |'_]+ {_NOT} (?:currently |yet )*support (?:the |any )?(?:\w+ )?{_FEATURE}(?: \w+)?",
     rf"{_FEATURE}(?: \w+)? (?:is|are) not (?:currently |yet )*(?:supported|enabled|available|implemented) ~4 {_HERE}",
     rf"endpoints? found that supports? (?:the )?{_FEATURE}",
@@ -254,9 +285,9 @@ def overflows(words: str) -> bool:
     """Whether the text is too long. What is too large about the answer alone is a parameter."""
     if OVERFLOW_CONTEXT.search(words):
         return True
-    return bool(OVERFLOW.search(words) and (_TEXT_IN.search(words) or not _OUTPUT.search(words)))
+    return OVERFLOW.search(words) and (_TEXT_IN.search(words) is not None or _OUTPUT.search(words) is None)
 
 
 def over_quota(words: str) -> bool:
     """Whether a quota is used up, said by who does not answer 429, where the same words mean a rate."""
-    return _QUOTA.search(words) is not None
+    return _QUOTA.search(words)

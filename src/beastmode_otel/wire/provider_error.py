@@ -20,7 +20,7 @@ from beastmode_otel.wire.rate_limits import wait_in
 from beastmode_otel.wire.values import decode, items, mapping, text
 
 _MAX_MESSAGE: Final = 500
-_MAX_TEXT: Final = 4096
+_MAX_TEXT: Final = 2048
 _MAX_ID: Final = 128
 _HEAD: Final = 8192  # of a body that is not JSON; a message is shortened to far less
 _TITLE: Final = re.compile(r"<title[^>]{0,200}>([^<]{0,500})", re.IGNORECASE)
