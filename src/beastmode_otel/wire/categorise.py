@@ -147,6 +147,13 @@ def _by_row(status: int | None, names: list[str], text: str, host: str) -> str |
     for strict in _strict():
         if strict.holds(status, there, text, host):
             return strict.row.category
+    return _named(status, names) or _named(status, [_plain(word) for word in text.split() if _SPOKEN.fullmatch(word)])
+
+
+_SPOKEN: Final = re.compile(r"[a-z]+(?:_[a-z]+)+")  # a name among the words; one in quotes is somebody's parameter
+
+
+def _named(status: int | None, names: list[str]) -> str | None:
     rows = [row for name in names for row in _by_name().get(name, ()) if status is None or _may(row, status)]
     return min(rows, key=lambda row: row.status != status).category if rows else None
 

@@ -162,9 +162,8 @@ _ROWS: Final = """
 503 | ServiceUnavailableException | | overloaded | bed-sdk bed-docs
 500 | InternalServerException | | server_error | bed-sdk bed-docs
 400 | ConflictException | | conflict | bed-sdk bed-docs
-400 | | Malformed input request | invalid_request | bed-docs
 400 | | Input is too long for requested model | context_length_exceeded | pyd lit-map
-400 | | Too many input tokens | context_length_exceeded | lit-map
+400 | | Too many input tokens; expected maxLength: .. actual: | context_length_exceeded | lit-map
 400 | | provided model identifier is invalid | model_not_found | lit-map
 403 | UnrecognizedClientException | security token included in the request is invalid | authentication_error | lit-map
 404 | FTUFormNotFilled | use case details have not been submitted | permission_denied | bed-docs

@@ -16,10 +16,8 @@ _WAITS: Final = re.compile(r"retry_?(?:delay|after)(?:_?seconds)?|(retry_?after_
 _ECHOES: Final = re.compile(r"input|ctx|request|body|messages|prompt|loc|param|headers|links|help")
 _STATUSES: Final = ("code", "status", "status_code", "statusCode")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.#\-]{1,128}")
-# How gateways put a name into the words: `litellm.RateLimitError: …`, `(ThrottlingException)`, `API_KEY_INVALID`.
-_SPOKEN: Final = re.compile(
-    r"(?<!\w)([A-Z][A-Za-z]{3,60}(?:Error|Exception))(?!\w)|\A([A-Za-z]+(?:_[A-Za-z]+)+)(?=:|\Z)"
-)
+# How gateways put an exception's name into the words: `litellm.RateLimitError: …`, `(ThrottlingException)`.
+_SPOKEN: Final = re.compile(r"(?<!\w)[A-Z][A-Za-z]{3,60}(?:Error|Exception)(?!\w)")
 _MAX_NODES: Final = 200
 _MAX_DEPTH: Final = 8
 _MAX_SAID: Final = 4096
@@ -71,7 +69,7 @@ class Search:
         if found is not None:
             self.look(found, depth + 1, inside=True)
         self.told.append(value)
-        self.names += [name for names in _SPOKEN.findall(value) for name in names if name]
+        self.names += _SPOKEN.findall(value)
         if inside and found is None and key != "error":
             self.inner = value
 

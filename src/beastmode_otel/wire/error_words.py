@@ -13,13 +13,13 @@ from typing import Final
 
 MAX_GAP: Final = 12
 _QUOTED: Final = re.compile(r"""(["'`])([\w.\-\[\]/:]+)\1""")
-_TOKEN: Final = re.compile(r"['/]?[a-z0-9_]+(?:[.\-][a-z0-9_]+)*")
+_TOKEN: Final = re.compile(r"['/]?[a-z0-9_]+(?:[.\-][a-z0-9_]+)*|\|")
 _HAS_DIGIT: Final = re.compile(r"\d")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def words_of(text: str) -> str:
-    """`text` as words with one blank before, between and after them."""
+    """`text` as words with one blank before, between and after them; `|` ends what is said together."""
     text = re.sub(r"(?<=[a-z])['’](?=[a-z])", "", text.lower().replace('\\"', '"'))
     text = re.sub(r"(?<=\d),(?=\d{3})", "", _QUOTED.sub(r" '\2 ", text))
     found = (
@@ -75,7 +75,7 @@ _OVER: Final = r"(?:reach\w*|exceed\w*|hit|hits|exhaust\w*|surpass\w*|over|used|
 
 MONEY: Final = Marks(
     "credit balance fund prepay limit caps? threshold budget quota allow "
-    "payment bill invoice account arrear charge top free trial",
+    "payment bill invoice account arrear charge top free trial subscription plan package member key",
     rf"(?:insufficient|not enough|no|low|out of|exhausted|depleted|negative|zero) ~2 {_CREDIT}",
     rf"(?:used|spent|consumed) (?:up )?(?:all|the last) ~3 {_CREDIT}",
     rf"{_CREDIT} ~3 (?:too low|insufficient|exhausted|depleted|used up|expired|r[ua]n out|not enough|negative|empty)",
@@ -85,13 +85,21 @@ MONEY: Final = Marks(
     rf"(?<!thinking )(?<!reasoning )(?<!token )budget (?:has been |was |is )?{_OVER}",
     rf"{_OVER} (?:your |the |its |max |maximum )*(?:spending |monthly )?budget",
     r"exceeded(?:token)?budget",
-    r"insufficient[ _]quota",
+    r"insufficient[ _](?:\w+ ){0,2}quota",
     r"payment (?:is )?(?:required|overdue|past due)",
     r"(?:unpaid|overdue) (?:invoices?|bills?|payments?|balance)",
     r"(?:invoices?|bills?|payments?|account) ~2 (?:unpaid|overdue|past due|in arrears)",
     r"arrearage",
     r"billing ~2 (?:disabled|not active|not enabled|inactive|suspended)",
+    r"hard limit ~2 (?:reached|exceeded)",
+    r"(?:reached|exceeded|hit) ~2 hard limit",
     r"billing hard limit",
+    r"requires billing to be",
+    r"key limit exceeded (?:total|daily|weekly|monthly)(?: limit)?",
+    r"(?:quota|balance|credits?) ~3 (?:not enough|insufficient)",
+    r"payment ~2 (?:declined|failed)",
+    r"(?:subscription|plan|trial|package|membership) (?:(?:has|is|was|been) )*(?:expired|ended|inactive|lapsed)",
+    r"no active (?:subscription|plan|billing)",
     r"(?:please|must|need to) (?:recharge|top up)",
     rf"{_OVER} ~3 (?:free|daily free|included) (?:allocation|allowance|credits?)",
     r"(?:free|trial) (?:tier|plan|trial|quota|credits?) ~4 (?:exhausted|used up|expired|ended)",
@@ -151,17 +159,23 @@ _KEY: Final = (
 )
 _BAD: Final = (
     r"(?:invalid|not valid|isnt valid|incorrect|wrong|expired|revoked|missing|malformed|unknown|disabled|deactivated"
-    r"|deleted|rejected|not (?:found|recogni[sz]ed|accepted|authori[sz]ed|provided|exist|active)|unauthori[sz]ed|bad"
+    r"|deleted|rejected|not (?:found|recogni[sz]ed|accepted|authori[sz]ed|provided|exist|active|correct|set|configured)"
+    r"|unauthori[sz]ed|bad"
     r"|inactive|unrecogni[sz]ed|no longer valid|blocked|leaked|does not exist)"
 )
 AUTH: Final = Marks(
-    "key token auth credential password",
-    rf"{_KEY} ~4 {_BAD}",
+    "key token auth credential password signature",
+    rf"{_KEY} ~ {_BAD}",
     rf"{_BAD} ~2 {_KEY}",
     rf"{_BAD} (?:x )?api_key",
     rf"api_?key (?:is |was )?{_BAD}",
     rf"no (?:valid |auth )*{_KEY} (?:found|provided|supplied|given|passed|specified|was|were|in|sent)",
     r"(?:provide|supply|pass|specify|give|include) (?:(?:an?|your|any|valid|us) )*(?:\w+ )?(?:api key|api token)",
+    rf"(?:do not|dont|without|need|needs|requires?) (?:have )?(?:an? )?(?:valid )?{_KEY}",
+    rf"{_KEY} (?:is |are )?(?:required|needed|empty|blank|isnt correct|doesnt exist)",
+    r"(?:check|verify) (?:that )?(?:your|the) api key",
+    r"(?:the|your|access|user|bearer) token (?:(?:is|seems|was|has|appears|to|be|been) )*(?:invalid|expired|revoked)",
+    r"request signature ~6 (?:does not match|doesnt match|expired)",
     r"valid (?:user )?(?:api )?(?:token|key) is required",
     r"authenti?cation ~2 (?:failed|fails|failure|error|required|invalid|unsuccessful)",
     r"authorization (?:failed|denied|error|required)",
@@ -176,6 +190,7 @@ _EXCEED: Final = (
     r"(?:exceed\w*|exceeds|too (?:long|large|big|many)|longer|larger|greater|bigger|beyond|overflow\w*|over|maximum|max"
     r"|up to|limit\w*|reduce|shorten|fit|fits|reached|more|at most|less than|fewer|only|surpass\w*|full)"
 )
+_LONG: Final = r"(?:exceed\w*|is (?:longer|larger|over))"
 _INPUT: Final = r"(?:prompts?|inputs?|conversations?|messages|history|context)"
 OVERFLOW_CONTEXT: Final = Marks(
     "context ctx max_ inputs",
@@ -191,15 +206,17 @@ OVERFLOW_CONTEXT: Final = Marks(
     r"inputs? ~2 tokens? ~3 '?max_\w*tokens must",
 )
 OVERFLOW: Final = Marks(
-    "prompt input conversation messages history context token max_ size",
+    "prompt input conversation messages history context token max size",
     rf"{_INPUT} (?:(?:is|are|was|were|text|sequence|length|tokens?|count|size|far|way|much) )*too (?:long|large|big)",
-    rf"{_INPUT} (?:(?:text|length|size) )?(?:exceed\w*|is (?:longer|larger|over)) ~6 (?:lengths?|window|tokens?)",
+    rf"{_INPUT} (?:(?:text|length|size|token|count|of|with|\d+) )*{_LONG} ~ (?:lengths?|window|tokens?)",
     rf"{_INPUT} ~5 tokens? ~6 (?:exceed\w*|greater|more than|larger|beyond|too (?:many|long|large)|longer|maximum)",
     r"(?:exceed\w*|(?:greater|more|larger) than|beyond|over|above) ~6 (?:input|prompt|context|model|request) tokens?",
     r"(?:exceed\w*|over|beyond|above) ~4 token limits?",
     r"token limits? (?:has been |was |is )?(?:exceeded|reached)",
     r"tokens? ~4 exceed\w* ~6 (?:maximum|limit|allowed|max)",
-    r"(?:maximum|max) (?:prompt|input) (?:token )?(?:length|tokens?|size)",
+    r"(?:maximum|max) (?:allowed |permitted )?(?:prompt|input|model) (?:token )?(?:length|tokens?|size)",
+    r"max\w* (?:allowed )?tokens ~12 (?:has|have|contains?|got|requested|provided|received) \d+ tokens",
+    r"expected maxlength \d+ actual \d+",
     r"too many (?:input |prompt |context )?tokens",
     r"(?:requires?|needs?|ha[sv]e?|contains?|with) \d+ (?:input |prompt )?tokens ~12 (?:max\w*|limit|only|at most)",
     r"(?:reduce|shorten|truncate) ~3 (?:length|size) of (?:the |your )*(?:messages|prompt|input|conversation|context)",
@@ -233,6 +250,8 @@ BAD_MODEL: Final = Marks(
     r"models? ~4 (?:not (?:found|exist|deployed|loaded)|doesnt exist|could not be found)",
     r"models? (?:'?[^ |]+ ){0,2}(?:is |was )?(?:not available|unavailable|no longer available|no longer supported)",
     r"models? (?:'?[^ |_]+ )?(?:has been|was|is) (?:(?:deprecat|delet|decommission|retir|remov)ed|discontinued)",
+    r"models? (?:is )?not supported",
+    r"(?:the|requested|given|your) model '?[^ |_]+ is not supported",
     r"models? (?:name |id |identifier )+is (?:invalid|unknown|not valid|incorrect)",
     r"(?:cannot|could not|couldnt|unable to|failed to) (?:find|load|locate) (?:the )?models?",
     r"no models? (?:loaded|named|with|found|matching)",
@@ -270,12 +289,13 @@ _FEATURE: Final = (
     r"|infill|rerank(?:ing)?|fim|responses)"
 )
 _PARAMETER: Final = r"(?:parameter|argument|field|property|value|schema|type|option|format|key)s?"
+_OFFERED: Final = r"(?:supported|enabled|available|implemented)"
 _HERE: Final = r"(?:models?|server|deployment|endpoint)"
 _NOT: Final = r"(?:does not|doesnt|do not|dont|cannot|is not able to|is unable to)"
 UNSUPPORTED: Final = Marks(
     "support available enabled implement",
     rf"(?!{_PARAMETER} )[^ |'_]+ {_NOT} (?:currently |yet )*support (?:the |any )?(?:\w+ )?{_FEATURE}(?: \w+)?",
-    rf"{_FEATURE}(?: \w+)? (?:is|are) not (?:currently |yet )*(?:supported|enabled|available|implemented) ~4 {_HERE}",
+    rf"{_FEATURE}(?: \w+)? (?:is|are) not (?:currently |yet )*{_OFFERED} ~4 {_HERE}",
     rf"endpoints? found that supports? (?:the )?{_FEATURE}",
     r"(?:not implemented|unimplemented)(?= \|)",
 )

@@ -21,6 +21,7 @@ from beastmode_otel.wire.values import decode, items, mapping, text
 
 _MAX_MESSAGE: Final = 500
 _MAX_TEXT: Final = 2048
+_MAX_NAMES: Final = 32
 _MAX_ID: Final = 128
 _HEAD: Final = 8192  # of a body that is not JSON; a message is shortened to far less
 _TITLE: Final = re.compile(r"<title[^>]{0,200}>([^<]{0,500})", re.IGNORECASE)
@@ -116,8 +117,8 @@ def _read(value: Any) -> ProviderError | None:
     return replace(
         found,
         message=shorten(search.inner) if search.inner else found.message,
-        names=tuple(search.names),
-        text=" \n".join(search.told)[:_MAX_TEXT],
+        names=tuple(search.names[:_MAX_NAMES]),
+        text=" | ".join(search.told)[:_MAX_TEXT],
         wait=search.wait,
         behind=search.behind,
     )

@@ -73,5 +73,14 @@ INNOCENT = (
     "Invalid value at 'safety_settings[0].category': HARM is no category",
     "The content of the tool result must be a string",
     "final assistant content cannot end with trailing whitespace",
+    # other people's secrets, plans and tokens
+    "metadata key limit exceeded: at most 16 keys",
+    "Invalid 'user': must not contain an api key or other secrets",
+    "the plan in messages[0] must have at least one step",
+    "Property 'billing_account' requires billing_address",
+    "Invalid signature of function 'f': expected 2 arguments",
+    "messages.1.content.0: Invalid `signature` in `thinking` block",
+    "stop: token 50256 is not allowed",
+    "Unexpected end of JSON input: the token stream ended too early",
     "Error while downloading https://example.com/over/limit/quota/key.png: 404",
 )  # fmt: skip

@@ -14,6 +14,7 @@ from beastmode_otel.errors import CATEGORIES
 from beastmode_otel.wire import ProviderError, categorise, error_in, read_error
 from beastmode_otel.wire.error_rows import ANY, ErrorRow, error_rows, error_sources
 
+from .failures_told import TOLD
 from .innocent_errors import INNOCENT
 
 ROWS = error_rows()
@@ -219,6 +220,34 @@ def test_what_was_found_at_a_provider_has_its_category(found: Any) -> None:
                 raw = body if isinstance(body, str) else json.dumps(body)
                 error = read_error(status, {}, raw.encode())
             assert categorise(error, host=host).name == name, body
+
+
+# Words that no row has.
+
+SAID = [(status, message, name) for (status, name), messages in TOLD.items() for message in messages]
+# What a status decides in the words' place, or changes in their meaning, cannot be told without it.
+INSIDE = sorted(
+    {
+        (message, name)
+        for status, message, name in SAID
+        if status == 400 and name in ("authentication_error", "quota_exhausted", "context_length_exceeded")
+    }
+)
+
+
+@pytest.mark.parametrize("shape", ["openai", "google", "flat", "string", "behind"])
+@pytest.mark.parametrize(("status", "message", "name"), SAID)
+def test_other_words_for_the_same_failure(status: int, message: str, name: str, shape: str) -> None:
+    for company in COMPANY.values():
+        body = BODIES[shape]([], company(message), status)
+        assert categorise(read_error(status, {}, json.dumps(body).encode())).name == name, body
+
+
+@pytest.mark.parametrize(("message", "name"), INSIDE)
+def test_other_words_inside_a_200(message: str, name: str) -> None:
+    error = error_in({"error": {"message": message, "type": "invalid_request_error"}})
+    assert error is not None
+    assert categorise(error).name == name
 
 
 # What only sounds like it.
