@@ -7,6 +7,7 @@ word, so that a complaint about a parameter does not look like what the paramete
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -37,31 +38,35 @@ def words_of_names(names: Iterable[str]) -> str:
 class Marks:
     """Patterns of whole words, of which one is enough. In a pattern ` ~ ` skips up to six words, ` ~2 ` up to two.
 
-    anchors: parts of words, one of which is in whatever the patterns match: the quick no for nearly every text.
+    anchors: parts of words, one of which is in whatever the patterns match: the quick no for nearly every text, and
+    what keeps a process that sees no errors from compiling them.
     """
 
     def __init__(self, anchors: str, *patterns: str) -> None:
-        spaced = (re.sub(r" ~(\d*) ", lambda found: _gap(int(found[1] or 6)), pattern) for pattern in patterns)
-        self._patterns = re.compile(f"(?<= )(?:{'|'.join(spaced)})(?= )")
-        self._anchors = re.compile("|".join(anchors.split()))
+        self._said, self._anchors = patterns, re.compile("|".join(anchors.split()))
 
     def search(self, words: str) -> bool:
         return self._anchors.search(words) is not None and self._patterns.search(words) is not None
+
+    @functools.cached_property
+    def _patterns(self) -> re.Pattern[str]:
+        spaced = (re.sub(r" ~(\d*) ", lambda found: _gap(int(found[1] or 6)), pattern) for pattern in self._said)
+        return re.compile(f"(?<= )(?:{'|'.join(spaced)})(?= )")
 
 
 class Phrase:
     """A phrase of the table of errors, looked for in what `words_of` gives; `..` skips some words."""
 
     def __init__(self, said: str) -> None:
-        parts = [part for part in (words_of(piece).strip() for piece in said.split("..")) if part]
-        self._longest = max(parts, key=len)
-        self._exact = f" {parts[0]} " if len(parts) == 1 else ""
-        self._pattern = re.compile(f"(?<= ){_gap(MAX_GAP).join(map(re.escape, parts))}(?= )")
+        self._parts = [part for part in (words_of(piece).strip() for piece in said.split("..")) if part]
+        self._longest = f" {max(self._parts, key=len)} "
 
     def search(self, words: str) -> bool:
-        if self._exact:
-            return self._exact in words
-        return self._longest in words and self._pattern.search(words) is not None
+        return self._longest in words and (len(self._parts) == 1 or self._pattern.search(words) is not None)
+
+    @functools.cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(f"(?<= ){_gap(MAX_GAP).join(map(re.escape, self._parts))}(?= )")
 
 
 def _gap(most: int) -> str:
