@@ -240,6 +240,7 @@ _REJECTIONS: Final = (
     (said.MONEY_MAYBE.search, "quota_exhausted"),
     (said.over_quota, "quota_exhausted"),
     (said.BAD_MODEL.search, "model_not_found"),
+    (said.BLOCKED.search, "permission_denied"),
     (said.COLD.search, "overloaded"),
     *_FEATURES,
 )

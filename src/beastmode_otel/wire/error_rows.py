@@ -104,6 +104,7 @@ _ROWS: Final = """
 429 | | token budget exceeded by request parameters | rate_limited | az-dd
 404 | DeploymentNotFound | API deployment for this resource does not exist | model_not_found | az-861
 400 | content_filter/ResponsibleAIPolicyViolation | content management policy | content_filter | az-cf
+400 | OperationNotSupported | operation does not work with the specified model | not_supported | az-op
 
 # Anthropic
 401 | | issue with your API key; invalid x-api-key | authentication_error | ant-docs
@@ -116,6 +117,7 @@ _ROWS: Final = """
 429 | contract_spend_limit_reached | spend limit of its contract | quota_exhausted | ant-sdk
 429 | | Extra usage is required for long context requests | quota_exhausted | ant-long
 400 | organization_on_hold | disabled for trust and safety reasons | permission_denied | ant-sdk
+400 | | organization has been disabled | permission_denied | ant-off
 400 | | prompt is too long: .. tokens > .. maximum | context_length_exceeded | pyd
 400 | | input length and max_tokens exceed context limit | context_length_exceeded | lit-map
 413 | request_too_large | exceeds the maximum allowed number of bytes | payload_too_large | ant-docs
@@ -129,6 +131,7 @@ _ROWS: Final = """
 
 # Gemini
 400 | API_KEY_INVALID | API key not valid | authentication_error | gem-dd lit-map
+400 | | User location is not supported | permission_denied | gem-loc
 403 | | API has not been used in project; unregistered callers | permission_denied | dash-t lit-map
 400 | | free tier is not available in your country; enable billing on your project | quota_exhausted | gem-fp gem-docs
 429 | RESOURCE_EXHAUSTED *PerDay* | | quota_exhausted | gem-147 gem-1215
@@ -201,6 +204,7 @@ _ROWS: Final = """
 # DeepSeek
 401 | | Authentication Fails | authentication_error | ds-docs
 402 | | Insufficient Balance | quota_exhausted | ds-docs ds-cont
+400 | | Model Not Exist | model_not_found | ds-model
 429 | | Rate Limit Reached; too quickly | rate_limited | ds-docs
 503 | | Server Overloaded | overloaded | ds-docs
 422 | | Invalid Parameters | unprocessable | ds-docs
@@ -236,6 +240,7 @@ _ROWS: Final = """
 402 | | insufficient credits; requires more credits, or fewer max_tokens | quota_exhausted | or-docs or-oc
 402 | openrouter_in_flight_budget | | rate_limited | or-dd
 402 | | key with a higher monthly limit | quota_exhausted | or-oc
+403 | | Key limit exceeded (total limit); Key limit exceeded. Manage it | quota_exhausted | or-key
 403 | | requires moderation; input was flagged | content_filter | or-docs
 400 | | endpoint's maximum context length is | context_length_exceeded | pyd or-dd
 429 | | rate limited | rate_limited | or-docs
@@ -345,6 +350,7 @@ _ROWS: Final = """
 400 | | invalid params, context window exceeds limit | context_length_exceeded | mini
 
 # vLLM
+400 | | prompt .. is longer than the maximum model length | context_length_exceeded | vllm-len
 404 | | The model .. does not exist | model_not_found | vllm-404
 
 # SGLang
@@ -528,6 +534,12 @@ gem-0 | https://github.com/continuedev/continue/issues/12749
 bed-od | https://github.com/aws-samples/bedrock-access-gateway/issues/73
 oll-tools | https://github.com/ollama/ollama/issues/14795 https://github.com/ollama/ollama/issues/5793
 or-tools | https://github.com/pydantic/pydantic-ai/issues/2896
+az-op | https://github.com/langchain-ai/langmem/issues/13 https://github.com/run-llama/llama_index/issues/16503
+ant-off | https://github.com/anthropics/claude-code/issues/72457
+gem-loc | https://github.com/google-gemini/gemini-cli/issues/24641
+or-key | https://github.com/gptme/gptme/issues/1449 https://github.com/RooCodeInc/Roo-Code/issues/515
+vllm-len | https://github.com/OpenBMB/MiniCPM-V/issues/1048 https://github.com/langchain-ai/deepagents/issues/468
+ds-model | https://github.com/ConardLi/easy-dataset/issues/9
 common | none: names that OpenAI-compatible servers use, known before this table was made
 rfc9110 | https://www.rfc-editor.org/rfc/rfc9110 (408 to 504), rfc6585 (429), rfc8470 (425), rfc7725 (451)
 cf-edge | https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/

@@ -262,6 +262,12 @@ BAD_MODEL: Final = Marks(
     r"no models? (?:loaded|named|with|found|matching)",
     r"(?:not found|no access to|cannot access) (?:the )?models?",
 )
+BLOCKED: Final = Marks(
+    "organization organisation account workspace project team country region location",
+    r"(?:organi[sz]ation|account|workspace|project) (?:has been|is|was) (?:disabled|deactivated|suspended|blocked)",
+    r"(?:country|region|territory|location) (?:is )?not supported",
+    r"not (?:supported|available|allowed) in (?:your|this) (?:country|region|location)",
+)
 SAYS_MODEL: Final = Marks("model deployment", r"(?:models?|deployments?)")
 
 OVERLOADED: Final = Marks(

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 TOLD = {
+    (400, "permission_denied"): (
+        "Your account has been deactivated, write to support.",
+        "This workspace is suspended.",
+        "This API is not available in your country",
+    ),
     (400, "authentication_error"): (
         "API key not valid. Please pass a valid API key.",
         "API key expired. Please renew the API key.",
