@@ -1,7 +1,7 @@
 """LLM wire formats, pure: what a request asks, what a response or stream says. Nothing in this room ever raises."""
 
 from beastmode_otel.wire.body_reader import BodyReader, is_stream
-from beastmode_otel.wire.categorise import categorise
+from beastmode_otel.wire.categorise import categorise, never_fits
 from beastmode_otel.wire.content_encoding import ContentDecoder
 from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply, Usage
 from beastmode_otel.wire.formats.base import Format
@@ -44,6 +44,7 @@ __all__ = [
     "format_named",
     "identifier",
     "is_stream",
+    "never_fits",
     "read_error",
     "read_limits",
     "recognise",

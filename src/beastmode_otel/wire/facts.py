@@ -59,8 +59,10 @@ class ProviderError:
     """An error in a provider's own words. Every field is None when the provider did not say it.
 
     status: HTTP status, None for an error inside a 200. message: at most 500 characters on one line, never HTML; it may
-    quote the prompt or a key, so it is for people and must be redacted. type, code: see `provider_error.identifier`
-    before telemetry.
+    quote the prompt or a key, so it is for people and must be redacted. type, code: see `provider_error.identifier` before telemetry.
+    What only `categorise` reads, and no two errors differ in: names: whatever else names the error in its structure.
+    text: all that it says, longer than the message. wait: seconds that it asks to wait in its body. behind: the status
+    that the provider behind a gateway gave.
     """
 
     status: int | None = None
@@ -69,6 +71,10 @@ class ProviderError:
     param: str | None = None
     message: str | None = None
     request_id: str | None = None
+    names: tuple[str, ...] = field(default=(), compare=False)
+    text: str = field(default="", repr=False, compare=False)
+    wait: float | None = field(default=None, compare=False)
+    behind: int | None = field(default=None, compare=False)
 
 
 @record(frozen=True, slots=True, kw_only=True)
