@@ -7,7 +7,7 @@ from typing import Any, Final
 from beastmode_otel import semconv
 from dashboards import measures, texts
 from dashboards.colours import GREEN, PURPLE, colours, tinted
-from dashboards.common import chart, figure, timeline, united
+from dashboards.common import stat, state_timeline, timeseries, united
 from dashboards.flavours import Flavour
 from dashboards.frame import TIER_OPENS, Band, board
 from dashboards.measures import ENDED, HITS, OK, UPSTREAM
@@ -27,7 +27,7 @@ def of_tiers(metric: semconv.Metric) -> str:
 
 
 def answers() -> Any:
-    return figure(
+    return stat(
         "Answered without a provider",
         "Requests in the time range that were hits, and those that shared another caller's call (misses that cost "
         "nothing).",
@@ -40,7 +40,7 @@ def answers() -> Any:
 
 
 def hit_rate() -> Any:
-    return figure(
+    return stat(
         "Hit rate",
         "Hits of the requests for which the cache was asked.",
         "percentunit",
@@ -52,7 +52,7 @@ def hit_rate() -> Any:
 def saved() -> Any:
     whole = {semconv.TOKEN_TYPE: ("input", "output")}
     cached = {semconv.COST_KIND: "saved", semconv.COST_REASON: "cache"}
-    panel = figure(
+    panel = stat(
         "Saved by the cache",
         "Money whose amount is known, and tokens that nobody had to use, in the time range.",
         "currencyUSD",
@@ -64,7 +64,7 @@ def saved() -> Any:
 
 
 def tiers() -> Any:
-    return timeline(
+    return state_timeline(
         "State of the tiers",
         "Open: the tier rests after failures in a row, and requests go on without it. The worst of all processes.",
         line(now(semconv.CACHE_TIER_STATE, TIER, how="max"), each(TIER)),
@@ -73,7 +73,7 @@ def tiers() -> Any:
 
 
 def statuses() -> Any:
-    return chart(
+    return timeseries(
         "Requests by what the cache did",
         "Per minute. Bypass: the caller or the request ruled it out. Off: there is no cache.",
         "reqpm",
@@ -85,7 +85,7 @@ def statuses() -> Any:
 
 
 def hits_over_time() -> Any:
-    return chart(
+    return timeseries(
         "Hit rate by tier",
         "Each tier's part of the hit rate; together they are the hit rate.",
         "percentunit",
@@ -98,7 +98,7 @@ def hits_over_time() -> Any:
 
 
 def latency_saved() -> Any:
-    return chart(
+    return timeseries(
         "Wait with and without a hit",
         "P95 of answered requests.",
         "s",
@@ -111,7 +111,7 @@ def latency_saved() -> Any:
 
 def lookups() -> Any:
     by = (TIER, semconv.LOOKUP_RESULT)
-    return chart(
+    return timeseries(
         "Lookups per minute, by tier and result",
         "Skipped: the tier rests. Timeout: the request went on without it.",
         "short",
@@ -123,7 +123,7 @@ def lookups() -> Any:
 
 
 def lookup_latency() -> Any:
-    return chart(
+    return timeseries(
         "Latency of lookups",
         "P50 and P95 of one question to a tier.",
         "s",
@@ -135,7 +135,7 @@ def lookup_latency() -> Any:
 
 def writes() -> Any:
     by = (TIER, semconv.WRITE_RESULT)
-    return chart(
+    return timeseries(
         "Writes per minute, by tier and result",
         "Writes and deletes in the slower tiers. Queued: made good when the tier is back.",
         "short",
@@ -147,7 +147,7 @@ def writes() -> Any:
 
 
 def write_latency() -> Any:
-    return chart(
+    return timeseries(
         "Latency of writes",
         "P95 of one write or delete in a slower tier. Mostly in the background: no caller waits.",
         "s",
@@ -158,7 +158,7 @@ def write_latency() -> Any:
 
 
 def entries() -> Any:
-    return chart(
+    return timeseries(
         "Entries",
         "How many answers each tier holds: the memories of all processes together, the shared stores once.",
         "short",
@@ -169,7 +169,7 @@ def entries() -> Any:
 
 
 def size() -> Any:
-    return chart(
+    return timeseries(
         "Size",
         "How large each tier is: the memories of all processes together, the shared stores once.",
         "bytes",
@@ -180,7 +180,7 @@ def size() -> Any:
 
 
 def promotions() -> Any:
-    return chart(
+    return timeseries(
         "Promotions per minute",
         "Answers copied up into a faster tier.",
         "short",
@@ -193,7 +193,7 @@ def promotions() -> Any:
 
 def evictions() -> Any:
     by = (TIER, semconv.EVICTION_REASON)
-    return chart(
+    return timeseries(
         "Evictions per minute",
         "Answers that left, by why. Many by size: the tier is too small.",
         "short",
@@ -204,7 +204,7 @@ def evictions() -> Any:
 
 
 def invalidations() -> Any:
-    return chart(
+    return timeseries(
         "Invalidations per minute",
         "Answers removed by invalidate(), by what they were chosen.",
         "short",
@@ -215,7 +215,7 @@ def invalidations() -> Any:
 
 
 def collapsed() -> Any:
-    return chart(
+    return timeseries(
         "Shared calls",
         "Requests that another caller's identical request answered, per minute.",
         "reqpm",
@@ -227,7 +227,7 @@ def collapsed() -> Any:
 
 def savings() -> Any:
     pace = rate(semconv.COST_TOTAL, semconv.COST_REASON, where=measures.SAVED)
-    return chart(
+    return timeseries(
         "Savings per hour",
         "Money that did not have to be spent, at the present pace: by hits and shared calls, and by cheaper routes.",
         "currencyUSD",
@@ -239,7 +239,7 @@ def savings() -> Any:
 
 
 def tokens_saved() -> Any:
-    return chart(
+    return timeseries(
         "Tokens saved per second",
         "Tokens that hits and shared calls did not use. Input includes cached input, output reasoning.",
         "short",

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any, Final
 
-from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, logs, stat, statetimeline, timeseries
+from grafana_foundation_sdk.builders import bargauge, common, dashboard, logs, statetimeline
+from grafana_foundation_sdk.builders import heatmap as heatmaps
+from grafana_foundation_sdk.builders import stat as stats
+from grafana_foundation_sdk.builders import timeseries as series
 from grafana_foundation_sdk.models import common as shape
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import heatmap as heat
@@ -54,11 +57,11 @@ def reduced() -> common.ReduceDataOptions:
     return common.ReduceDataOptions().calcs(["lastNotNull"]).values(False).fields("")
 
 
-def figure(
+def stat(
     title: str, about: str, unit: str, *queries: Query, empty: str, steps: Steps = PLAIN, decimals: int | None = None
-) -> stat.Panel:
+) -> stats.Panel:
     """One or a few numbers, side by side."""
-    panel = basics(stat.Panel(), title, about, unit, empty, queries).reduce_options(reduced())
+    panel = basics(stats.Panel(), title, about, unit, empty, queries).reduce_options(reduced())
     panel = panel.graph_mode(shape.BigValueGraphMode.NONE).color_mode(shape.BigValueColorMode.VALUE)
     panel = panel.text_mode(shape.BigValueTextMode.AUTO).justify_mode(shape.BigValueJustifyMode.CENTER)
     panel = panel.orientation(shape.VizOrientation.VERTICAL).thresholds(thresholds(steps))
@@ -71,7 +74,7 @@ def by_name() -> dashboard.FieldColor:
     return dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
 
 
-def chart(
+def timeseries(
     title: str,
     about: str,
     unit: str,
@@ -80,9 +83,9 @@ def chart(
     colours: Mapping[str, str] | None = None,
     stacked: bool = False,
     top: float | None = None,
-) -> timeseries.Panel:
+) -> series.Panel:
     """Lines over time, or areas that add up. colours: of closed sets. top: of the scale, for shares."""
-    panel = basics(timeseries.Panel(), title, about, unit, empty, queries).min(0)
+    panel = basics(series.Panel(), title, about, unit, empty, queries).min(0)
     panel = panel.line_width(1.5).fill_opacity(_fill(stacked, colours)).show_points(shape.VisibilityMode.AUTO)
     panel = panel.point_size(4).span_nulls(False).axis_border_show(False).color_scheme(by_name())
     panel = panel.legend(_legend()).tooltip(_tooltip())
@@ -109,7 +112,7 @@ def _tooltip() -> common.VizTooltipOptions:
     return common.VizTooltipOptions().mode(shape.TooltipDisplayMode.MULTI).sort(shape.SortOrder.DESCENDING)
 
 
-def timeline(title: str, about: str, *queries: Query, empty: str) -> statetimeline.Panel:
+def state_timeline(title: str, about: str, *queries: Query, empty: str) -> statetimeline.Panel:
     """Breakers over time: closed, half-open, open."""
     panel = basics(statetimeline.Panel(), title, about, "none", empty, queries)
     results = {
@@ -122,7 +125,7 @@ def timeline(title: str, about: str, *queries: Query, empty: str) -> statetimeli
     return panel.legend(legend.placement(shape.LegendPlacement.BOTTOM).calcs([]))
 
 
-def bars(
+def bar_gauge(
     title: str, about: str, unit: str, query: Query, *, empty: str, colours: Mapping[str, str] | None = None
 ) -> bargauge.Panel:
     """A bar for each series, for how much there was."""
@@ -131,11 +134,11 @@ def bars(
     return painted(panel.show_unfilled(False).color_scheme(by_name()), colours or {})
 
 
-def warmth(title: str, about: str, unit: str, query: Query, *, empty: str) -> heatmap.Panel:
+def heatmap(title: str, about: str, unit: str, query: Query, *, empty: str) -> heatmaps.Panel:
     """Buckets of a histogram over time."""
-    panel = basics(heatmap.Panel(), title, about, unit, empty, [query]).calculate(False)
-    colour = heatmap.HeatmapColorOptions().mode(heat.HeatmapColorMode.SCHEME).scheme("Blues").steps(32)
-    panel = panel.color(colour.exponent(0.5).fill("dark-blue")).y_axis(heatmap.YAxisConfig().unit(unit))
+    panel = basics(heatmaps.Panel(), title, about, unit, empty, [query]).calculate(False)
+    colour = heatmaps.HeatmapColorOptions().mode(heat.HeatmapColorMode.SCHEME).scheme("Blues").steps(32)
+    panel = panel.color(colour.exponent(0.5).fill("dark-blue")).y_axis(heatmaps.YAxisConfig().unit(unit))
     return panel.show_legend()
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from beastmode_otel import semconv
 from dashboards import measures, texts
 from dashboards.colours import GREEN, NEUTRAL, RED, YELLOW, colours
-from dashboards.common import chart, figure, lines_of_log
+from dashboards.common import lines_of_log, stat, timeseries
 from dashboards.flavours import Flavour
 from dashboards.frame import DEPLOYMENT_OPENS, Band, board
 from dashboards.measures import ENDED, FAILED
@@ -23,7 +23,7 @@ _CAUSE: Final = (CATEGORY, semconv.MODEL, semconv.DEPLOYMENT, semconv.HINT)
 
 
 def rate_now() -> Any:
-    return figure(
+    return stat(
         "Error rate",
         "Failed requests of those answered or failed. Who leaves early does not fail. Red from 5 %.",
         "percentunit",
@@ -34,7 +34,7 @@ def rate_now() -> Any:
 
 
 def failed() -> Any:
-    return figure(
+    return stat(
         "Failed requests and attempts",
         "In the time range. A request may fail without any attempt, and an attempt without its request: a retry or a "
         "fallback made it good.",
@@ -47,7 +47,7 @@ def failed() -> Any:
 
 
 def left() -> Any:
-    return figure(
+    return stat(
         "Left by the caller",
         "No errors: cancelled requests, and streams that were forgotten without close() (a bug of the caller).",
         "locale",
@@ -59,7 +59,7 @@ def left() -> Any:
 
 
 def lost() -> Any:
-    return figure(
+    return stat(
         "Telemetry lost",
         "Spans, values and records that were lost on the way. Red: what you see is not all there is.",
         "locale",
@@ -71,7 +71,7 @@ def lost() -> Any:
 
 
 def rate_by_model() -> Any:
-    return chart(
+    return timeseries(
         "Error rate by model",
         "Failed requests of those answered or failed.",
         "percentunit",
@@ -82,7 +82,7 @@ def rate_by_model() -> Any:
 
 
 def by_category() -> Any:
-    return chart(
+    return timeseries(
         "Failed requests per minute, by category",
         "By why they failed.",
         "short",
@@ -93,7 +93,7 @@ def by_category() -> Any:
 
 
 def by_deployment() -> Any:
-    return chart(
+    return timeseries(
         "Failed attempts per minute, by deployment",
         "Those included that a retry or a fallback made good.",
         "short",
@@ -150,7 +150,7 @@ def by_model_table() -> Any:
 
 def outcomes() -> Any:
     other = {semconv.OUTCOME: ("error", "cancelled", "abandoned")}
-    return chart(
+    return timeseries(
         "Requests that were not answered",
         "Per minute, by how they ended.",
         "reqpm",

@@ -7,7 +7,7 @@ from typing import Any, Final
 from beastmode_otel import semconv
 from dashboards import measures, texts
 from dashboards.colours import NEUTRAL, RED, YELLOW, colours
-from dashboards.common import chart, timeline, warmth
+from dashboards.common import heatmap, state_timeline, timeseries
 from dashboards.flavours import Flavour
 from dashboards.frame import DEPLOYMENT_OPENS, Band, board
 from dashboards.measures import ANSWERED_OR_FAILED, ENDED, FAILED, OK
@@ -22,7 +22,7 @@ _STEPS: Final = ((None, NEUTRAL), (0.05, YELLOW), (0.5, RED))
 
 
 def latency_by_model() -> Any:
-    return chart(
+    return timeseries(
         "P95 latency by model",
         "95 of 100 callers waited less for a whole answer. Dots lead to a trace.",
         "s",
@@ -32,7 +32,7 @@ def latency_by_model() -> Any:
 
 
 def latency_heat() -> Any:
-    return warmth(
+    return heatmap(
         "Latency of all answers",
         "How many answers per minute took how long: hits are the band at the bottom, providers the ones above.",
         "s",
@@ -42,7 +42,7 @@ def latency_heat() -> Any:
 
 
 def first_token() -> Any:
-    return chart(
+    return timeseries(
         "Time to first token",
         "P95, from the start of the attempt to the first content of its stream.",
         "s",
@@ -52,7 +52,7 @@ def first_token() -> Any:
 
 
 def speed() -> Any:
-    return chart(
+    return timeseries(
         "Output speed in tokens per second",
         "Output tokens for each second in which a caller waited for a provider, retries included; hits are left out.",
         "short",
@@ -62,7 +62,7 @@ def speed() -> Any:
 
 
 def tokens_by_type() -> Any:
-    return chart(
+    return timeseries(
         "Tokens per second, by type",
         "Input includes cached input, output includes reasoning: do not add those up.",
         "short",
@@ -74,7 +74,7 @@ def tokens_by_type() -> Any:
 
 def tokens_by_model() -> Any:
     whole = {semconv.TOKEN_TYPE: ("input", "output")}
-    return chart(
+    return timeseries(
         "Tokens per second, by model",
         "Input and output tokens.",
         "short",
@@ -86,7 +86,7 @@ def tokens_by_model() -> Any:
 
 def cost_by_model() -> Any:
     spent = rate(semconv.COST_TOTAL, MODEL, where=measures.SPENT)
-    return chart(
+    return timeseries(
         "Cost per hour, by model",
         "At the present pace. Calls whose price is not known are not in it.",
         "currencyUSD",
@@ -134,7 +134,7 @@ def deployments_table() -> Any:
 
 
 def breakers() -> Any:
-    return timeline(
+    return state_timeline(
         "Breakers",
         "Open: nothing is sent there, after failures in a row. Half-open: one request finds out. The worst of all "
         "processes.",
@@ -144,7 +144,7 @@ def breakers() -> Any:
 
 
 def attempts() -> Any:
-    return chart(
+    return timeseries(
         "Attempts by outcome",
         "Calls to providers per minute, retries and fallbacks included.",
         "reqpm",
@@ -156,7 +156,7 @@ def attempts() -> Any:
 
 
 def latency_by_deployment() -> Any:
-    return chart(
+    return timeseries(
         "P95 latency by deployment",
         "One successful attempt, up to the last byte. Dots lead to a trace.",
         "s",
@@ -166,7 +166,7 @@ def latency_by_deployment() -> Any:
 
 
 def first_token_by_deployment() -> Any:
-    return chart(
+    return timeseries(
         "Time to first token by deployment",
         "P95, from the start of the attempt to the first content of its stream.",
         "s",
@@ -176,7 +176,7 @@ def first_token_by_deployment() -> Any:
 
 
 def retries() -> Any:
-    return chart(
+    return timeseries(
         "Retries per minute",
         "Attempts at the same deployment once more, by what made them necessary.",
         "short",
@@ -188,7 +188,7 @@ def retries() -> Any:
 
 def fallbacks() -> Any:
     by = (semconv.FALLBACK_FROM, semconv.FALLBACK_TO)
-    return chart(
+    return timeseries(
         "Fallbacks per minute",
         "Requests that went on to another deployment.",
         "short",
@@ -199,7 +199,7 @@ def fallbacks() -> Any:
 
 
 def rate_limits() -> Any:
-    return chart(
+    return timeseries(
         "Left of the rate limit",
         "What each provider said last. At zero it answers 429.",
         "short",

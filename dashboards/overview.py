@@ -7,7 +7,7 @@ from typing import Any, Final
 from beastmode_otel import semconv
 from dashboards import measures, texts
 from dashboards.colours import GREEN, NEUTRAL, QUANTILES, RED, YELLOW, colours
-from dashboards.common import chart, figure, lines_of_log, property_of, timeline, united
+from dashboards.common import lines_of_log, property_of, stat, state_timeline, timeseries, united
 from dashboards.flavours import Flavour
 from dashboards.frame import DEPLOYMENT_OPENS, Band, board
 from dashboards.measures import ENDED, OK
@@ -21,7 +21,7 @@ _QUANTILES: Final = (("P50", 0.5), ("P95", 0.95), ("P99", 0.99))
 
 
 def requests() -> Any:
-    return figure(
+    return stat(
         "Requests",
         "Requests that ended in the time range, hits and failures included.",
         "locale",
@@ -32,7 +32,7 @@ def requests() -> Any:
 
 
 def error_rate() -> Any:
-    return figure(
+    return stat(
         "Error rate",
         "Failed requests of those answered or failed. Who leaves early does not fail. Red from 5 %: open Errors.",
         "percentunit",
@@ -43,7 +43,7 @@ def error_rate() -> Any:
 
 
 def latency() -> Any:
-    return figure(
+    return stat(
         "Latency",
         "How long callers waited for a whole answer, hits included.",
         "s",
@@ -53,7 +53,7 @@ def latency() -> Any:
 
 
 def cost() -> Any:
-    panel = figure(
+    panel = stat(
         "Cost",
         "What providers were paid, what cache and routing saved, and its share of what all would have cost.",
         "currencyUSD",
@@ -66,7 +66,7 @@ def cost() -> Any:
 
 
 def active() -> Any:
-    return figure(
+    return stat(
         "Active now",
         "Requests under way at this moment.",
         "short",
@@ -77,7 +77,7 @@ def active() -> Any:
 
 
 def oldest() -> Any:
-    return figure(
+    return stat(
         "Oldest active",
         "Age of the oldest request under way. Red from 15 minutes, beyond every default timeout: it hangs or was lost.",
         "s",
@@ -88,7 +88,7 @@ def oldest() -> Any:
 
 
 def hit_rate() -> Any:
-    return figure(
+    return stat(
         "Cache hit rate",
         "Hits of the requests for which the cache was asked, and each tier's part of it. Shared (collapsed) calls are "
         "misses here.",
@@ -100,7 +100,7 @@ def hit_rate() -> Any:
 
 
 def coverage() -> Any:
-    panel = figure(
+    panel = stat(
         "Coverage",
         "LLM calls that went through beastmode_otel of all it saw; and what was lost of its telemetry. Red: "
         "what you see is not all there is.",
@@ -117,7 +117,7 @@ def coverage() -> Any:
 
 
 def outcomes() -> Any:
-    return chart(
+    return timeseries(
         "Requests by outcome",
         "Requests per minute, by how they ended.",
         "reqpm",
@@ -129,7 +129,7 @@ def outcomes() -> Any:
 
 
 def latency_over_time() -> Any:
-    return chart(
+    return timeseries(
         "Latency over time",
         "How long callers waited for a whole answer. Dots lead to a trace.",
         "s",
@@ -140,7 +140,7 @@ def latency_over_time() -> Any:
 
 
 def hits_over_time() -> Any:
-    return chart(
+    return timeseries(
         "Cache hit rate by tier",
         "Each tier's part of the hit rate; together they are the hit rate.",
         "percentunit",
@@ -153,7 +153,7 @@ def hits_over_time() -> Any:
 
 
 def health() -> Any:
-    return timeline(
+    return state_timeline(
         "Health of deployments and tiers",
         "Their breakers: open means that nothing is sent there, after failures in a row. The worst of all processes.",
         line(now(semconv.DEPLOYMENT_STATE, semconv.DEPLOYMENT, how="max"), each(semconv.DEPLOYMENT)),
@@ -172,7 +172,7 @@ def recent_errors(flavour: Flavour) -> Any:
 
 
 def by_model() -> Any:
-    return chart(
+    return timeseries(
         "Requests by model",
         "Requests per minute, by the model id that callers asked for.",
         "reqpm",
@@ -186,7 +186,7 @@ def started() -> Any:
     whole, stream = (
         per_minute(semconv.REQUESTS_STARTED, semconv.DOOR, where={semconv.STREAM: kind}) for kind in ("false", "true")
     )
-    return chart(
+    return timeseries(
         "Requests that came in",
         "Per minute, by the door they came through and whether the caller reads a stream.",
         "reqpm",
@@ -198,7 +198,7 @@ def started() -> Any:
 
 
 def active_over_time() -> Any:
-    return chart(
+    return timeseries(
         "Active requests",
         "How many were under way, by door. A line that only rises: callers forget to close streams.",
         "short",
@@ -209,7 +209,7 @@ def active_over_time() -> Any:
 
 def days(name: str, window: str, step: str) -> Any:
     told_of = measures.over_days(window, step)
-    panel = figure(
+    panel = stat(
         f"Last {name}",
         f"The {name} up to the end of the time range. Running processes count at once, ended ones each {step}.",
         "short",

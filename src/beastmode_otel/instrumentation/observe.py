@@ -1,4 +1,4 @@
-"""One call through somebody else's client, written once for both worlds: watched on its way."""
+"""One call through somebody else's client, written once for sync and async: watched on its way."""
 
 from __future__ import annotations
 

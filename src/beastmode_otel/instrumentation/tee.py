@@ -12,7 +12,7 @@ from beastmode_otel.runtime import run_sync
 
 
 class _Tee:
-    """What both worlds share. A class, never a generator: nothing is held open by it, and its end is seen."""
+    """What sync and async share. A class, never a generator: nothing is held open by it, and its end is seen."""
 
     def __init__(self, inner: Any, call: WireCall, context: DoorContext) -> None:
         self._inner, self._call, self._context = inner, call, context
