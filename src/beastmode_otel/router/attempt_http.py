@@ -130,6 +130,8 @@ class AttemptHttp:
         self._check_clock()  # a socket that may wait for 0 s says all kinds of things
         response = self._response = await self._services.http.open(self._request)
         self._services.observer.limits(self._deployment.name, read_limits(response.headers))
+        if response.status in failures.REDIRECTS and "location" in response.headers:
+            raise failures.AttemptFailed(failures.from_redirect(self._place, response.status, response.headers))
         if not 200 <= response.status < 300:
             body = await response.read()
             raise failures.AttemptFailed(failures.from_status(self._place, response.status, response.headers, body))
