@@ -9,7 +9,7 @@ from typing import Literal
 from beastmode_otel.attempts import failures
 from beastmode_otel.attempts.failures import Failure
 from beastmode_otel.config.settings import Deployment, Timeouts
-from beastmode_otel.errors import category
+from beastmode_otel.errors import OTHER, category
 from beastmode_otel.router.http import HttpResponse
 from beastmode_otel.router.http_request import Call, Services, body_of, endpoint_of, http_request, wire_format
 from beastmode_otel.wire import Chunk, ProviderError, Reply, read_limits
@@ -190,6 +190,10 @@ class AttemptHttp:
         if kind.cut and self.status is not None and self._call.stream:
             return failures.from_exception(self._place, exc, category("stream_truncated"))[0]
         return failure
+
+    def interrupted(self, exc: Exception) -> Failure:
+        """For what somebody else has raised into it."""
+        return failures.from_exception(self._place, exc, OTHER)[0]
 
     # Its connection.
 
