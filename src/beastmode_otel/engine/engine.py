@@ -141,6 +141,7 @@ class Engine:
             tenant=tenant,
             options=options,
             key_of=self._keys.derive,
+            client=self._router.client_adds(),
         )
         if wanted.key is None:
             ending.cache = CacheFacts(status="bypass", reason=wanted.reason)

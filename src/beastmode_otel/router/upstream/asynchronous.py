@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from beastmode_otel.router.http import HttpRequest, HttpResponse
-from beastmode_otel.router.upstream.library import DRAIN_SECONDS, library, next_hop, options
+from beastmode_otel.router.upstream.library import DRAIN_SECONDS, added_by, library, next_hop, options
 from beastmode_otel.runtime import in_child
 
 
@@ -44,6 +44,9 @@ class AsyncHttp:
             loop = reference()
             if loop is not None and loop.is_closed():
                 self._clients.pop(loop, None)
+
+    def adds(self) -> tuple[tuple[str, str], ...] | None:
+        return added_by(self._given)
 
     async def open(self, request: HttpRequest) -> HttpResponse:
         client = self._client()

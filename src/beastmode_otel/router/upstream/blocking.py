@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from beastmode_otel.router.http import HttpRequest, HttpResponse
-from beastmode_otel.router.upstream.library import DRAIN_SECONDS, library, next_hop, options
+from beastmode_otel.router.upstream.library import DRAIN_SECONDS, added_by, library, next_hop, options
 from beastmode_otel.runtime import BlockingRuntime, PoolFull, WorkerPool, in_child
 
 
@@ -34,6 +34,9 @@ class BlockingHttp:
                 if self._client is None:
                     self._client = library().Client(**options(self._max_connections))
         return self._client
+
+    def adds(self) -> tuple[tuple[str, str], ...] | None:
+        return added_by(self._given)
 
     async def open(self, request: HttpRequest) -> HttpResponse:
         client = self._open_client()

@@ -49,6 +49,16 @@ def _origin(url: Any) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or _PORTS.get(url.scheme)
 
 
+def added_by(client: Any) -> tuple[tuple[str, str], ...] | None:
+    """See http.Http.adds."""
+    if client is None:
+        return ()
+    if client.auth is not None:
+        return None
+    query = (("?", str(client.params)),) if client.params else ()
+    return (*client.headers.items(), *query)
+
+
 def options(max_connections: int) -> dict[str, Any]:
     """Arguments of our own clients. Timeouts come with each request."""
     limits = library().Limits(max_connections=max_connections, max_keepalive_connections=max_connections)
