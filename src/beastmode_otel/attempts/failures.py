@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import Final
 from urllib.parse import urlsplit
 
 from beastmode_otel.errors import BeastModeError, Category, Context, UpstreamError, category, safe_cause
@@ -68,6 +70,39 @@ def from_status(place: Place, status: int, headers: Mapping[str, str], body: byt
     hint = retry_after(headers, time.time())
     asked = should_retry(headers)
     return _provider_said(place, error, retry_after=hint, asked=asked)
+
+
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MOST_OF_ORIGIN: Final = 200  # characters
+
+
+def from_redirect(place: Place, status: int, headers: Mapping[str, str]) -> Failure:
+    """A redirect that was not followed: to another origin, or through a client that follows none."""
+    kind = category("redirect_loop")
+    origin = place.redact(_origin_of(headers.get("location", "")))
+    if origin:
+        said, do = (
+            f"to {origin}, another origin",
+            f"neither key nor prompt went there: if it is meant, set base_url to {origin}",
+        )
+    else:
+        said, do = "which its client does not follow", "set base_url to where it leads, or pass follow_redirects=True"
+    error = place.error(
+        kind, f"{_phrase(status).rstrip(': ')}, a redirect {said}", replace(place.context(), status=status)
+    )
+    error.hints = (do,)
+    return Failure(error=error, retries=kind.retries)
+
+
+def _origin_of(location: str) -> str:
+    """Scheme, host and port of an absolute address, or as much as can be read of it; empty for a relative one.
+
+    The rest may hold anything, and is the provider's own text.
+    """
+    scheme, mark, rest = location.strip().partition("//")
+    host = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2] if mark else ""
+    found = "".join(char for char in f"{scheme}//{host}" if char.isprintable())
+    return found[:_MOST_OF_ORIGIN] if host else ""
 
 
 def from_event(place: Place, error: ProviderError, status: int) -> Failure:

@@ -7,7 +7,16 @@ configured, and `cache.explain`, for people.
 from beastmode_otel.cache.canonical import NotCanonical
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.envelope import EnvelopeCodec
-from beastmode_otel.cache.key import OUTPUT_HEADERS, KeyMemo, KeyParts, KeyTarget, credential_tenant, derive
+from beastmode_otel.cache.key import (
+    OUTPUT_HEADERS,
+    KeyMemo,
+    KeyParts,
+    KeyTarget,
+    counted_headers,
+    credential_tenant,
+    derive,
+    has_login_cookie,
+)
 from beastmode_otel.cache.memory import Memory
 from beastmode_otel.cache.resilient_tier import ResilientTier, TierTimes
 from beastmode_otel.cache.single_flight import FlightResult, SingleFlight, own_copy
@@ -52,8 +61,10 @@ __all__ = [
     "Tiered",
     "Totals",
     "Verdict",
+    "counted_headers",
     "credential_tenant",
     "derive",
+    "has_login_cookie",
     "may_lookup",
     "may_store",
     "own_copy",

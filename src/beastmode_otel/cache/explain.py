@@ -27,6 +27,7 @@ def explain_key(parts: KeyParts) -> list[tuple[str, str]]:
         ("namespace", parts.namespace),
         ("api", parts.api),
         *(("target", _shown(target)) for target in sorted(set(parts.targets))),
+        *(row for target in sorted(set(parts.targets)) for row in _sent(target)),
         *((f"header {name}", value) for name, value in output_headers(parts.headers)),
         *_body(cut),
         ("last user text", _texts(cut)),
@@ -58,6 +59,14 @@ def _short(value: Any) -> str:
 
 def _shown(target: KeyTarget) -> str:
     """Without user and query, which some gateways use for keys; their digest tells whether they differ."""
-    parts = urlsplit(target.base_url)
-    hidden = f" ({_short(target.base_url)})" if parts.query or parts.username else ""
+    address = target.base_url.partition("#")[0]
+    parts = urlsplit(address)
+    hidden = f" ({_short(address)})" if parts.query or parts.username else ""
     return f"{target.provider} {target.model} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{hidden}"
+
+
+def _sent(target: KeyTarget) -> Iterator[tuple[str, str]]:
+    """Headers and login, where the address carries their digest."""
+    sent = target.base_url.partition("#")[2]
+    if sent:
+        yield "headers and login", _short(sent)

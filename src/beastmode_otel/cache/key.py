@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import hmac
 import marshal
+import re
 from collections.abc import Mapping
 from dataclasses import field, replace
 from hashlib import sha256
@@ -27,6 +28,32 @@ from beastmode_otel.wire import Cut, format_named
 SCHEMA: Final = 1  # part of each digest: a change of the encoding forgets every stored answer, and must raise it
 
 OUTPUT_HEADERS: Final = frozenset({"anthropic-beta", "anthropic-version", "openai-beta"})
+# What is about the message, its tracing or the SDK that wrote it: never part of a key. Whatever else is sent may be a
+# login, or change what is answered, and keeps apart.
+NEVER_MATTERS: Final = frozenset(
+    {
+        *(
+            "accept",
+            "accept-encoding",
+            "cache-control",
+            "connection",
+            "content-length",
+            "content-type",
+            "date",
+            "expect",
+        ),
+        *("keep-alive", "pragma", "te", "transfer-encoding", "user-agent", "idempotency-key"),
+        *("traceparent", "tracestate", "baggage", "b3", "sentry-trace", "x-amzn-trace-id", "x-cloud-trace-context"),
+        *("x-request-id", "x-correlation-id", "x-client-request-id", "request-id"),
+        *("anthropic-dangerous-direct-browser-access", "http-referer", "referer", "x-title"),
+        *("x-goog-api-client", "x-server-timeout"),
+    }
+)
+_BEGINNINGS: Final = ("x-stainless-", "x-fern-", "x-b3-", "x-datadog-")
+# Cookies by which a CDN or a load balancer recognises a connection; providers set them with every answer.
+_CONNECTION_COOKIE: Final = re.compile(
+    r"__cf_bm|_cfuvid|__cflb|__cfruid|cf_clearance|AWSALB\w*|ARRAffinity\w*", re.IGNORECASE
+)
 _TENANT: Final = b"beastmode_otel tenant 1\n"
 _NO_HEADERS: Final[tuple[tuple[str, str], ...]] = ()
 
@@ -87,6 +114,28 @@ def credential_tenant(credential: str, secret: bytes | None = None) -> str:
         raise ValueError("an empty credential names no tenant")
     message = _TENANT + credential.encode("utf-8", "surrogatepass")
     return hmac.digest(secret, message, "sha256").hex() if secret else sha256(message).hexdigest()
+
+
+def counted_headers(headers: Mapping[str, str], *, host: str = "") -> list[tuple[str, str]]:
+    """The headers that may say who asks, or change what is answered, sorted: all but those that never matter.
+
+    Names in lower case. host: that of the URL, which the header of this name usually repeats.
+    """
+    return sorted((name, value) for name, value in headers.items() if _counts(name, value, host))
+
+
+def _counts(name: str, value: str, host: str) -> bool:
+    if name in NEVER_MATTERS or name.startswith(_BEGINNINGS):
+        return False
+    if name == "cookie":
+        return has_login_cookie(value)
+    return not (name == "host" and value.lower() == host.lower())
+
+
+def has_login_cookie(value: str) -> bool:
+    """Whether a cookie header says more than which connection it is."""
+    names = [cookie.partition("=")[0].strip() for cookie in value.split(";")]
+    return any(name and not _CONNECTION_COOKIE.fullmatch(name) for name in names)
 
 
 def members(parts: KeyParts) -> dict[str, Any]:

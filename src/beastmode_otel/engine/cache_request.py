@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from hashlib import sha256
+from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
-from beastmode_otel.cache import NOT_CANONICAL, Key, KeyParts, KeyTarget, NotCanonical, Verdict, derive, may_lookup
-from beastmode_otel.config.settings import Config, Deployment, Route
+from beastmode_otel.cache import (
+    NOT_CANONICAL,
+    Key,
+    KeyParts,
+    KeyTarget,
+    NotCanonical,
+    Verdict,
+    counted_headers,
+    credential_tenant,
+    derive,
+    may_lookup,
+)
+from beastmode_otel.config.settings import Config, Deployment, Route, Secret
 from beastmode_otel.record import record
+from beastmode_otel.wire import format_named
+
+Pairs = tuple[tuple[str, str], ...]  # names in lower case
 
 CacheUse = Literal["on", "off", "refresh", "only"]
 USES = ("on", "off", "refresh", "only")
@@ -52,15 +69,25 @@ def cache_request_of(
     tenant: str | None,
     options: Options,
     key_of: Callable[[KeyParts], Key] = derive,
+    client: Pairs | None = (),
 ) -> CacheRequest:
-    """What one request to a router asks of the cache. key_of: derives, perhaps from memory."""
+    """What one request to a router asks of the cache.
+
+    tenant: the one that was named; None: the namespace, and another credential is another tenant. key_of: derives,
+    perhaps from memory. client: what a client that was passed in adds to each request; None: it logs in by itself, so
+    that nobody can tell who asks unless a tenant was named.
+    """
     if options.use == "off":
         return CacheRequest(use="off", key=None, reason="off")
+    if client is None and tenant is None:
+        return CacheRequest(use=options.use, key=None, reason="unreadable")
     api = route.targets[0].deployment.api
     asked = may_lookup(body, api=api)
     if not asked.ok:
         return CacheRequest(use=options.use, key=None, reason=asked.reason)
-    targets = tuple([target_of(target.deployment, body) for target in route.first])
+    secret = None if tenant is not None else config.cache.secret
+    sent = functools.partial(_sent, client=client or (), named=tenant is not None, secret=secret)
+    targets = tuple([target_of(target.deployment, body, sent) for target in route.first])
     parts = KeyParts(
         tenant=tenant or config.namespace,
         namespace=config.namespace,
@@ -79,11 +106,50 @@ def cache_request_of(
     return CacheRequest(use=options.use, key=key, ttl=ttl, tags=options.tags, targets=targets, asked=asked)
 
 
-def target_of(deployment: Deployment, body: Mapping[str, Any]) -> KeyTarget:
-    """A deployment as a key sees it, its query too (Azure's selects an API version); only digests are kept."""
+def target_of(deployment: Deployment, body: Mapping[str, Any], sent: Callable[..., str] | None = None) -> KeyTarget:
+    """A deployment as a key sees it, its query too (Azure's selects an API version); only digests are kept.
+
+    sent: digests what it sends beside the body; None where only provider and model count.
+    """
     model = deployment.model if deployment.model is not None else str(body.get("model", ""))
     query = f"?{urlencode(sorted(deployment.query.items()))}" if deployment.query else ""
-    return KeyTarget(deployment.provider, deployment.base_url + query, model)
+    end = f"#{sent(deployment.api, deployment.api_key, tuple(deployment.headers.items()))}" if sent else ""
+    return KeyTarget(deployment.provider, f"{deployment.base_url}{query}{end}", model)
+
+
+_LOGINS: Final = frozenset(
+    {"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "ocp-apim-subscription-key"}
+    | {"cookie"}
+)
+
+
+@functools.lru_cache(maxsize=512)
+def _sent(
+    api: str,
+    key: Secret | None,
+    headers: tuple[tuple[str, str | Secret], ...],
+    *,
+    client: Pairs,
+    named: bool,
+    secret: Secret | None,
+) -> str:
+    """The digest of every header that a deployment sends and that may matter, and of its login where nobody is named.
+
+    As on the wire: the client's own headers give way to those of the wire format, and these to the configured ones.
+    """
+    form = format_named(api)
+    logins = _LOGINS | (form.headers("").keys() - form.headers(None).keys())
+    said: dict[str, str | Secret] = {**dict(client), **form.headers(key.reveal() if key else None)}
+    said |= {name.lower(): value for name, value in headers}
+    login: dict[str, str] = {}
+    for name, value in list(said.items()):
+        if isinstance(value, Secret) or name in logins:
+            login[name] = value.reveal() if isinstance(value, Secret) else value
+            del said[name]
+    counted = counted_headers({name: str(value) for name, value in said.items()})
+    who = counted_headers(login) if login and not named else []
+    tenant = credential_tenant(json.dumps(who), secret.reveal().encode() if secret else None) if who else ""
+    return sha256(json.dumps([counted, tenant]).encode()).hexdigest()
 
 
 def _plain_headers(route: Route) -> dict[str, str]:

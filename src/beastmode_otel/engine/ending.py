@@ -109,7 +109,7 @@ def _deployment(delivery: Delivery | None, error: BeastModeError | None) -> str 
 
 
 def _unexpected(exc: Exception) -> BeastModeError:
-    """What is no error of ours is a bug of ours or of a port that the user gave us: told as `_OTHER`, raised as is."""
+    """What is no error of ours (a bug, a port of the user's, a signal's handler): told as `_OTHER`, raised as is."""
     error = BeastModeError(f"unexpected {type(exc).__name__}")
     error.__cause__ = exc
     return error

@@ -18,7 +18,7 @@ from beastmode_otel.engine.invalidation import invalidate
 from beastmode_otel.engine.ports import AnswerStore, CacheResult, ChunkSource, Delivery
 from beastmode_otel.engine.shared_stream import LiveStream, LiveStreams, SharedReader, SharedStream
 from beastmode_otel.engine.stream import OpenStreams, StreamCore
-from beastmode_otel.errors import AttemptRecord, Context, UpstreamError
+from beastmode_otel.errors import AttemptRecord, BeastModeError, Context, UpstreamError
 from beastmode_otel.observer import CacheFacts, Observer, RequestFacts
 from beastmode_otel.router import Call, RoutedRequest, Router, resolve
 
@@ -141,6 +141,7 @@ class Engine:
             tenant=tenant,
             options=options,
             key_of=self._keys.derive,
+            client=self._router.client_adds(),
         )
         if wanted.key is None:
             ending.cache = CacheFacts(status="bypass", reason=wanted.reason)
@@ -198,9 +199,9 @@ class _RouterUpstream:
                 category="total_timeout",
                 context=Context(model=self._call.model_id),
             )
-        if flight.error is not None:
+        if isinstance(flight.error, BeastModeError):
             raise flight.error
-        return False
+        return False  # what somebody has raised into the leader's call is the leader's affair: somebody leads anew
 
     def fault(self, where: str, exc: Exception) -> NoReturn:
         """The router's caller hears of it: nothing of this is to be expected, and a tier that is ill raises nothing."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from beastmode_otel.cache import Entry, Key, own_copy
 from beastmode_otel.engine.entries import saving_of
-from beastmode_otel.errors import AttemptRecord, Context, UpstreamError
+from beastmode_otel.errors import AttemptRecord, BeastModeError, Context, UpstreamError, raised_by_signal
 from beastmode_otel.observer import OutcomeKind, Saving
 from beastmode_otel.runtime import Job, Runtime, in_child, new_job
 from beastmode_otel.wire import Chunk, Reply, Usage
@@ -60,11 +60,14 @@ class SharedStream:
         """Whether a reader that has read `index` chunks has read all that it is shown."""
         return self._ended and not any(with_usage or not chunk.usage_only for chunk in self._chunks[index:])
 
-    async def at(self, index: int, left: Callable[[], float]) -> Chunk | None:
-        """The chunk at `index`; None behind the last. Raises what ended the stream, or TimeoutError after `left`."""
+    async def at(self, index: int, left: Callable[[], float], *, opener: bool = False) -> Chunk | None:
+        """The chunk at `index`; None behind the last. Raises what ended the stream, or TimeoutError after `left`.
+
+        opener: whether the reader's own request has opened the stream: what is raised into that is for nobody else.
+        """
         while index >= len(self._chunks):
             if self._error is not None:
-                raise self._for_reader(self._error)
+                raise self._for_reader(self._error, opener=opener)
             if self._ended:
                 return None
             if not self._pumped and self._pulling.acquire(blocking=False):
@@ -90,10 +93,12 @@ class SharedStream:
         if not await self._runtime.wait(news, seconds):
             raise TimeoutError
 
-    def _for_reader(self, error: BaseException) -> Exception:
-        if isinstance(error, Exception):
+    def _for_reader(self, error: BaseException, *, opener: bool) -> Exception:
+        if isinstance(error, BeastModeError):
             return own_copy(error)
-        # Somebody else's Ctrl-C is not ours; but what it was reading is gone.
+        if opener and self._pumped and isinstance(error, Exception):
+            return error
+        # Somebody else's Ctrl-C or soft time limit is not ours; but what it was reading is gone.
         return UpstreamError("the reader that shared this stream was interrupted", category="stream_truncated")
 
     def leave(self) -> bool:
@@ -126,10 +131,12 @@ class SharedStream:
         except BaseException as exc:
             self._tell(error=exc)
             self._over()
-            if not isinstance(exc, Exception):
-                await self.source.release()
-                raise
-            return
+            if isinstance(exc, BeastModeError):
+                return
+            await self.source.release()
+            if self._pumped and isinstance(exc, Exception):  # nobody waits for the task: the opener raises it
+                return
+            raise
         self._tell(chunks, ended=ended)
         if ended:
             self._over()
@@ -226,8 +233,10 @@ class SharedReader:
 
     async def _step(self) -> Chunk | None:
         try:
-            chunk = await self._shared.at(self._index, self._patience)
-        except TimeoutError:
+            chunk = await self._shared.at(self._index, self._patience, opener=not self._collapsed)
+        except TimeoutError as exc:
+            if raised_by_signal(exc) is not None:
+                raise
             raise UpstreamError(
                 f"total timeout after {self._call.timeouts.total:g} s",
                 category="total_timeout",

@@ -1,6 +1,7 @@
 """Errors: the tree that callers catch, the closed set of categories, and the redaction of secrets."""
 
 from beastmode_otel.errors.categories import CATEGORIES, OTHER, Category, category
+from beastmode_otel.errors.origin import raised_by_signal, somebody_elses
 from beastmode_otel.errors.redact import RedactedError, Redactor, safe_cause
 from beastmode_otel.errors.tree import (
     AccessDenied,
@@ -26,5 +27,7 @@ __all__ = [
     "RequestError",
     "UpstreamError",
     "category",
+    "raised_by_signal",
     "safe_cause",
+    "somebody_elses",
 ]

@@ -142,7 +142,11 @@ _TABLE: Final = (
         hint="The body could not be decompressed: a proxy or gateway rewrote it.",
         retries=1,
     ),
-    Category(name="redirect_loop", hint="The endpoint redirects in circles: check base_url and the gateway."),
+    Category(
+        name="redirect_loop",
+        hint="The endpoint redirects in circles, or to another origin, which gets neither key nor prompt: "
+        "check base_url.",
+    ),
     # What the provider said.
     Category(
         name="invalid_response",

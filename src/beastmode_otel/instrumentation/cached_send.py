@@ -32,10 +32,12 @@ async def cached_send(app: AppCall) -> Any:
     """The response, from the cache or by the app's own call. Raises what that raises."""
     use, flow = asked_of(app.request), app.flow
     ending = begin(app)
-    wanted = None if ending is None or flow is None else _cache_request(app, use, ending)
-    if ending is None or flow is None or wanted is None or wanted.key is None:
+    if ending is None or flow is None:
         return await observe(app, ending)
     try:
+        wanted = _cache_request(app, use, ending)
+        if wanted is None or wanted.key is None:
+            return await observe(app, ending)
         return await flow.answer(wanted, wanted.key, ending, AppUpstream(app, ending, flow, wanted))
     except BaseException as exc:
         _raised(app, ending, exc)

@@ -10,7 +10,7 @@ from beastmode_otel.attempts import failures
 from beastmode_otel.attempts.accounting import cost_of, outcome_of, record_of, tokens_of
 from beastmode_otel.attempts.progress import Trail
 from beastmode_otel.engine.ending import Ending
-from beastmode_otel.errors import AttemptRecord, BeastModeError, category
+from beastmode_otel.errors import OTHER, AttemptRecord, BeastModeError, category, somebody_elses
 from beastmode_otel.instrumentation.context import DoorContext, host_of
 from beastmode_otel.instrumentation.response import Incoming
 from beastmode_otel.observer import AttemptFacts, OutcomeKind, Saving
@@ -198,13 +198,19 @@ class WireCall:
         elif not isinstance(exc, Exception):
             self._end("cancelled")
         else:
-            error = self._error_of(exc)
-            note(exc, error)
+            theirs = somebody_elses(exc)
+            error = self._error_of(exc, theirs)
+            if theirs is None:
+                note(exc, error)
+            else:
+                self.stands_in = None  # the app means to get it: no answer is served in its place
             self._end("error", error)
 
-    def _error_of(self, exc: Exception) -> BeastModeError:
+    def _error_of(self, exc: Exception, theirs: Exception | None) -> BeastModeError:
         if self._incoming.status is None and self._told_by(exc):
             return self._incoming.refusal()
+        if theirs is not None:
+            return failures.from_exception(self._place, theirs, OTHER)[0].error
         verdict, self._looks_sent = failures.from_exception(self._place, exc)
         if verdict.error.category.cut and self._incoming.status is not None and self.seen.stream:
             verdict, _ = failures.from_exception(self._place, exc, category("stream_truncated"))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from beastmode_otel.cache import KeyMemo
 from beastmode_otel.config.settings import Config
 from beastmode_otel.engine.stream import OpenStreams
-from beastmode_otel.errors import Redactor
+from beastmode_otel.errors import Redactor, raised_by_signal
 from beastmode_otel.observer import Observer
 from beastmode_otel.prices import PriceBook
 from beastmode_otel.runtime import in_child
@@ -122,7 +122,12 @@ class DoorContext:
             return None
 
     def fault(self, where: str, exc: Exception) -> None:
-        """A fault of ours, which the app must not feel: told once for each kind."""
+        """A fault of ours, which the app must not feel: told once for each kind.
+
+        Raises `exc` itself where the handler of a signal has raised it into our work: that is the app's to get.
+        """
+        if raised_by_signal(exc) is not None:
+            raise exc
         kind = f"{where}: {type(exc).__name__}"
         if kind not in self.told:
             self.told.add(kind)

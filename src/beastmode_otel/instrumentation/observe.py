@@ -73,6 +73,7 @@ async def observe(app: AppCall, ending: Ending | None, before: Before | None = N
         return await _plain(app)
     try:
         with call.scope.active():
+            _hook(app, app.context.hooks.request, app.request)
             response = await app.go()
             _tell(app, call, call.head, response)
             _hook(app, app.context.hooks.response, response)
@@ -97,13 +98,9 @@ def _watched(app: AppCall, ending: Ending, before: Before | None) -> WireCall | 
         if before is not None:
             before(call)
     except Exception as exc:  # noqa: BLE001
-        app.context.fault("call", exc)
         ending.finish("abandoned")
+        app.context.fault("call", exc)
         return None
-    hook = app.context.hooks.request
-    if hook is not None:
-        with call.scope.active():
-            _hook(app, hook, app.request)
     return call
 
 
@@ -144,5 +141,7 @@ def _tell(app: AppCall, call: WireCall, what: Callable[..., None], *about: Any) 
     try:
         what(*about)
     except Exception as exc:  # noqa: BLE001  (an app's call goes on whatever we make of it)
-        app.context.fault(what.__name__, exc)
-        call.lost()
+        try:
+            app.context.fault(what.__name__, exc)
+        finally:
+            call.lost()

@@ -37,8 +37,10 @@ class _Tee:
 
     def _failed(self, exc: Exception) -> None:
         """The bytes are the app's, whatever we make of them."""
-        self._context.fault("body", exc)
-        self._call.lost()
+        try:
+            self._context.fault("body", exc)
+        finally:
+            self._call.lost()
 
     def __del__(self) -> None:
         call = self.__dict__.get("_call")

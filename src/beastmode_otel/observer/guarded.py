@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
+from beastmode_otel.errors import raised_by_signal
 from beastmode_otel.observer.facts import AttemptFacts, RequestFacts, TierName
 from beastmode_otel.observer.ports import (
     NULL_SCOPE,
@@ -41,7 +42,9 @@ class Guarded(Observer):
         """What `tell` returns; None when it raises."""
         try:
             return tell(*args, **named)
-        except Exception as exc:  # noqa: BLE001  (whatever an observer does, the request goes on)
+        except Exception as exc:  # (whatever an observer does, the request goes on)
+            if raised_by_signal(exc) is not None:
+                raise
             self.faults += 1
             with suppress(Exception):
                 self._inner.dropped("all", "observer_fault")

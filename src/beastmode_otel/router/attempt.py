@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from beastmode_otel.attempts.accounting import cost_of, outcome_of, record_of, tokens_of
 from beastmode_otel.attempts.failures import AttemptFailed, Failure
 from beastmode_otel.config.settings import Deployment
-from beastmode_otel.errors import AttemptRecord, BeastModeError
+from beastmode_otel.errors import AttemptRecord, BeastModeError, somebody_elses
 from beastmode_otel.observer import AttemptFacts, OutcomeKind, RequestScope
 from beastmode_otel.router.attempt_http import AttemptHttp
 from beastmode_otel.router.http_request import Call, Services, host_of
@@ -111,8 +111,11 @@ class Attempt:
         return self._http.reply()
 
     async def _guarded(self, work: Awaitable[T]) -> T:
-        """`work` within the limits, our span current; whatever ends it ends the attempt."""
-        http = self._http
+        """`work` within the limits, our span current; whatever ends it ends the attempt.
+
+        Raises what neither the provider nor the way to it has raised as it is: it is no reason to ask anybody else.
+        """
+        http, theirs = self._http, None
         try:
             with self._scope.active():
                 return await self._services.runtime.within(http.deadlines.left(), work)
@@ -120,13 +123,18 @@ class Attempt:
             failure = failed.failure
         except Expired:
             failure = http.limit()
-        except Exception as exc:  # noqa: BLE001  (the edge: any client's exception becomes an error of ours)
-            failure = http.failure(exc)
+        except Exception as exc:  # noqa: BLE001  (the edge: an HTTP library's exception becomes an error of ours)
+            theirs = somebody_elses(exc)
+            failure = http.failure(exc) if theirs is None else http.interrupted(theirs)
         except BaseException:
             self.finish("cancelled")
             raise
         # Raised out here so that no foreign exception, whose text may hold a key, becomes its __context__.
-        raise self._failed(failure)
+        error = self._failed(failure)
+        if theirs is not None:
+            self.discard()
+            raise theirs
+        raise error
 
     # How it ends.
 

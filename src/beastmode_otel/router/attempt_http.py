@@ -9,7 +9,7 @@ from typing import Literal
 from beastmode_otel.attempts import failures
 from beastmode_otel.attempts.failures import Failure
 from beastmode_otel.config.settings import Deployment, Timeouts
-from beastmode_otel.errors import category
+from beastmode_otel.errors import OTHER, category
 from beastmode_otel.router.http import HttpResponse
 from beastmode_otel.router.http_request import Call, Services, body_of, endpoint_of, http_request, wire_format
 from beastmode_otel.wire import Chunk, ProviderError, Reply, read_limits
@@ -130,6 +130,8 @@ class AttemptHttp:
         self._check_clock()  # a socket that may wait for 0 s says all kinds of things
         response = self._response = await self._services.http.open(self._request)
         self._services.observer.limits(self._deployment.name, read_limits(response.headers))
+        if response.status in failures.REDIRECTS and "location" in response.headers:
+            raise failures.AttemptFailed(failures.from_redirect(self._place, response.status, response.headers))
         if not 200 <= response.status < 300:
             body = await response.read()
             raise failures.AttemptFailed(failures.from_status(self._place, response.status, response.headers, body))
@@ -188,6 +190,10 @@ class AttemptHttp:
         if kind.cut and self.status is not None and self._call.stream:
             return failures.from_exception(self._place, exc, category("stream_truncated"))[0]
         return failure
+
+    def interrupted(self, exc: Exception) -> Failure:
+        """For what somebody else has raised into it."""
+        return failures.from_exception(self._place, exc, OTHER)[0]
 
     # Its connection.
 

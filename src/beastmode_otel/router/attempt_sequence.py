@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from beastmode_otel.attempts.failures import Failure
 from beastmode_otel.config.settings import Deployment, Retry, Route, Target
-from beastmode_otel.errors import AttemptRecord, BeastModeError, Context, RequestError, UpstreamError
+from beastmode_otel.errors import AttemptRecord, BeastModeError, Context, RequestError, UpstreamError, raised_by_signal
 from beastmode_otel.observer import RequestScope, Saving
 from beastmode_otel.router.attempt import Attempt
 from beastmode_otel.router.health import Health
@@ -168,7 +168,7 @@ class AttemptSequence:
             attempt = Attempt(self._services, self._call, next_try.deployment, len(self._attempts) + 1, self._scope)
         except BaseException as exc:
             self._services.health.unknown(next_try.deployment.name)  # it was admitted, perhaps as a probe
-            if not isinstance(exc, TypeError | ValueError | RecursionError):
+            if not isinstance(exc, TypeError | ValueError | RecursionError) or raised_by_signal(exc):
                 raise
             raise RequestError(
                 f"the request cannot be written as JSON: {type(exc).__name__}",

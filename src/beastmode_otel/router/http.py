@@ -52,6 +52,12 @@ class Http(Protocol):
 
     closings: int
 
+    def adds(self) -> tuple[tuple[str, str], ...] | None:
+        """What a client that was passed in adds to each request: headers, names in lower case, and a query as "?".
+
+        None: it has an `auth` of its own, which may log anybody in. Empty for our own clients.
+        """
+
     async def open(self, request: HttpRequest) -> HttpResponse:
         """Send and return as soon as the response's head is there."""
 

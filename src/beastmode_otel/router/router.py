@@ -140,6 +140,10 @@ class Router:
             for target in route.targets:
                 services.health.know(target.deployment.name)
 
+    def client_adds(self) -> tuple[tuple[str, str], ...] | None:
+        """See http.Http.adds."""
+        return self._services.http.adds()
+
     def whole(self, call: Call, scope: RequestScope) -> RoutedAnswer:
         """A request for a whole answer, not yet sent."""
         return RoutedAnswer(AttemptSequence(self._services, call, scope))

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import TimeoutError as JobTimeout
 from typing import Any, TypeVar
 
+from beastmode_otel.errors import raised_by_signal
 from beastmode_otel.runtime.ports import Expired, Job, running_loop
 
 T = TypeVar("T")
@@ -151,7 +152,9 @@ class BlockingRuntime:
     async def wait(self, job: Job[Any], timeout: float | None) -> bool:
         try:
             job.exception(timeout)
-        except JobTimeout:
+        except JobTimeout as exc:
+            if raised_by_signal(exc) is not None:  # the same class, from a handler
+                raise
             return job.done()
         return True
 

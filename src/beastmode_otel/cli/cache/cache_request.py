@@ -34,7 +34,7 @@ class KeyedRequest:
 def keyed_request(store: Store, model: str, body: Mapping[str, Any]) -> KeyedRequest:
     """As the engine decides it. Raises RequestError for a model id that it would not know."""
     route = resolve(store.config, model)
-    request = cache_request_of(store.config, route, model_id=model, body=body, tenant=store.tenant, options=Options())
+    request = cache_request_of(store.config, route, model_id=model, body=body, tenant=store.named, options=Options())
     first = [target.deployment.name for target in route.first]
     names = [target.deployment.name for target in route.targets]
     return KeyedRequest(

@@ -16,11 +16,12 @@ from beastmode_otel.config import Config, load
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """tenant: whose entries, where a verb is about one tenant's."""
+    """tenant: whose entries, where a verb is about one tenant's. named: the one that was said, None for the default."""
 
     config: Config
     tier: InspectableTier
     tenant: str
+    named: str | None = None
 
 
 @contextmanager
@@ -34,7 +35,8 @@ def opened(given: argparse.Namespace) -> Iterator[Store]:
     if tier is None:
         raise Failed("this configuration has no L3: cache.l3.url is off", "the other tiers have no file to look into")
     try:
-        yield Store(config=config, tier=tier, tenant=getattr(given, "tenant", None) or config.namespace)
+        named = getattr(given, "tenant", None) or None
+        yield Store(config=config, tier=tier, tenant=named or config.namespace, named=named)
     except TierUnavailable as ill:
         hints = () if ill.healthy else ("is it in use, corrupt, or not our file?",)
         raise Failed(f"{tier.location}: {ill.reason}", *hints) from ill

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from beastmode_otel.router.http import HttpRequest, HttpResponse
-from beastmode_otel.router.upstream.library import DRAIN_SECONDS, library, options
+from beastmode_otel.router.upstream.library import DRAIN_SECONDS, added_by, library, next_hop, options
 from beastmode_otel.runtime import in_child
 
 
@@ -45,6 +45,9 @@ class AsyncHttp:
             if loop is not None and loop.is_closed():
                 self._clients.pop(loop, None)
 
+    def adds(self) -> tuple[tuple[str, str], ...] | None:
+        return added_by(self._given)
+
     async def open(self, request: HttpRequest) -> HttpResponse:
         client = self._client()
 
@@ -60,7 +63,13 @@ class AsyncHttp:
             content=request.body,
             extensions={"timeout": dict(request.timeouts), "trace": trace},
         )
-        return AsyncResponse(await client.send(built, stream=True), self._closing)
+        response = await client.send(built, stream=True, follow_redirects=False)
+        hops = 0
+        while client.follow_redirects and (follows := next_hop(response, hops)) is not None:
+            await AsyncResponse(response, self._closing).release(complete=True)
+            response = await client.send(follows, stream=True, follow_redirects=False)
+            hops += 1
+        return AsyncResponse(response, self._closing)
 
     async def close(self) -> None:
         for task in list(self._closing):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from beastmode_otel.router.http import HttpRequest, HttpResponse
-from beastmode_otel.router.upstream.library import DRAIN_SECONDS, library, options
+from beastmode_otel.router.upstream.library import DRAIN_SECONDS, added_by, library, next_hop, options
 from beastmode_otel.runtime import BlockingRuntime, PoolFull, WorkerPool, in_child
 
 
@@ -35,6 +35,9 @@ class BlockingHttp:
                     self._client = library().Client(**options(self._max_connections))
         return self._client
 
+    def adds(self) -> tuple[tuple[str, str], ...] | None:
+        return added_by(self._given)
+
     async def open(self, request: HttpRequest) -> HttpResponse:
         client = self._open_client()
 
@@ -50,7 +53,13 @@ class BlockingHttp:
             content=request.body,
             extensions={"timeout": dict(request.timeouts), "trace": trace},
         )
-        return BlockingResponse(client.send(built, stream=True), self._pool)
+        response = client.send(built, stream=True, follow_redirects=False)
+        hops = 0
+        while client.follow_redirects and (follows := next_hop(response, hops)) is not None:
+            await BlockingResponse(response, self._pool).release(complete=True)
+            response = client.send(follows, stream=True, follow_redirects=False)
+            hops += 1
+        return BlockingResponse(response, self._pool)
 
     async def close(self) -> None:
         if self._given is None:

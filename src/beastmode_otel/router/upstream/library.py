@@ -26,6 +26,39 @@ def ssl_context() -> ssl.SSLContext:
     return context
 
 
+# httpx follows no more, and says so with the same exception.
+_MOST_REDIRECTS = 20
+_PORTS = {"http": 80, "https": 443}
+
+
+def next_hop(response: Any, hops: int) -> Any:
+    """The request that follows a redirect within one origin; None for any other response.
+
+    A key and a prompt are for the origin that base_url names, whatever answers there: what leads to another one is
+    given to the caller as it is. Raises TooManyRedirects.
+    """
+    follows = response.next_request
+    if follows is None or _origin(follows.url) != _origin(response.request.url):
+        return None
+    if hops >= _MOST_REDIRECTS:
+        raise library().TooManyRedirects("too many redirects", request=response.request)
+    return follows
+
+
+def _origin(url: Any) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port or _PORTS.get(url.scheme)
+
+
+def added_by(client: Any) -> tuple[tuple[str, str], ...] | None:
+    """See http.Http.adds."""
+    if client is None:
+        return ()
+    if client.auth is not None:
+        return None
+    query = (("?", str(client.params)),) if client.params else ()
+    return (*client.headers.items(), *query)
+
+
 def options(max_connections: int) -> dict[str, Any]:
     """Arguments of our own clients. Timeouts come with each request."""
     limits = library().Limits(max_connections=max_connections, max_keepalive_connections=max_connections)
