@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
@@ -18,6 +18,17 @@ _DEPTH: Final = 5
 _OWN: Final = frozenset({"HTTPTransport", "AsyncHTTPTransport", "AiohttpTransport"})
 _OF: Final = frozenset({"httpx", "httpx2", "httpx_aiohttp"})
 _HARMLESS: Final = ("openai.lib.azure",)  # only takes keys away, when it is redirected
+
+
+class Below(NamedTuple):
+    """What our patch stands on. send: takes client, request and options. is_library: the library's own function.
+
+    That one is asked for every response unread, so that its head is seen when it comes. A patch of somebody else is
+    asked for what the app asked for: it may read the body.
+    """
+
+    send: Callable[..., Any]
+    is_library: bool
 
 
 def has_own_door(client: Any, request: Any) -> bool:
@@ -76,17 +87,20 @@ def _is_transport(part: Any) -> bool:
 
 
 def send_blocking(
-    context: DoorContext, library: Any, client: Any, original: Callable[..., Any], request: Any, stream: bool,
+    context: DoorContext, library: Any, client: Any, below: Below, request: Any, stream: bool,
     options: Mapping[str, Any],
 ) -> Any:  # fmt: skip
     seen = seen_by(context, client, request)
     if seen is None:
-        return original(client, request, stream=stream, **options)
+        return below.send(client, request, stream=stream, **options)
+    unread = stream or below.is_library
 
     async def go() -> Any:
-        return original(client, request, stream=True, **options)
+        return below.send(client, request, stream=unread, **options)
 
     async def read(response: Any) -> None:
+        if not unread:
+            return
         try:
             response.read()
         except BaseException:
@@ -103,17 +117,20 @@ def send_blocking(
 
 
 async def send_async(
-    context: DoorContext, library: Any, client: Any, original: Callable[..., Any], request: Any, stream: bool,
+    context: DoorContext, library: Any, client: Any, below: Below, request: Any, stream: bool,
     options: Mapping[str, Any],
 ) -> Any:  # fmt: skip
     seen = seen_by(context, client, request)
     if seen is None:
-        return await original(client, request, stream=stream, **options)
+        return await below.send(client, request, stream=stream, **options)
+    unread = stream or below.is_library
 
     async def go() -> Any:
-        return await original(client, request, stream=True, **options)
+        return await below.send(client, request, stream=unread, **options)
 
     async def read(response: Any) -> None:
+        if not unread:
+            return
         try:
             await response.aread()
         except BaseException:
