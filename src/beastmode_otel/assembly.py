@@ -193,7 +193,7 @@ def _slow_tiers(
     except ConfigError as error:
         if settings.l3.given:
             raise
-        _log.warning("the cache works without its L3: %s", error)
+        _log.warning("the cache works without its L3: %s (%s)", error.message, "; ".join(error.hints))
         return ()
     if tier is None:
         return ()
