@@ -110,6 +110,8 @@ def _build(
     providers: Providers,
 ) -> RouterParts:
     tenant, access = callers
+    for name, reason in config.out.items():
+        _log.warning("the deployment %r is out: %s", name, reason)
     redact = config.redactor()
     observer = observer_of(config, redact, providers)
     services = Services(

@@ -63,6 +63,14 @@ SETTINGS: Final = (
         "Correct the setting that is named.",
     ),
     _entry(
+        "deployment_out",
+        "warning",
+        "a deployment is out: a variable that it needs is not set",
+        "The configuration takes its key, or another setting, from the environment, and the variable is not there. "
+        "Its route works with the other deployments only; a route that has no other stops the router.",
+        "Set the variable where the program runs, or take the deployment out of the configuration.",
+    ),
+    _entry(
         "exporter_none",
         "warning",
         "a signal is not exported",

@@ -50,10 +50,10 @@ def _off(environ: Mapping[str, str]) -> list[Finding]:
 
 def _config(environ: Mapping[str, str], path: str | None) -> list[Finding]:
     try:
-        load(path, environ=environ)
+        config = load(path, environ=environ)
     except ConfigError as exc:
         return [found("config_invalid", exc.message, hint="; ".join(exc.hints) or None)]
-    return []
+    return [found("deployment_out", f"{name}: {reason}") for name, reason in config.out.items()]
 
 
 def _exporters(environ: Mapping[str, str]) -> list[Finding]:
