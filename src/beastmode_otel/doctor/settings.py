@@ -12,7 +12,7 @@ from beastmode_otel.doctor.catalog import Finding, found, worst
 from beastmode_otel.doctor.export_result import TEMPORALITY, deltas
 from beastmode_otel.doctor.targets import SIGNALS, exporter_names, setting
 from beastmode_otel.errors import ConfigError
-from beastmode_otel.telemetry.exporters import exporter_factories
+from beastmode_otel.telemetry.exporters import exporter_factories, ignored_protocols
 from beastmode_otel.telemetry.setup import LIVE, is_on
 
 SWITCHES: Final = ("OTEL_SDK_DISABLED", "BEASTMODE_DISABLED")
@@ -57,7 +57,7 @@ def _config(environ: Mapping[str, str], path: str | None) -> list[Finding]:
 
 
 def _exporters(environ: Mapping[str, str]) -> list[Finding]:
-    findings = []
+    findings = [found("protocol_ignored", ignored) for ignored in ignored_protocols(environ).values()]
     for signal in SIGNALS:
         try:
             exporter_factories(signal, environ)

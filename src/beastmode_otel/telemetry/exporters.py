@@ -56,17 +56,34 @@ def _factory(signal: str, name: str, environ: Mapping[str, str]) -> Callable[[],
 
 
 def protocol(signal: str, environ: Mapping[str, str]) -> str:
-    """grpc or http/protobuf: as the variables say; unsaid, what the endpoint's port means, else http/protobuf."""
+    """grpc or http/protobuf: as the variables say; unsaid, what the endpoint's port means, else http/protobuf.
+
+    A value that we do not speak is ignored, as OpenTelemetry's specification wants it of an unknown word: clusters set
+    one variable for programs in many languages. `ignored_protocols` are told.
+    """
+    for variable in _protocol_variables(signal):
+        said = environ.get(variable, "").strip()
+        if said in _PROTOCOLS:
+            return said
     prefix = f"OTEL_EXPORTER_OTLP_{signal.upper()}"
-    said = environ.get(f"{prefix}_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
-    if said:
-        if said not in _PROTOCOLS:
-            raise ConfigError(
-                f"OTEL_EXPORTER_OTLP_PROTOCOL is {said!r}", hints=(f"use one of {', '.join(_PROTOCOLS)}",)
-            )
-        return said
     endpoint = environ.get(f"{prefix}_ENDPOINT") or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
     return "grpc" if _port(endpoint) == 4317 else "http/protobuf"
+
+
+def ignored_protocols(environ: Mapping[str, str]) -> dict[str, str]:
+    """By variable, what is said of one whose protocol no exporter here speaks, where a signal goes by OTLP."""
+    return {
+        variable: f"{variable} is {environ[variable]!r}: ignored, {protocol(signal, environ)} is spoken "
+        f"(Python's exporters know {' and '.join(_PROTOCOLS)})"
+        for signal in ("traces", "metrics", "logs")
+        if "otlp" in (environ.get(f"OTEL_{signal.upper()}_EXPORTER") or "otlp")
+        for variable in _protocol_variables(signal)
+        if environ.get(variable, "").strip() not in ("", *_PROTOCOLS)
+    }
+
+
+def _protocol_variables(signal: str) -> tuple[str, str]:
+    return f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"
 
 
 def _port(endpoint: str) -> int | None:

@@ -28,6 +28,7 @@ from beastmode_otel.telemetry.exporters import (
     ForkSafeSpanExporter,
     Results,
     exporter_factories,
+    ignored_protocols,
 )
 
 _log = logging.getLogger("beastmode_otel")
@@ -131,7 +132,7 @@ def configure(
     service_name: `service.name`, else OTEL_SERVICE_NAME. resource: more resource attributes. live: export often enough
     to see a request within a second (costs about 1 % of a core for 200 series); None: BEASTMODE_LIVE. OTEL_* variables
     that you have set always win over live. Call it once; a second call returns what the first made.
-    Raises ConfigError for an exporter or protocol that is not there.
+    A protocol that no exporter speaks is ignored with a warning. Raises ConfigError for an exporter that is not there.
     """
     with _lock:
         if not _configured:
@@ -148,6 +149,8 @@ def _build(name: str | None, extra: Resource | Mapping[str, str] | None, live: b
     telemetry = Telemetry(live=live)
     if not is_on("OTEL_SDK_DISABLED") and not is_on("BEASTMODE_DISABLED"):
         resource = _resource(name, extra)
+        for ignored in ignored_protocols(os.environ).values():
+            _log.warning("%s", ignored)
         owned = [
             signal
             for signal, setup in (("traces", _traces), ("metrics", _metrics), ("logs", _logs_signal))
