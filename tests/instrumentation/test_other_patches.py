@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import wrapt
 
-from beastmode_otel import instrument, uninstrument
+from beastmode_otel import async_transport, instrument, transport, uninstrument
 from beastmode_otel.simulator import Simulator
 from instrumentation.apps import LIBRARIES, App, chat, make
 from support.law import assert_law
@@ -261,3 +261,76 @@ def test_class_that_cannot_be_found() -> None:
     assert done.returncode == 0, done.stderr
     (line,) = done.stderr.splitlines()
     assert line.startswith("LLM calls through httpx.Client are not seen")
+
+
+def mocked(
+    owner: Any, name: str, library: Any, *, later: bool, wraps: bool, monkeypatch: pytest.MonkeyPatch
+) -> list[Any]:
+    """As respx, pytest-httpx and vcrpy do it: a function of theirs in the class. The requests that it got."""
+    asked: list[Any] = []
+    core = owner.__module__.startswith("httpcore")
+
+    def answer(self: Any, request: Any) -> Any:
+        asked.append(request)
+        body = b'{"model": "mocked", "choices": [{"finish_reason": "stop", "message": {"content": "hi"}}]}'
+        if core:
+            kind = __import__(owner.__module__.partition(".")[0]).Response
+            return kind(200, headers=[(b"content-type", b"application/json")], content=body)
+        return library.Response(200, headers={"content-type": "application/json"}, content=body)
+
+    async def answer_later(self: Any, request: Any) -> Any:
+        return answer(self, request)
+
+    made: Any = answer_later if later else answer
+    monkeypatch.setattr(owner, name, functools.wraps(owner.__dict__[name])(made) if wraps else made)
+    return asked
+
+
+@pytest.mark.parametrize("door", ["hook", "transport"])
+@pytest.mark.parametrize("wraps", [False, True], ids=["as-respx", "as-vcrpy"])
+@pytest.mark.parametrize("place", ["transport", "pool"])
+def test_mocked_answer_is_not_stored_under_the_real_host(
+    place: str, wraps: bool, door: str, kind: tuple[str, str], recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call asks the mock; when it has gone, nothing of it is served."""
+    library, later = LIBRARIES[kind[0]], kind[1] == "async"
+    own = library.AsyncHTTPTransport if later else library.HTTPTransport
+    owner = own if place == "transport" else type(own()._pool)
+    name = "handle_async_request" if later else "handle_request"
+    asked = mocked(owner, name, library, later=later, wraps=wraps, monkeypatch=monkeypatch)
+    cache = {"l3": {"url": "off"}}
+    if door == "hook":
+        instrument(cache=cache, **recorder.providers)
+        app = make(*kind)
+    else:
+        door_of = async_transport if later else transport
+        app = make(*kind, transport=door_of(own(), cache=cache, **recorder.providers))
+    try:
+        for _ in range(2):
+            assert app.post("http://provider.test/v1/chat/completions").json()["model"] == "mocked"
+        assert len(asked) == 2
+    finally:
+        app.close()
+        uninstrument()
+
+
+@pytest.mark.parametrize("how", ["wrapt", "functools"])
+def test_wrapper_that_calls_the_library_is_cached(
+    how: str, patched: Any, kind: tuple[str, str], simulator: Simulator, recorder: Recorder
+) -> None:
+    """An agent's wrapper below ours, and one round the transport, are no mocks."""
+    library, later = LIBRARIES[kind[0]], kind[1] == "async"
+    own = library.AsyncHTTPTransport if later else library.HTTPTransport
+    name = "handle_async_request" if later else "handle_request"
+    handle = own.__dict__[name]
+    patched.send = BOUND_BY_PYTHON[how](patched.__dict__["send"], [])
+    setattr(own, name, wrapt_wrapper(handle, []))
+    instrument(cache={"l3": {"url": "off"}}, **recorder.providers)
+    app = make(*kind)
+    try:
+        for _ in range(2):
+            assert app.post(chat(simulator)).json()["choices"]
+        assert simulator.received == 1
+    finally:
+        app.close()
+        setattr(own, name, handle)

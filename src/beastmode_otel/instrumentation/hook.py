@@ -19,7 +19,7 @@ from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.instrumentation.build import build_context
 from beastmode_otel.instrumentation.context import DoorContext, Hook, Hooks
-from beastmode_otel.instrumentation.send import Below, send_async, send_blocking
+from beastmode_otel.instrumentation.send import Below, leads_to_library, send_async, send_blocking
 
 LIBRARIES: Final = ("httpx", "httpx2")
 _LAYERS: Final = 32
@@ -109,16 +109,16 @@ def _stands_on(send: Any, ours: Any) -> bool:
 def _below(original: Any) -> Below:
     """What stands below our patch. What is no plain function is bound as Python does it where a class has it: the
     wrapper of an agent (wrapt's, say) tells its instance from that, and a callable without `__get__` gets none."""
+    leads = leads_to_library(original)
     if type(original) is FunctionType:
-        # Not `__module__`, which functools.wraps copies.
-        return Below(original, str(original.__globals__.get("__name__", "")).partition(".")[0] in LIBRARIES)
+        return Below(original, leads and not hasattr(original, "__wrapped__"), leads)
 
     def send(self: Any, request: Any, **options: Any) -> Any:
         bind = getattr(type(original), "__get__", None)
         bound = original if bind is None else bind(original, self, type(self))
         return bound(request, **options)
 
-    return Below(send, False)
+    return Below(send, False, leads)
 
 
 def _is_llm(context: DoorContext, request: Any) -> bool:
