@@ -248,6 +248,28 @@ def test_protocol_that_python_does_not_speak(
     assert {"/v1/traces", "/v1/metrics"} <= {path for path, _ in backend.requests}
 
 
+@pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:9", "http://127.0.0.1:9/v1/otlp", "127.0.0.1:9"])
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_exit_does_not_wait_for_an_endpoint_that_is_dead(endpoint: str, protocol: str, simulator: Simulator) -> None:
+    """One line instead of twelve seconds and a page of retries."""
+    script = """
+        import atexit, logging, sys, time
+        logging.basicConfig(stream=sys.stdout, format="%(message)s")
+        import beastmode_otel
+        atexit.register(lambda: print(time.monotonic() - began < 4))
+        beastmode_otel.configure(service_name="app")
+        with beastmode_otel.ModelRouter(config) as router:
+            router.route("chat", {"messages": []})
+        began = time.monotonic()
+    """
+    more = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint} if endpoint else {}
+    line, quick = run(script, None, simulator, OTEL_EXPORTER_OTLP_PROTOCOL=protocol, **more).strip().splitlines()
+    assert line.startswith("telemetry of this process is not exported: nothing listens at ")
+    assert ("is not set" in line) == (not endpoint)
+    assert "beastmode-otel doctor" in line
+    assert quick == "True"
+
+
 def test_four_children_forked_from_a_configured_parent_count_their_own(backend: Backend, simulator: Simulator) -> None:
     """What the parent had counted is not exported again by its children: the sums over all instances are exact."""
     script = """
