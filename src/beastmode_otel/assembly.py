@@ -110,6 +110,8 @@ def _build(
     providers: Providers,
 ) -> RouterParts:
     tenant, access = callers
+    for name, reason in config.out.items():
+        _log.warning("the deployment %r is out: %s", name, reason)
     redact = config.redactor()
     observer = observer_of(config, redact, providers)
     services = Services(
@@ -193,7 +195,7 @@ def _slow_tiers(
     except ConfigError as error:
         if settings.l3.given:
             raise
-        _log.warning("the cache works without its L3: %s", error)
+        _log.warning("the cache works without its L3: %s (%s)", error.message, "; ".join(error.hints))
         return ()
     if tier is None:
         return ()

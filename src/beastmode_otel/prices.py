@@ -12,6 +12,7 @@ image tokens that are dearer than text (charged as text).
 from __future__ import annotations
 
 import json
+import logging
 import math
 import pkgutil
 import re
@@ -23,6 +24,8 @@ from typing import Any, Protocol
 
 from beastmode_otel.errors.tree import ConfigError
 from beastmode_otel.providers import BY_NAME, CUSTOM, LOCAL
+
+_log = logging.getLogger("beastmode_otel")
 
 MAX_NAME = 256
 """Longer model and provider names are junk: they match no table and are never remembered."""
@@ -306,7 +309,7 @@ class PriceBook:
 
     - overrides: by exact model name, then by `provider/model`; upper and lower case are the same.
     - Any number of threads may ask. Each pair is resolved once; memory is bounded whatever names come in.
-    - Never raises on a name, however strange.
+    - Never raises on a name, however strange, nor where the snapshot is missing: its prices are unknown, told once.
     """
 
     def __init__(self, overrides: Mapping[str, Price] | None = None, snapshot: Snapshot | None = None) -> None:
@@ -314,6 +317,7 @@ class PriceBook:
         self._snapshot = snapshot
         self._seen: dict[tuple[str | None, str], Price | None] = {}
         self._lock = threading.Lock()
+        self._told = False
 
     def price(self, model: str, provider: str | None = None) -> Price | None:
         """The price of a model as the provider is called in `gen_ai.provider.name`; None when it is not known."""
@@ -325,9 +329,21 @@ class PriceBook:
         if len(model) > MAX_NAME or len(provider or "") > MAX_NAME:
             return found
         if found is None:
-            found = (self._snapshot or bundled()).find(model, provider)
+            try:
+                found = (self._snapshot or bundled()).find(model, provider)
+            except Exception as exc:  # noqa: BLE001  (an answer that was paid for is not lost for its price)
+                self._tell_missing(exc)
+                return None  # and not remembered: the next call may find a free file descriptor
         self._remember((provider, model), found)
         return found
+
+    def _tell_missing(self, exc: Exception) -> None:
+        if not self._told:
+            self._told = True
+            _log.warning(
+                "list prices cannot be read, and are unknown: %s: %s (PyInstaller: --collect-data beastmode_otel)",
+                type(exc).__name__, exc,
+            )  # fmt: skip
 
     def cost(self, model: str, provider: str | None, usage: Counted) -> float | None:
         """USD for one call; None when the price or both counts are not known."""

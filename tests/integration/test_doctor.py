@@ -484,13 +484,15 @@ def test_a_signal_that_is_not_exported_is_not_tried() -> None:
     assert {path for path, _ in sink.received} == {"/v1/traces", "/v1/metrics"}
 
 
-def test_an_exporter_and_a_protocol_that_nobody_offers() -> None:
+def test_exporter_that_nobody_offers_and_protocol_that_nobody_speaks() -> None:
     with OtlpSink() as sink:
         status, findings = doctor(**{ENDPOINT: sink.url, "OTEL_TRACES_EXPORTER": "zipkon"})
         assert (status, problems(findings)) == (1, {"exporter_missing"})
         assert "zipkon" in findings["exporter_missing"]["detail"]
         status, findings = doctor(**{ENDPOINT: sink.url, PROTOCOL: "http/json"})
-    assert (status, problems(findings)) == (1, {"exporter_missing"})
+    assert (status, problems(findings)) == (0, set())
+    assert findings["protocol_ignored"]["severity"] == "warning"
+    assert "'http/json': ignored, http/protobuf is spoken" in findings["protocol_ignored"]["detail"]
 
 
 def test_a_configuration_that_cannot_work(tmp_path: Path) -> None:

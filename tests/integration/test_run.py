@@ -174,10 +174,25 @@ def test_no_command() -> None:
     assert "beastmode-otel run -- python app.py" in done.stderr
 
 
-def test_a_protocol_that_does_not_exist() -> None:
-    done = run("--", sys.executable, "-c", "", OTEL_EXPORTER_OTLP_PROTOCOL="pigeon")
-    assert done.returncode == 2
-    assert "pigeon" in done.stderr
+@pytest.mark.parametrize(
+    ("given", "spoken"),
+    [
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "pigeon"}, {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}),
+        (
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/json"},
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+        ),
+    ],
+)
+def test_protocol_that_python_does_not_speak(given: dict[str, str], spoken: dict[str, str]) -> None:
+    """A whole cluster may have it set: the program runs, with one that its SDK knows, and one line says so."""
+    done = run("--", sys.executable, "-c", SHOW, **given, OTEL_SDK_DISABLED="true")
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("beastmode-otel: ")]
+    assert [": ignored, " in line for line in told] == [True]
+    found = json.loads(done.stdout)
+    assert {name: value for name, value in found.items() if name.endswith("PROTOCOL")} == spoken
 
 
 def test_without_a_distro_the_error_names_the_extra(tmp_path: Path) -> None:

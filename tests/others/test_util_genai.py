@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextvars
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,56 @@ def test_alone_we_make_the_genai_spans(router: ModelRouter, recorder: Recorder, 
     router.route("chat", BODY)
     assert "chat gpt-4o-mini" in recorder.span_names()
     assert recorded(recorder)[OURS, "gen_ai.client.operation.duration"] >= 1
+
+
+def left_behind(theirs: Any) -> None:
+    """As a stream that is left early is ended: where the context is another one, so that this one keeps it."""
+    contextvars.copy_context().run(theirs.stop)
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["with-a-call", "without"])
+@pytest.mark.parametrize("inside", [True, False], ids=["inside-the-apps-span", "alone"])
+@pytest.mark.parametrize("door", ["router", "hook"])
+def test_a_span_above_that_has_ended_is_none(
+    door: str,
+    inside: bool,
+    seen: bool,
+    router: ModelRouter,
+    simulator: Simulator,
+    recorder: Recorder,
+    handler: TelemetryHandler,
+) -> None:
+    """Each later call in that context is a GenAI span of its own with its tokens, beside the one that is over."""
+    simulator.define("facts", FACTS)
+    tracer = recorder.tracer_provider.get_tracer("app")
+
+    def call(client: Any) -> None:
+        router.route("chat", BODY) if door == "router" else post(client, simulator, "facts")
+
+    def run() -> None:
+        with ours(recorder), httpx.Client() as client, tracer.start_as_current_span("app") if inside else nullcontext():
+            theirs = handler.inference("openai", request_model="stale")
+            if seen:
+                call(client)
+            left_behind(theirs)
+            for _ in range(2):
+                call(client)
+            with tracer.start_as_current_span("later"):
+                if seen:  # else nobody can know whose the object is
+                    call(client)
+
+    contextvars.Context().run(run)
+    theirs = next(span for span in recorder.spans() if span.name == "chat stale")
+    facts = [span for span in genai_spans(recorder) if span.name == "chat gpt-4o-mini" and span.status.is_unset]
+    assert len(facts) == (3 if seen else 2)
+    assert all((span.attributes or {})["gen_ai.usage.input_tokens"] == 110 for span in facts)
+    assert recorded(recorder)[OURS, "gen_ai.client.token.usage"] == 2 * len(facts)
+    top = (
+        facts[:2]
+        if door == "hook"
+        else [span for span in recorder.spans() if span.name == "route chat"][-len(facts) :][:2]
+    )
+    assert [span.parent and span.parent.span_id for span in top] == [theirs.parent and theirs.parent.span_id] * 2
 
 
 def test_an_embedding_inside_an_inference_is_a_call_of_its_own(

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from beastmode_otel import ModelRouter, RequestError
+from beastmode_otel import AsyncModelRouter, ModelRouter, RequestError
 from beastmode_otel.simulator import Behaviour, Simulator
 from support.drivers import QUESTION
 from support.recorder import Recorder
 
 
-def routed(simulator: Simulator, recorder: Recorder, **more: Any) -> ModelRouter:
+def config_of(simulator: Simulator, **more: Any) -> dict[str, Any]:
     deployment = {"base_url": simulator.url("ok"), "model": "gpt-4o-mini"}
-    config = {"deployments": {"a": deployment}, "routes": {"chat": {"deployments": ["a"]}}, **more}
-    return ModelRouter(config, **recorder.providers)
+    return {"deployments": {"a": deployment}, "routes": {"chat": {"deployments": ["a"]}}, **more}
+
+
+def routed(simulator: Simulator, recorder: Recorder, **more: Any) -> ModelRouter:
+    return ModelRouter(config_of(simulator, **more), **recorder.providers)
 
 
 def test_ten_thousand_junk_model_names_make_no_ten_thousand_series(simulator: Simulator, recorder: Recorder) -> None:
@@ -74,8 +78,6 @@ def test_own_labels_come_from_the_call_and_the_baggage_and_are_bounded(
         context.detach(token)
         with pytest.raises(RequestError, match="must be a mapping"):
             router.route("chat", QUESTION, labels="team")  # type: ignore[arg-type]
-        with pytest.raises(RequestError, match="not configured"):
-            router.route("chat", QUESTION, labels={"user": "x"})
     series = recorder.metrics()["beastmode.label.requests"]
     assert len(series) == 52
     assert recorder.total("beastmode.label.requests", beastmode__label__value="_OTHER") == 10
@@ -85,3 +87,47 @@ def test_own_labels_come_from_the_call_and_the_baggage_and_are_bounded(
     for name, values in recorder.metrics().items():
         if not name.startswith("beastmode.label."):
             assert not any("team-" in str(labels) for labels in values), name
+
+
+@pytest.mark.parametrize("world", ["sync", "async"])
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ({"user": "x"}, "the label 'user' is not configured"),
+        ({3: "x"}, "the label 3 is not configured"),
+        ({"team": 7}, "the label 'team' must be a string, not int"),
+        ({"team": ["a"]}, "the label 'team' must be a string, not list"),
+        ({"team": None}, None),
+    ],
+)
+def test_label_that_cannot_be_counted_fails_no_call(
+    world: str,
+    labels: Any,
+    said: str | None,
+    simulator: Simulator,
+    recorder: Recorder,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The answer comes, what can be counted is, and each such label is told of once."""
+    given = labels | {"feature": "search"}
+    if world == "sync":
+        with routed(simulator, recorder, labels=["team", "feature"]) as router:
+            assert router.route("chat", QUESTION, labels=given).text
+            with router.stream("chat", QUESTION, labels=given) as stream:
+                assert "".join(chunk.text for chunk in stream)
+    else:
+
+        async def ask() -> None:
+            config = config_of(simulator, labels=["team", "feature"])
+            async with AsyncModelRouter(config, **recorder.providers) as router:
+                assert (await router.route("chat", QUESTION, labels=given)).text
+                async with await router.stream("chat", QUESTION, labels=given) as stream:
+                    assert "".join([chunk.text async for chunk in stream])
+
+        asyncio.run(ask())
+    warnings = [record.getMessage() for record in caplog.records if "label" in record.getMessage()]
+    assert len(warnings) == (said is not None)
+    assert all(line.startswith(said or "") for line in warnings)
+    assert recorder.total("beastmode.label.requests") == 2
+    assert recorder.total("beastmode.label.requests", beastmode__label="feature", beastmode__label__value="search") == 2
+    assert recorder.total("beastmode.errors") == 0

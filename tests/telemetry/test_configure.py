@@ -222,11 +222,52 @@ def test_bad_settings_say_what_to_do(simulator: Simulator) -> None:
         except beastmode_otel.ConfigError as error:
             print(error)
     """
-    said = run(script, None, simulator, OTEL_EXPORTER_OTLP_PROTOCOL="carrier-pigeon")
-    assert "carrier-pigeon" in said
-    assert "grpc, http/protobuf" in said
     said = run(script, None, simulator, OTEL_TRACES_EXPORTER="zipkon")
     assert "zipkon" in said
+
+
+@pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"])
+@pytest.mark.parametrize("protocol", ["http/json", "carrier-pigeon"])
+def test_protocol_that_python_does_not_speak(
+    variable: str, protocol: str, backend: Backend, simulator: Simulator
+) -> None:
+    """One line, and everything arrives by the protocol that the endpoint's port means."""
+    script = """
+        import io, logging, beastmode_otel
+        heard = io.StringIO()
+        logging.basicConfig(stream=heard, format="%(message)s")
+        telemetry = beastmode_otel.configure(service_name="app")
+        print(heard.getvalue())
+        with beastmode_otel.ModelRouter(config) as router:
+            router.route("chat", {"messages": []})
+        telemetry.shutdown()
+    """
+    said = run(script, backend, simulator, **{variable: protocol}).strip()
+    assert said.startswith(f"{variable} is {protocol!r}: ignored, http/protobuf is spoken")
+    assert len(said.splitlines()) == 1
+    assert {"/v1/traces", "/v1/metrics"} <= {path for path, _ in backend.requests}
+
+
+@pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:9", "http://127.0.0.1:9/v1/otlp", "127.0.0.1:9"])
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_exit_does_not_wait_for_an_endpoint_that_is_dead(endpoint: str, protocol: str, simulator: Simulator) -> None:
+    """One line instead of twelve seconds and a page of retries."""
+    script = """
+        import atexit, logging, sys, time
+        logging.basicConfig(stream=sys.stdout, format="%(message)s")
+        import beastmode_otel
+        atexit.register(lambda: print(time.monotonic() - began < 4))
+        beastmode_otel.configure(service_name="app")
+        with beastmode_otel.ModelRouter(config) as router:
+            router.route("chat", {"messages": []})
+        began = time.monotonic()
+    """
+    more = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint} if endpoint else {}
+    line, quick = run(script, None, simulator, OTEL_EXPORTER_OTLP_PROTOCOL=protocol, **more).strip().splitlines()
+    assert line.startswith("telemetry of this process is not exported: nothing listens at ")
+    assert ("is not set" in line) == (not endpoint)
+    assert "beastmode-otel doctor" in line
+    assert quick == "True"
 
 
 def test_four_children_forked_from_a_configured_parent_count_their_own(backend: Backend, simulator: Simulator) -> None:

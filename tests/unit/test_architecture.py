@@ -14,7 +14,7 @@ import beastmode_otel
 ROOT = Path(beastmode_otel.__file__).parent
 NAME = ROOT.name
 LEVELS = (
-    {"version", "record"},
+    {"version", "record", "_pyinstaller"},  # which is read by PyInstaller alone
     {"semconv", "errors", "providers"},
     {"config"},
     {"observer", "runtime", "wire", "prices"},

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from beastmode_otel.cli.exits import NOT_FOUND, Failed
-from beastmode_otel.telemetry.exporters import protocol
+from beastmode_otel.telemetry.exporters import ignored_protocols, protocol
 from beastmode_otel.telemetry.setup import LIVE, is_on
 
 NAME: Final = "run"
@@ -24,7 +24,8 @@ _INSTRUMENT: Final = "opentelemetry-instrument"
 def add(parser: argparse.ArgumentParser) -> None:
     parser.usage = "beastmode-otel run [--live] -- COMMAND [ARGUMENT ...]"
     parser.epilog = (
-        "No variable that you have set is changed. The program takes the place of this one: signals and exit status "
+        "No variable that you have set is changed, but a protocol that Python's exporters do not speak. "
+        "The program takes the place of this one: signals and exit status "
         "are its own. 127 when the command is not found, 1 without the extra beastmode-otel[auto]."
     )
     parser.add_argument("--live", action="store_true", help="export within a second (also: BEASTMODE_LIVE=1)")
@@ -32,7 +33,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:  # noqa: RET503  (exec does not return)
-    """Returns only when there is nothing to run. Raises Failed, ConfigError."""
+    """Returns only when there is nothing to run. Raises Failed."""
     command = command_of(given.command)
     if not command:
         given.check("what shall be run? beastmode-otel run -- python app.py")
@@ -40,6 +41,8 @@ def run(given: argparse.Namespace) -> int:  # noqa: RET503  (exec does not retur
         print(f"beastmode-otel: {command[0]}: command not found", file=sys.stderr)
         return NOT_FOUND
     environ = prepared(os.environ, live=given.live)
+    for ignored in ignored_protocols(os.environ).values():
+        print(f"beastmode-otel: {ignored}", file=sys.stderr)
     instrument = _instrument()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -52,10 +55,12 @@ def command_of(words: Sequence[str]) -> list[str]:
 
 
 def prepared(environ: Mapping[str, str], *, live: bool) -> dict[str, str]:
-    """`environ` with defaults for what is unset or empty. Raises ConfigError for a protocol that does not exist.
+    """`environ` with defaults for what is unset or empty.
 
-    opentelemetry-distro takes gRPC for granted, whatever the endpoint's port: so the protocol is said here.
+    opentelemetry-distro takes gRPC for granted, whatever the endpoint's port: so the protocol is said here. One that no
+    exporter speaks is taken out: the SDK would refuse it, and the program would run without telemetry.
     """
+    environ = {name: value for name, value in environ.items() if name not in ignored_protocols(environ)}
     defaults = {f"OTEL_{signal.upper()}_EXPORTER": "otlp" for signal in _SIGNALS}
     defaults |= _protocols(environ)
     if live or is_on("BEASTMODE_LIVE", environ):

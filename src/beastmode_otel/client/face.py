@@ -12,7 +12,8 @@ from beastmode_otel.engine import Answer, CacheUse, StreamCore, answer_of
 class RouteOptions(TypedDict, total=False):
     """The keywords of `route` and `stream`; what is left out has engine.Question's default.
 
-    tenant: whom the request is for, the router's own if None. labels: the configured allow-list's values.
+    tenant: whom the request is for, the router's own if None. labels: the configured allow-list's values;
+    others are not counted, which the log says once.
     timeout: total seconds, or a mapping such as {"total": 60, "read": 20}.
     cache: on (the default); off (neither asked nor filled); refresh (only filled); only (nobody else is asked).
     ttl: seconds for which the answer may be stored. tags: names to invalidate it by.

@@ -37,7 +37,8 @@ def load(
 
     config: a Config, a mapping shaped like the TOML file, or the path of such a file. None: the file that
     BEASTMODE_CONFIG names, else ./beastmode.toml, else only prefixed model ids (openai:X, groq:X, …) are known.
-    prefixes: whether prefixed ids will be used; else what is wrong with the vendors' own variables does not matter.
+    prefixes: whether requests will be made; else it does not matter what is wrong with the vendors' own variables, nor
+    that no deployment of a route has its key. One that lacks its key is `out`, and its route works with the others.
     Raises ConfigError that names the setting and what to do.
     """
     environ = os.environ if environ is None else environ

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, get_args
@@ -22,7 +22,7 @@ from beastmode_otel.config.settings import (
     Target,
     Timeouts,
 )
-from beastmode_otel.config.table import Source, Table
+from beastmode_otel.config.table import Source, Table, UnsetVariable
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.providers import PROVIDERS, Provider, owner_of
 from beastmode_otel.semconv import METRICS, SDK_SET_LIMIT
@@ -40,14 +40,16 @@ _PRICES = ("input", "output", "cached_input", "cache_write", "per_request")
 def parse(values: Mapping[str, Any], source: Source) -> Config:
     """A checked Config. Raises ConfigError that names the setting and says what to write instead."""
     top = Table(source, "", values)
-    deployments = {name: _deployment(source, name, value) for name, value in top.table("deployments").items()}
+    deployments, out = _deployments(source, top.table("deployments"))
+    routes = {name: _route(source, name, value, deployments, out) for name, value in top.table("routes").items()}
     config = Config(
         namespace=top.text("namespace", "default") or "default",
         timeouts=_timeouts(top.table("timeouts")),
         retry=top.table("retry").fill(Retry, Retry()),
         breaker=top.table("breaker").fill(Breaker, Breaker()),
         deployments=deployments,
-        routes={name: _route(source, name, value, deployments) for name, value in top.table("routes").items()},
+        out={name: unset.message for name, unset in out.items()},
+        routes={name: route for name, route in routes.items() if route.targets or source.prefixes},
         vendors=vendors(source),
         labels=_labels(top),
         prices={name: _price(source, name, value) for name, value in top.table("prices").items()},
@@ -75,20 +77,53 @@ def vendors(source: Source) -> dict[str, Deployment]:
         }
         # A broken key of somebody whom this program may never ask must not stop it.
         strict = source.prefixes and moved is not None
+        missing: list[UnsetVariable] = []
         with suppress(*(() if strict else (ConfigError,))):
-            found[provider.name] = _read_deployment(
-                Table(source, f"environment {provider.name.upper()}_*", values), provider.name
-            )
+            table = Table(source, f"environment {provider.name.upper()}_*", values)
+            vendor = _read_deployment(table, provider.name, missing)
+            if missing:  # there, but blank
+                raise missing[0]
+            found[provider.name] = vendor
     return found
 
 
-def _deployment(source: Source, name: str, value: Any) -> Deployment:
-    if isinstance(value, Deployment):
-        return value
-    return _read_deployment(Table(source, f"deployments.{name}", value), name)
+Unset = dict[str, UnsetVariable]
 
 
-def _read_deployment(table: Table, name: str) -> Deployment:
+def _deployments(source: Source, table: Table) -> tuple[dict[str, Deployment], Unset]:
+    """Those that can be said, and which of the table's are out, since a variable of theirs is not set.
+
+    One that only lacks a key is in both: it cannot be asked, but it is still known where its answers were from.
+    Raises where requests will be made and not one is left to be asked.
+    """
+    deployments: dict[str, Deployment] = {}
+    out: Unset = {}
+    for name, value in table.items():
+        if isinstance(value, Deployment):
+            deployments[name] = value
+            continue
+        missing: list[UnsetVariable] = []
+        try:
+            deployments[name] = _read_deployment(Table(source, f"deployments.{name}", value), name, missing)
+        except UnsetVariable as exc:
+            missing.append(exc)
+        if missing:
+            out[name] = missing[0]
+    if source.prefixes and out and not deployments.keys() - out.keys():
+        raise next(iter(out.values()))
+    return deployments, out
+
+
+def _secret(table: Table, key: str, missing: list[UnsetVariable]) -> Secret | None:
+    try:
+        return table.secret(key)
+    except UnsetVariable as exc:
+        missing.append(exc)
+        return None
+
+
+def _read_deployment(table: Table, name: str, missing: list[UnsetVariable]) -> Deployment:
+    """missing: gets the keys that are not there."""
     base_url = _url(table)
     deployment = Deployment(
         name=name,
@@ -96,8 +131,8 @@ def _read_deployment(table: Table, name: str) -> Deployment:
         base_url=base_url,
         model=table.text("model"),
         provider=table.text("provider") or "",
-        api_key=table.secret("api_key"),
-        headers=_headers(table.table("headers")),
+        api_key=_secret(table, "api_key", missing),
+        headers=_headers(table.table("headers"), missing),
         query=_query(table.table("query")),
     )
     table.done()
@@ -127,7 +162,7 @@ def _url(table: Table) -> str:
     return url.rstrip("/")
 
 
-def _headers(table: Table) -> dict[str, str | Secret]:
+def _headers(table: Table, missing: list[UnsetVariable]) -> dict[str, str | Secret]:
     found: dict[str, str | Secret] = {}
     for name, value in table.items():
         is_plain = isinstance(value, str) and name.lower() not in _KEY_HEADERS
@@ -135,7 +170,7 @@ def _headers(table: Table) -> dict[str, str | Secret]:
             raise table.fail(name, "is no header that can be set", "write a name such as x-team")
         if is_plain and not (value.isascii() and value.isprintable()):
             raise table.fail(name, "holds a character that no HTTP header may carry", "look for a newline at its end")
-        found[name.lower()] = value if is_plain else table.secret(name) or ""
+        found[name.lower()] = value if is_plain else _secret(table, name, missing) or ""
     return found
 
 
@@ -158,7 +193,7 @@ def _query(table: Table) -> dict[str, str]:
     return found
 
 
-def _route(source: Source, name: str, value: Any, deployments: Mapping[str, Deployment]) -> Route:
+def _route(source: Source, name: str, value: Any, deployments: Mapping[str, Deployment], out: Unset) -> Route:
     if isinstance(value, Route):
         route = value
     else:
@@ -168,7 +203,7 @@ def _route(source: Source, name: str, value: Any, deployments: Mapping[str, Depl
             raise table.fail("deployments", "must list at least one deployment", 'deployments = [{ name = "main" }]')
         route = Route(
             name=name,
-            targets=tuple(_target(table, item, deployments) for item in targets),
+            targets=_targets(table, targets, deployments, out),
             reference_model=table.text("reference_model"),
         )
         table.done()
@@ -182,21 +217,33 @@ def _route(source: Source, name: str, value: Any, deployments: Mapping[str, Depl
     return route
 
 
-def _target(route: Table, item: Any, deployments: Mapping[str, Deployment]) -> Target:
+def _targets(
+    route: Table, items: Sequence[Any], deployments: Mapping[str, Deployment], out: Unset
+) -> tuple[Target, ...]:
+    """Those that can be asked. None of them: raises, where requests will be made; else those that are known."""
+    targets = [_target(route, item, deployments, out) for item in items]
+    known = [target for target in targets if isinstance(target, Target)]
+    fit = tuple(target for target in known if target.deployment.name not in out)
+    if fit:
+        return fit
+    if route.source.prefixes:
+        lacking = {target if isinstance(target, str) else target.deployment.name for target in targets}
+        raise next(unset for name, unset in out.items() if name in lacking)
+    return tuple(known)
+
+
+def _target(route: Table, item: Any, deployments: Mapping[str, Deployment], out: Unset) -> Target | str:
+    """The name alone of a deployment that is out and cannot be said."""
     item = {"name": item} if isinstance(item, str) else item
     table = Table(route.source, route.at("deployments"), item)
     name = table.required("name")
-    if name not in deployments:
+    if name not in deployments and name not in out:
         raise table.fail(
             "name", f"there is no deployment {name!r}", f"configured: {', '.join(sorted(deployments)) or 'none'}"
         )
-    target = Target(
-        deployment=deployments[name],
-        order=table.whole("order", 1),
-        weight=table.number("weight", 1.0, above=True),
-    )
+    order, weight = table.whole("order", 1), table.number("weight", 1.0, above=True)
     table.done()
-    return target
+    return Target(deployment=deployments[name], order=order, weight=weight) if name in deployments else name
 
 
 def _timeouts(table: Table) -> Timeouts:

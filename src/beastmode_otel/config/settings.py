@@ -210,13 +210,17 @@ class LabelBounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Everything a router is built from. Make one with `beastmode_otel.config.load`, or directly from these classes."""
+    """Everything a router is built from. Make one with `beastmode_otel.config.load`, or directly from these classes.
+
+    out: deployments that are asked for nothing, since a variable that they need is not set, and what is said of it.
+    """
 
     namespace: str = "default"
     timeouts: Timeouts = Timeouts()
     retry: Retry = Retry()
     breaker: Breaker = Breaker()
     deployments: Mapping[str, Deployment] = field(default_factory=dict)
+    out: Mapping[str, str] = field(default_factory=dict)
     routes: Mapping[str, Route] = field(default_factory=dict)
     vendors: Mapping[str, Deployment] = field(default_factory=dict)  # what openai:X means without a route, by prefix
     labels: tuple[str, ...] = ()

@@ -18,7 +18,8 @@ _HUGE = 1e15  # beyond it nothing here makes sense, and floats are no longer exa
 class Source:
     """Where settings come from. environ: what env references are looked up in. file: whether a file was read.
 
-    prefixes: whether the vendors' own variables must be right, since prefixed ids may be used.
+    prefixes: whether requests will be made: then the vendors' own variables must be right, since prefixed ids may be
+    used, and each route needs a deployment that can be asked.
     """
 
     environ: Mapping[str, str]
@@ -28,6 +29,10 @@ class Source:
 
     def fail(self, path: str, problem: str, *hints: str) -> ConfigError:
         return ConfigError(f"{self.name}: {path}: {problem}", hints=hints)
+
+
+class UnsetVariable(ConfigError):
+    """An `{ env = "NAME" }` whose variable is not there."""
 
 
 class Table:
@@ -136,7 +141,8 @@ class Table:
             raise self.fail(key, 'is not a reference; write { env = "NAME" }')
         found = self.source.environ.get(name, value.get("default"))
         if not isinstance(found, str) or not found.strip():
-            raise self.fail(key, f"the environment variable {name} is not set", f"export {name}=…")
+            problem = f"{self.source.name}: {self.at(key)}: the environment variable {name} is not set"
+            raise UnsetVariable(problem, hints=(f"export {name}=…",))
         return found
 
     def fill(self, kind: type[D], defaults: D) -> D:

@@ -63,6 +63,14 @@ SETTINGS: Final = (
         "Correct the setting that is named.",
     ),
     _entry(
+        "deployment_out",
+        "warning",
+        "a deployment is out: a variable that it needs is not set",
+        "The configuration takes its key, or another setting, from the environment, and the variable is not there. "
+        "Its route works with the other deployments only; a route that has no other stops the router.",
+        "Set the variable where the program runs, or take the deployment out of the configuration.",
+    ),
+    _entry(
         "exporter_none",
         "warning",
         "a signal is not exported",
@@ -73,8 +81,17 @@ SETTINGS: Final = (
         "exporter_missing",
         "problem",
         "an exporter cannot be made",
-        "A variable names an exporter or a protocol that no installed package offers.",
-        "Use otlp with grpc or http/protobuf, or install the exporter's package.",
+        "A variable names an exporter that no installed package offers.",
+        "Use otlp, console or none, or install the exporter's package.",
+    ),
+    _entry(
+        "protocol_ignored",
+        "warning",
+        "a protocol is set that Python's exporters do not speak",
+        "OTEL_EXPORTER_OTLP_PROTOCOL, or a signal's own, is http/json or another word: configure() and "
+        "`beastmode-otel run` take the one that the endpoint's port means; opentelemetry-instrument by itself runs the "
+        "program without telemetry.",
+        "Set grpc or http/protobuf for Python programs; who receives http/json takes http/protobuf at the same port.",
     ),
     _entry(
         "temporality_delta",

@@ -15,7 +15,7 @@ from beastmode_otel.doctor.probe import ProbeResult, probe
 from beastmode_otel.doctor.process import process_findings
 from beastmode_otel.doctor.settings import is_off, settings_findings
 from beastmode_otel.doctor.targets import SIGNALS, otlp_names, places_of, secrets_of
-from beastmode_otel.errors import ConfigError, Redactor
+from beastmode_otel.errors import Redactor
 from beastmode_otel.telemetry.exporters import exporter_factories
 
 T = TypeVar("T")
@@ -36,10 +36,7 @@ def everything(environ: Mapping[str, str]) -> list[Finding]:
 
 def _network_findings(environ: Mapping[str, str]) -> list[Finding]:
     """At most ENDPOINTS + PROBES seconds. The exporters read os.environ itself: `environ` must be it, or a copy."""
-    try:
-        places = places_of(environ)
-    except ConfigError:
-        return []  # settings_findings tells
+    places = places_of(environ)
     looks = {target: partial(endpoint_finding, target, environ) for target in places.targets}
     seen = at_once(looks, ENDPOINTS)
     findings = [

@@ -12,7 +12,7 @@ from beastmode_otel.doctor.catalog import Finding, found, worst
 from beastmode_otel.doctor.export_result import TEMPORALITY, deltas
 from beastmode_otel.doctor.targets import SIGNALS, exporter_names, setting
 from beastmode_otel.errors import ConfigError
-from beastmode_otel.telemetry.exporters import exporter_factories
+from beastmode_otel.telemetry.exporters import exporter_factories, ignored_protocols
 from beastmode_otel.telemetry.setup import LIVE, is_on
 
 SWITCHES: Final = ("OTEL_SDK_DISABLED", "BEASTMODE_DISABLED")
@@ -50,14 +50,14 @@ def _off(environ: Mapping[str, str]) -> list[Finding]:
 
 def _config(environ: Mapping[str, str], path: str | None) -> list[Finding]:
     try:
-        load(path, environ=environ)
+        config = load(path, environ=environ)
     except ConfigError as exc:
         return [found("config_invalid", exc.message, hint="; ".join(exc.hints) or None)]
-    return []
+    return [found("deployment_out", f"{name}: {reason}") for name, reason in config.out.items()]
 
 
 def _exporters(environ: Mapping[str, str]) -> list[Finding]:
-    findings = []
+    findings = [found("protocol_ignored", ignored) for ignored in ignored_protocols(environ).values()]
     for signal in SIGNALS:
         try:
             exporter_factories(signal, environ)

@@ -53,7 +53,7 @@ class Places:
 
 
 def places_of(environ: Mapping[str, str]) -> Places:
-    """Each place once, with all signals that go there by OTLP. Raises ConfigError for an unknown protocol."""
+    """Each place once, with all signals that go there by OTLP."""
     places, targets = Places(), dict[ExportTarget, list[str]]()
     for signal in SIGNALS:
         for name in otlp_names(signal, environ):

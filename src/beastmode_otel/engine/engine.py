@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from beastmode_otel.cache import FlightResult, Key, KeyMemo
@@ -44,7 +44,7 @@ class Engine:
         self._config, self._router, self._observer = config, router, observer
         self._flow, self._live = flow, LiveStreams()
         self._tenant, self._access, self._door, self._clock = tenant, access, door, clock
-        self._keys = KeyMemo()
+        self._keys, self._labels = KeyMemo(), validate.DeclaredLabels(config.labels)
         self.streams: OpenStreams[StreamCore] = OpenStreams(clock)
         observer.before_collect(self.streams.sweep)
 
@@ -100,8 +100,7 @@ class Engine:
     def _begin(self, question: Question) -> Ending:
         if self.streams.open or self.streams.orphans:
             self.streams.sweep()
-        given = question.labels if isinstance(question.labels, Mapping) else None  # what it is else, validate refuses
-        labels = {key: value for key, value in given.items() if key in self._config.labels} if given else {}
+        labels = self._labels.of(question.labels)
         model = question.model_id if isinstance(question.model_id, str) and question.model_id else "_OTHER"
         scope = self._observer.request(
             RequestFacts(model=model, door=self._door, stream=question.stream, labels=labels)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -15,6 +16,8 @@ from beastmode_otel.errors import AccessDenied, Context, RequestError
 _LIMITS = tuple(f.name for f in fields(Timeouts))
 _USUAL = Options()
 _LONGEST = 1e12
+_TOLD = 20
+_log = logging.getLogger("beastmode_otel")
 
 
 def check(question: Question, config: Config) -> Timeouts:
@@ -31,18 +34,39 @@ def check(question: Question, config: Config) -> Timeouts:
         raise _invalid(question, "route() returns whole answers, but the request says stream", "call stream() instead")
     if question.tenant is not None and (not isinstance(question.tenant, str) or not question.tenant.strip()):
         raise _invalid(question, "tenant must not be empty", "pass a tenant's id, or None for the router's own")
-    _check_labels(question, config)
+    if question.labels is not None and not isinstance(question.labels, Mapping):
+        raise _invalid(question, f"labels must be a mapping, not {type(question.labels).__name__}")
     return timeouts_of(question, config.timeouts)
 
 
-def _check_labels(question: Question, config: Config) -> None:
-    if question.labels is not None and not isinstance(question.labels, Mapping):
-        raise _invalid(question, f"labels must be a mapping, not {type(question.labels).__name__}")
-    for label, value in (question.labels or {}).items():
-        if label not in config.labels:
-            raise _invalid(question, f"the label {label!r} is not configured", 'add it to labels = ["team", …]')
-        if not isinstance(value, str):
-            raise _invalid(question, f"the label {label!r} must be a string, not {type(value).__name__}")
+class DeclaredLabels:
+    """The allow-list of a router. What a call says besides is telemetry that nobody asked for, and fails no call."""
+
+    def __init__(self, declared: Sequence[str]) -> None:
+        self._declared = frozenset(declared)
+        self._told: set[object] = set()
+
+    def of(self, given: object) -> dict[str, str]:
+        """Those that count. The others are told of once each, the first few of them. None is a label that is not set.
+
+        What is no mapping has none; `check` refuses it.
+        """
+        if not given or not isinstance(given, Mapping):
+            return {}
+        found: dict[str, str] = {}
+        for label, value in given.items():
+            if label not in self._declared:
+                self._tell(label, "is not configured", f'labels = ["{label}"] in the configuration declares it')
+            elif isinstance(value, str):
+                found[label] = value
+            elif value is not None:
+                self._tell(label, f"must be a string, not {type(value).__name__}", "it is left out until it is one")
+        return found
+
+    def _tell(self, label: object, problem: str, hint: str) -> None:
+        if label not in self._told and len(self._told) < _TOLD:
+            self._told.add(label)
+            _log.warning("the label %.80r %s: it is not counted, the call goes on (%.160s)", label, problem, hint)
 
 
 def timeouts_of(question: Question, defaults: Timeouts) -> Timeouts:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import functools
 import importlib
+import logging
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any, Final, NamedTuple
 
 import wrapt
@@ -17,10 +19,11 @@ from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.instrumentation.build import build_context
 from beastmode_otel.instrumentation.context import DoorContext, Hook, Hooks
-from beastmode_otel.instrumentation.send import send_async, send_blocking
+from beastmode_otel.instrumentation.send import Below, leads_to_library, send_async, send_blocking
 
 LIBRARIES: Final = ("httpx", "httpx2")
 _LAYERS: Final = 32
+_log = logging.getLogger("beastmode_otel")
 
 
 class _Patch(NamedTuple):
@@ -70,13 +73,28 @@ def _loaded(library: Any) -> None:
 
 
 def _patch(library: Any) -> None:
-    for client, make in ((library.Client, _blocking), (library.AsyncClient, _asynchronous)):
-        original = client.__dict__["send"]
-        known = _patches.get(client)
-        if known is None or not _stands_on(original, known.ours):
-            ours = functools.wraps(original)(make(original, library))
-            _patches[client] = _Patch(original, ours)
-            client.send = ours
+    """Never raises: the program, or its import of the library, goes on without what cannot be patched."""
+    for name, make in (("Client", _blocking), ("AsyncClient", _asynchronous)):
+        try:
+            client = _class_with_send(getattr(library, name))
+            original = client.__dict__["send"]
+            known = _patches.get(client)
+            if known is None or not _stands_on(original, known.ours):
+                ours: Any = functools.wraps(original)(make(_below(original), library))
+                client.send = ours  # type: ignore[attr-defined]
+                _patches[client] = _Patch(original, ours)
+        except Exception as exc:  # noqa: BLE001  (whatever somebody has put in the class's place)
+            _log.warning("LLM calls through %s.%s are not seen: it cannot be patched: %r", library.__name__, name, exc)
+
+
+def _class_with_send(named: Any) -> type:
+    """The library's own class, whoever has put a subclass, a partial or a wrapper under its name."""
+    for _ in range(_LAYERS):
+        if isinstance(named, type) and type(named) is type:
+            break
+        named = getattr(named, "func", None) or getattr(named, "__wrapped__", named)
+    lineage: tuple[type, ...] = named.__mro__
+    return next(kind for kind in reversed(lineage) if "send" in kind.__dict__)
 
 
 def _stands_on(send: Any, ours: Any) -> bool:
@@ -84,8 +102,23 @@ def _stands_on(send: Any, ours: Any) -> bool:
     for _ in range(_LAYERS):
         if send is ours:
             return True
-        send = getattr(send, "__wrapped__", None)
+        send = getattr(send, "__wrapped__", None) or getattr(send, "func", None)
     return False
+
+
+def _below(original: Any) -> Below:
+    """What stands below our patch. What is no plain function is bound as Python does it where a class has it: the
+    wrapper of an agent (wrapt's, say) tells its instance from that, and a callable without `__get__` gets none."""
+    leads = leads_to_library(original)
+    if type(original) is FunctionType:
+        return Below(original, leads and not hasattr(original, "__wrapped__"), leads)
+
+    def send(self: Any, request: Any, **options: Any) -> Any:
+        bind = getattr(type(original), "__get__", None)
+        bound = original if bind is None else bind(original, self, type(self))
+        return bound(request, **options)
+
+    return Below(send, False, leads)
 
 
 def _is_llm(context: DoorContext, request: Any) -> bool:
@@ -96,22 +129,26 @@ def _is_llm(context: DoorContext, request: Any) -> bool:
         return False
 
 
-def _blocking(original: Callable[..., Any], library: Any) -> Callable[..., Any]:
+def _blocking(below: Below, library: Any) -> Callable[..., Any]:
+    original = below.send
+
     def send(self: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
         context = _context
         if context is None or not _is_llm(context, request):
             return original(self, request, stream=stream, **options)
-        return send_blocking(context, library, self, original, request, stream, options)
+        return send_blocking(context, library, self, below, request, stream, options)
 
     return send
 
 
-def _asynchronous(original: Callable[..., Any], library: Any) -> Callable[..., Any]:
+def _asynchronous(below: Below, library: Any) -> Callable[..., Any]:
+    original = below.send
+
     async def send(self: Any, request: Any, *, stream: bool = False, **options: Any) -> Any:
         context = _context
         if context is None or not _is_llm(context, request):
             return await original(self, request, stream=stream, **options)
-        return await send_async(context, library, self, original, request, stream, options)
+        return await send_async(context, library, self, below, request, stream, options)
 
     return send
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final
+from types import FunctionType
+from typing import Any, Final, NamedTuple
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
@@ -17,7 +18,54 @@ from beastmode_otel.wire import LLMCall
 _DEPTH: Final = 5
 _OWN: Final = frozenset({"HTTPTransport", "AsyncHTTPTransport", "AiohttpTransport"})
 _OF: Final = frozenset({"httpx", "httpx2", "httpx_aiohttp"})
+_PACKAGES: Final = _OF | {"httpcore", "httpcore2"}
+_LAYERS: Final = 32
 _HARMLESS: Final = ("openai.lib.azure",)  # only takes keys away, when it is redirected
+
+
+class Below(NamedTuple):
+    """What our patch stands on. send: takes client, request and options. is_library: the library's own function.
+
+    leads_to_library: it is that, or a wrapper that says so; else it may be a mock, whose answers are not the host's.
+
+    That one is asked for every response unread, so that its head is seen when it comes. A patch of somebody else is
+    asked for what the app asked for: it may read the body.
+    """
+
+    send: Callable[..., Any]
+    is_library: bool
+    leads_to_library: bool
+
+
+def leads_to_library(function: Any, *, through_wraps: bool = True) -> bool:
+    """Whether it is a function of the HTTP library, or a wrapper over one. A mock in its place is neither.
+
+    through_wraps: believe functools.wraps, too, and not wrapt alone.
+    """
+    for _ in range(_LAYERS):
+        function = getattr(function, "__func__", function)  # of a method that an instance was given
+        below = getattr(function, "__wrapped__", None)
+        if below is None:
+            break
+        if not through_wraps and type(function) is FunctionType:
+            return False
+        function = below
+    # Not `__module__`, which functools.wraps copies.
+    return type(function) is FunctionType and function.__globals__.get("__name__", "").partition(".")[0] in _PACKAGES
+
+
+def is_mocked(transport: Any) -> bool:
+    """Whether the library's transport answers otherwise than from its host: respx, pytest-httpx and vcrpy put their
+    own function into its class, or into that of its connection pool. A transport of another kind is not looked at."""
+    if not _is_own(transport):
+        return False
+    pool = getattr(transport, "_pool", None)
+    return not all(
+        leads_to_library(getattr(part, name), through_wraps=False)
+        for part in (transport, pool)
+        for name in ("handle_request", "handle_async_request")
+        if type(part).__module__.partition(".")[0] in _PACKAGES and hasattr(part, name)
+    )
 
 
 def has_own_door(client: Any, request: Any) -> bool:
@@ -32,7 +80,7 @@ def is_plain(client: Any, request: Any, auth: Any) -> bool:
     """Whether all that decides who asks, and who answers, stands in the request now.
 
     auth: what the caller gave to `send`. Not so: an `auth` of the client, its request hooks, a name in the URL,
-    a transport that may do what it likes, a Unix socket.
+    a transport that may do what it likes, a Unix socket, a mock in the place of the library's own functions.
     """
     try:
         used = client._auth if type(auth).__name__ == "UseClientDefault" else auth
@@ -41,7 +89,9 @@ def is_plain(client: Any, request: Any, auth: Any) -> bool:
             used is None
             and not request.url.userinfo
             and all(getattr(hook, "__module__", None) in _HARMLESS for hook in hooks)
-            and _is_own(client._transport_for_url(request.url))
+            and _is_own(transport := client._transport_for_url(request.url))
+            and not is_mocked(transport)
+            and leads_to_library(client._send_single_request)
         )
     except Exception:  # noqa: BLE001  (a client of its own kind)
         return False
@@ -76,17 +126,20 @@ def _is_transport(part: Any) -> bool:
 
 
 def send_blocking(
-    context: DoorContext, library: Any, client: Any, original: Callable[..., Any], request: Any, stream: bool,
+    context: DoorContext, library: Any, client: Any, below: Below, request: Any, stream: bool,
     options: Mapping[str, Any],
 ) -> Any:  # fmt: skip
     seen = seen_by(context, client, request)
     if seen is None:
-        return original(client, request, stream=stream, **options)
+        return below.send(client, request, stream=stream, **options)
+    unread = stream or below.is_library
 
     async def go() -> Any:
-        return original(client, request, stream=True, **options)
+        return below.send(client, request, stream=unread, **options)
 
     async def read(response: Any) -> None:
+        if not unread:
+            return
         try:
             response.read()
         except BaseException:
@@ -97,23 +150,27 @@ def send_blocking(
     app = AppCall(
         context=context, seen=seen, request=request, library=library, is_async=False, go=go,
         read=None if stream else read, flow=flow, encoding=default_encoding(client),
-        plain=flow is None or is_plain(client, request, options.get("auth", client._auth)),
+        plain=flow is None
+        or (below.leads_to_library and is_plain(client, request, options.get("auth", client._auth))),
     )  # fmt: skip
     return run_blocking(app)
 
 
 async def send_async(
-    context: DoorContext, library: Any, client: Any, original: Callable[..., Any], request: Any, stream: bool,
+    context: DoorContext, library: Any, client: Any, below: Below, request: Any, stream: bool,
     options: Mapping[str, Any],
 ) -> Any:  # fmt: skip
     seen = seen_by(context, client, request)
     if seen is None:
-        return await original(client, request, stream=stream, **options)
+        return await below.send(client, request, stream=stream, **options)
+    unread = stream or below.is_library
 
     async def go() -> Any:
-        return await original(client, request, stream=True, **options)
+        return await below.send(client, request, stream=unread, **options)
 
     async def read(response: Any) -> None:
+        if not unread:
+            return
         try:
             await response.aread()
         except BaseException:
@@ -124,7 +181,8 @@ async def send_async(
     app = AppCall(
         context=context, seen=seen, request=request, library=library, is_async=True, go=go,
         read=None if stream else read, flow=flow, encoding=default_encoding(client),
-        plain=flow is None or is_plain(client, request, options.get("auth", client._auth)),
+        plain=flow is None
+        or (below.leads_to_library and is_plain(client, request, options.get("auth", client._auth))),
     )  # fmt: skip
     return await through(app)
 

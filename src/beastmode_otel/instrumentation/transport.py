@@ -11,7 +11,7 @@ from beastmode_otel.errors import ConfigError
 from beastmode_otel.instrumentation.build import build_context
 from beastmode_otel.instrumentation.context import DoorContext
 from beastmode_otel.instrumentation.observe import AppCall
-from beastmode_otel.instrumentation.send import managed, run_blocking, through
+from beastmode_otel.instrumentation.send import is_mocked, managed, run_blocking, through
 from beastmode_otel.router.upstream.library import library as installed
 from beastmode_otel.runtime import running_loop
 from beastmode_otel.telemetry import is_ours
@@ -107,7 +107,7 @@ class _Door:
 
         app = AppCall(
             context=self._context, seen=seen, request=request, library=self._library, is_async=False, go=go, read=None,
-            flow=self._context.blocking,
+            flow=self._context.blocking, plain=self._context.blocking is None or not is_mocked(self._inner),
         )  # fmt: skip
         return run_blocking(app)
 
@@ -133,6 +133,7 @@ class _AsyncDoor:
         app = AppCall(
             context=self._context, seen=seen, request=request, library=self._library, is_async=True, go=go, read=None,
             flow=self._context.asyncio if running_loop() is not None else None,
+            plain=self._context.asyncio is None or not is_mocked(self._inner),
         )  # fmt: skip
         return await through(app)
 

@@ -43,7 +43,7 @@ class RequestSpan:
         own.tallies.requests_started(model=self._model, door=facts.door, stream=stream)
         own.tallies.llm_calls(door=facts.door)
         self._began = time.time_ns()
-        self._parent = otel_context.get_current()
+        self._parent = util_genai.parent_of(otel_context.get_current())
         self._span: Span | None = None
         self._alone: AttemptSpan | None = None
         self._context = self._parent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -28,6 +29,8 @@ from beastmode_otel.telemetry.exporters import (
     ForkSafeSpanExporter,
     Results,
     exporter_factories,
+    ignored_protocols,
+    unreachable,
 )
 
 _log = logging.getLogger("beastmode_otel")
@@ -36,9 +39,15 @@ _log = logging.getLogger("beastmode_otel")
 def all_in_time(works: Sequence[Callable[[], object]], seconds: float) -> bool:
     """Run them at the same time. False when one raised, said False, or was not done in time (it is left behind)."""
     results: list[bool] = []
-    threads = [threading.Thread(target=_run, args=(work, results), daemon=True) for work in works]
-    for thread in threads:
-        thread.start()
+    threads = []
+    for work in works:
+        thread = threading.Thread(target=_run, args=(work, results), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter is shutting down
+            _run(work, results)
+        else:
+            threads.append(thread)
     until = time.monotonic() + seconds
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
@@ -59,6 +68,7 @@ LIVE: Final = {
     "OTEL_BSP_SCHEDULE_DELAY": 200.0,
     "OTEL_BLRP_SCHEDULE_DELAY": 200.0,
 }
+_DEAD: Final = 1.0  # seconds for the last export at exit, when nobody listens
 _TRUE: Final = ("1", "true", "yes", "on")
 
 
@@ -110,6 +120,22 @@ class Telemetry:
         self.owned = ()
         all_in_time(works, timeout)
 
+    def end_with_process(self) -> None:
+        """`shutdown`, which does not keep a process that has nobody to tell: then one line says what to do."""
+        try:
+            dead = unreachable(self.owned, os.environ)
+        except RuntimeError:  # no thread can be started any more
+            dead = []
+        if dead:
+            logging.getLogger("opentelemetry.exporter.otlp").setLevel(logging.CRITICAL)  # a page of retries
+            logging.getLogger("opentelemetry.sdk").setLevel(logging.CRITICAL)
+            _log.warning(
+                "telemetry of this process is not exported: nothing listens at %s (%s); run `beastmode-otel doctor`",
+                ", ".join(dead),
+                "as OTEL_EXPORTER_OTLP_ENDPOINT says" if _has_endpoint() else "OTEL_EXPORTER_OTLP_ENDPOINT is not set",
+            )
+        self.shutdown(_DEAD if dead else 30.0)
+
     def _providers(self) -> tuple[Any, Any, Any]:
         return self.tracer_provider, self.meter_provider, self.logger_provider
 
@@ -117,6 +143,10 @@ class Telemetry:
         for reader in self._readers:
             if isinstance(reader, ForkSafeReader):
                 reader.start_anew(self.meter_provider)
+
+
+def _has_endpoint() -> bool:
+    return any(name.startswith("OTEL_EXPORTER_OTLP_") and name.endswith("ENDPOINT") for name in os.environ)
 
 
 _configured: list[Telemetry] = []
@@ -131,7 +161,7 @@ def configure(
     service_name: `service.name`, else OTEL_SERVICE_NAME. resource: more resource attributes. live: export often enough
     to see a request within a second (costs about 1 % of a core for 200 series); None: BEASTMODE_LIVE. OTEL_* variables
     that you have set always win over live. Call it once; a second call returns what the first made.
-    Raises ConfigError for an exporter or protocol that is not there.
+    A protocol that no exporter speaks is ignored with a warning. Raises ConfigError for an exporter that is not there.
     """
     with _lock:
         if not _configured:
@@ -148,12 +178,15 @@ def _build(name: str | None, extra: Resource | Mapping[str, str] | None, live: b
     telemetry = Telemetry(live=live)
     if not is_on("OTEL_SDK_DISABLED") and not is_on("BEASTMODE_DISABLED"):
         resource = _resource(name, extra)
+        for ignored in ignored_protocols(os.environ).values():
+            _log.warning("%s", ignored)
         owned = [
             signal
             for signal, setup in (("traces", _traces), ("metrics", _metrics), ("logs", _logs_signal))
             if setup(telemetry, resource, live)
         ]
         telemetry.owned = tuple(owned)
+        atexit.register(telemetry.end_with_process)
         in_child(telemetry.start_anew_in_child)
     telemetry.tracer_provider = trace.get_tracer_provider()
     telemetry.meter_provider = metrics.get_meter_provider()
@@ -183,7 +216,7 @@ def _delay(variable: str, live: bool) -> float | None:
 def _traces(telemetry: Telemetry, resource: Resource, live: bool) -> bool:
     if not _unset(trace.get_tracer_provider()):
         return False
-    provider = TracerProvider(resource=resource)
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     for factory in exporter_factories("traces", os.environ):
         delay = _delay("OTEL_BSP_SCHEDULE_DELAY", live)
         exporter = ForkSafeSpanExporter(factory, telemetry.watched("traces"))
@@ -199,7 +232,7 @@ def _metrics(telemetry: Telemetry, resource: Resource, live: bool) -> bool:
     telemetry._readers = [
         _reader(telemetry, factory, interval) for factory in exporter_factories("metrics", os.environ)
     ]
-    metrics.set_meter_provider(MeterProvider(telemetry._readers, resource=resource))
+    metrics.set_meter_provider(MeterProvider(telemetry._readers, resource=resource, shutdown_on_exit=False))
     return True
 
 
@@ -213,7 +246,7 @@ def _reader(telemetry: Telemetry, factory: Callable[[], Any], interval: float | 
 def _logs_signal(telemetry: Telemetry, resource: Resource, live: bool) -> bool:
     if not _unset(_logs.get_logger_provider()):
         return False
-    provider = LoggerProvider(resource=resource)
+    provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
     for factory in exporter_factories("logs", os.environ):
         delay = _delay("OTEL_BLRP_SCHEDULE_DELAY", live)
         exporter = ForkSafeLogExporter(factory, telemetry.watched("logs"))

@@ -8,6 +8,7 @@ what it does not know itself when it ends. Source: `InferenceData`, `EmbeddingDa
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Any, Final
 
 from opentelemetry import trace
@@ -19,6 +20,8 @@ from beastmode_otel.observer import AttemptFacts, AttemptOutcome, RequestOutcome
 _MODULE: Final = "opentelemetry.util.genai.invocation"
 _INFERENCE: Final = ("opentelemetry.genai.client.inference.context", "InferenceData")
 _EMBEDDING: Final = ("opentelemetry.genai.client.embedding.context", "EmbeddingData")
+_KEYS: Final = (_INFERENCE[0], _EMBEDDING[0])
+_NOTED: Final = "_beastmode_span"
 # SDKs that make a span for each call by themselves, by its scope.
 _NATIVE: Final = {"com.anthropic.sdk.python": "anthropic", "mistralai_sdk_tracer": "mistralai"}
 
@@ -35,6 +38,42 @@ class OthersSeen:
 
 
 OTHERS_SEEN: Final = OthersSeen()
+
+
+def parent_of(context: Context) -> Context:
+    """`context` as the parent of a request: without a GenAI span of util-genai's that is over.
+
+    Who leaves a stream early, or ends it in another context, leaves span and data object behind: nobody takes from that
+    object any more what is written into it, and the call would have no GenAI span and no tokens. The request stands
+    beside the ended span then, below what that one stood below.
+    """
+    if _KEYS[0] not in context and _KEYS[1] not in context:
+        return context
+    current = trace.get_current_span(context)
+    for key in _KEYS:
+        data = context.get(key)
+        if data is not None and _is_over(_span_of(data, current)):
+            context = set_value(key, None, context)
+    if not _is_over(current):  # a span of the app's own, which lives
+        return context
+    above = getattr(current, "parent", None)
+    return trace.set_span_in_context(trace.INVALID_SPAN if above is None else trace.NonRecordingSpan(above), context)
+
+
+def _span_of(data: Any, current: Any) -> Any:
+    """The span that a data object was made with. Noted in it when a call is right below that span, since spans of the
+    app's own may be current at a later one."""
+    noted = getattr(data, _NOTED, None)
+    if noted is None and semconv.GENAI_OPERATION in (getattr(current, "attributes", None) or {}):
+        noted = current
+        with suppress(AttributeError):  # one with slots
+            setattr(data, _NOTED, current)
+    return current if noted is None else noted
+
+
+def _is_over(span: Any) -> bool:
+    """Of a span that is not recorded nobody knows."""
+    return getattr(span, "end_time", None) is not None
 
 
 def outer_data(operation: str, context: Context) -> Any:

@@ -30,7 +30,7 @@ def opened(given: argparse.Namespace) -> Iterator[Store]:
 
     Raises ConfigError, and Failed where there is none or where it cannot answer.
     """
-    config = load(given.config)
+    config = load(given.config, prefixes=False)  # no provider is asked: nobody's key is needed
     tier = inspect_l3(config.cache, _to_stderr)
     if tier is None:
         raise Failed("this configuration has no L3: cache.l3.url is off", "the other tiers have no file to look into")

@@ -44,7 +44,7 @@ def checked(path: str | os.PathLike[str]) -> Path:
     given = os.fspath(path)
     if given in ("", ":memory:"):
         raise _refusal(f"{given!r} is not the path of a file", "name one, such as ~/.cache/beastmode_otel/cache.db")
-    whole = Path(given).expanduser().resolve()  # resolved: SQLite puts -wal and -shm beside the real file
+    whole = located(given)
     try:
         _make_directories(whole.parent)
         if identity(whole) is None:
@@ -53,6 +53,20 @@ def checked(path: str | os.PathLike[str]) -> Path:
         raise _refusal(f"{whole} cannot be made: {exc.strerror}", "choose a path that this user may write to") from exc
     _check_file(whole)
     return whole
+
+
+def located(given: str | os.PathLike[str]) -> Path:
+    """The absolute path that is meant, resolved: SQLite puts -wal and -shm beside the real file.
+
+    Raises ConfigError where there is none: `~` of a user without a home (a container's uid that no passwd entry names),
+    a loop of links, a working directory that has gone.
+    """
+    try:
+        return Path(given).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as exc:
+        raise _refusal(
+            f"{os.fspath(given)!r} is nowhere: {exc}", "set HOME, or l3 (BEASTMODE_L3_URL) to a full path, or to off"
+        ) from exc
 
 
 def _check_file(path: Path) -> None:

@@ -8,14 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.tier import Codec, Filter, ModelTotals, StoredEntry, TenantTotals, TierUnavailable, Totals
 from beastmode_otel.cache.tiers.sqlite import schema as sql
 from beastmode_otel.cache.tiers.sqlite.errors import edge
-from beastmode_otel.cache.tiers.sqlite.file import NotReady, open_reader
+from beastmode_otel.cache.tiers.sqlite.file import NotReady, located, open_reader
 from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
 from beastmode_otel.runtime import WorkerPool
 
@@ -67,7 +66,7 @@ class SQLiteInspection:
         clock: Callable[[], float] = time.time,
         tell: Callable[[str], None],
     ) -> None:
-        self._path = Path(path).expanduser().resolve()
+        self._path = located(path)
         self.location = str(self._path)
         self._codec, self._stale, self._max_bytes, self._clock, self._tell = codec, stale, max_bytes, clock, tell
         self._pool = WorkerPool("inspect")
