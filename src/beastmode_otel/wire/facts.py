@@ -55,6 +55,35 @@ class Usage:
 
 
 @record(frozen=True, slots=True, kw_only=True)
+class ModelCall:
+    """One call of a model among several that an answer took (Anthropic's `iterations`).
+
+    model: None for the answer's own. long_cache_writes: how many of the tokens that the prompt cache wrote are kept for
+    an hour, which is dearer.
+    """
+
+    usage: Usage
+    model: str | None = None
+    long_cache_writes: int = 0
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Billing:
+    """What an answer says of its price. told: USD that the provider says it charges; None: it does not say.
+
+    tier: the service tier that served it, in lower case; None for the standard one. long_cache_writes: as a
+    `ModelCall`'s. uncertain: something else holds that changes the price by how much we do not know. calls: of models,
+    where an answer took several; empty otherwise.
+    """
+
+    told: float | None = None
+    tier: str | None = None
+    long_cache_writes: int = 0
+    uncertain: bool = False
+    calls: tuple[ModelCall, ...] = ()
+
+
+@record(frozen=True, slots=True, kw_only=True)
 class ProviderError:
     """An error in a provider's own words. Every field is None when the provider did not say it.
 

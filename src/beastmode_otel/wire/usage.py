@@ -13,24 +13,29 @@ from beastmode_otel.wire.facts import Usage
 from beastmode_otel.wire.values import count, mapping
 
 _WIDE: Final = re.compile("[\u2e80-\ud7ff\uf900-\ufaff\U00010000-\U0010ffff]")
-
-
 _SILENT: Final = Usage()
+_COUNTS: Final = (*("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens"),)
 
 
 def openai_usage(value: Any) -> Usage | None:
     """Usage as OpenAI writes it, with the chat names (`prompt_tokens`) or those of the responses API (`input_tokens`).
 
-    Cached tokens are counted inside the input. A part larger than its whole is ignored. None when nothing is known.
+    Cached tokens are counted inside the input. A part larger than its whole is ignored. Counts a step deeper, as
+    Cohere's are, count where there are none at the top. None when nothing is known.
     """
     usage = mapping(value)
     asked = _first(usage, "prompt_tokens", "input_tokens")
     answered = _first(usage, "completion_tokens", "output_tokens")
+    if asked is None and answered is None and (deeper := mapping(usage.get("billed_units") or usage.get("tokens"))):
+        usage = {**usage, **deeper}
+        asked, answered = _first(usage, "input_tokens"), _first(usage, "output_tokens")
     read = mapping(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
     made = mapping(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
     reasoning = count(made.get("reasoning_tokens"))
-    answered = _with_reasoning(asked, answered, reasoning, count(usage.get("total_tokens")))
     cached = _first({**usage, **read}, "cached_tokens", "prompt_cache_hit_tokens")  # the second is DeepSeek's
+    total = count(usage.get("total_tokens"))
+    if asked is not None and answered is not None and total is not None and total > asked + answered:
+        answered = _with_reasoning(answered, reasoning, total - asked - answered, cached or 0)
     return known(
         Usage(
             input_tokens=asked,
@@ -45,6 +50,34 @@ def openai_usage(value: Any) -> Usage | None:
 def known(usage: Usage) -> Usage | None:
     """`usage`, None when it says nothing."""
     return None if usage == _SILENT else usage
+
+
+def merged(last: Any, new: Any) -> dict[str, Any]:
+    """Usage that a stream has told twice, member by member: the later count holds, but null and zero erase nothing."""
+    found = dict(mapping(last))
+    for name, value in mapping(new).items():
+        said = found.get(name)
+        if isinstance(value, Mapping) and isinstance(said, Mapping):
+            found[name] = merged(said, value)
+        elif value or not said:
+            found[name] = value if value is not None or name not in found else said
+    return found
+
+
+def later(last: Usage | None, new: Usage | None) -> Usage | None:
+    """`merged` for usage that is read already."""
+    if last is None or new is None:
+        return last if new is None else new
+    if new.input_tokens and new.output_tokens:
+        return new
+    told = {name: getattr(new, name) or getattr(last, name) for name in _COUNTS}
+    return Usage(**told, estimated=new.estimated)
+
+
+def told_first(*usages: Usage | None) -> Usage | None:
+    """The first that counts anything, else the first that there is. Two tellings of the same are never added."""
+    found = [usage for usage in usages if usage is not None]
+    return next((usage for usage in found if usage.input_tokens or usage.output_tokens), found[0] if found else None)
 
 
 def part(count: int | None, whole: int | None) -> int | None:
@@ -68,12 +101,10 @@ def _first(usage: Mapping[str, Any], *names: str) -> int | None:
     return next((found for name in names if (found := count(usage.get(name))) is not None), None)
 
 
-def _with_reasoning(asked: int | None, answered: int | None, reasoning: int | None, total: int | None) -> int | None:
-    """What was generated, where the total says that it was more than `answered`.
+def _with_reasoning(answered: int, reasoning: int | None, more: int, cached: int) -> int:
+    """What was generated, where the total says that there was `more` than input and `answered`.
 
     xAI counts reasoning beside `completion_tokens`, OpenAI inside it; Gemini, spoken to as OpenAI, tells of its
-    thoughts nowhere but in the total.
+    thoughts nowhere but in the total. A gateway that leaves cached tokens out of the input has them in the total, too.
     """
-    if asked is None or answered is None or total is None or total <= asked + answered:
-        return answered
-    return total - asked if reasoning is None or total == asked + answered + reasoning else answered
+    return answered + more if more == reasoning or (not reasoning and more != cached) else answered

@@ -43,7 +43,10 @@ def text_or_none(value: Any) -> str | None:
 
 
 def count(value: Any) -> int | None:
-    """`value` when it can be a number of things: an int (never a bool) from 0 to a billion."""
+    """`value` when it can be a number of things, from 0 to a billion: an int (never a bool), or a float that is whole,
+    which is how Cohere and some gateways write their counts."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
     return value if type(value) is int and 0 <= value <= _MAX_COUNT else None
 
 

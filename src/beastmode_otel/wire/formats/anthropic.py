@@ -13,7 +13,7 @@ from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth
-from beastmode_otel.wire.usage import known
+from beastmode_otel.wire.usage import known, merged
 from beastmode_otel.wire.values import (
     content_text,
     count,
@@ -28,7 +28,7 @@ from beastmode_otel.wire.values import (
 )
 
 VERSION: Final = "2023-06-01"
-_CACHED: Final = ("cache_read_input_tokens", "cache_creation_input_tokens")
+_COUNTS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
 _LAST: Final = "message_stop"
 
 
@@ -110,17 +110,29 @@ class AnthropicMessages(Format):
 
 
 def anthropic_usage(value: Any) -> Usage | None:
-    """`input_tokens` leaves out what the cache read and wrote, so it is added."""
+    """`input_tokens` leaves out what the cache read and wrote, so it is added.
+
+    With `iterations`, a message took several calls of models, and the top leaves out some of them (compaction): each
+    count is the sum of theirs (beta_usage.py of Anthropic's SDK).
+    """
     usage = mapping(value)
-    fresh, cached, written = (count(usage.get(name)) for name in ("input_tokens", *_CACHED))
+    fresh, cached, written, answered = _summed(usage)
     return known(
         Usage(
             input_tokens=None if fresh is None else fresh + (cached or 0) + (written or 0),
-            output_tokens=count(usage.get("output_tokens")),
+            output_tokens=answered,
             cached_input_tokens=cached,
             cache_write_tokens=written,
         )
     )
+
+
+def _summed(usage: Mapping[str, Any]) -> list[int | None]:
+    """The counts in the order of `_COUNTS`. The sum is never less than what the top says."""
+    top = [count(usage.get(name)) for name in _COUNTS]
+    calls = [mapping(each) for each in items(usage.get("iterations"))]
+    sums = [[found for call in calls if (found := count(call.get(name))) is not None] for name in _COUNTS]
+    return [max(sum(found), said or 0) if found else said for found, said in zip(sums, top, strict=True)]
 
 
 def _refusal(body: Mapping[str, Any], said: str) -> str | None:
@@ -196,7 +208,7 @@ class MessageAssembler:
     def _close(self, data: Mapping[str, Any], event: str) -> Chunk:
         delta = mapping(data.get("delta"))
         self._message.update(delta)
-        usage = {**mapping(self._message.get("usage")), **_given(mapping(data.get("usage")))}
+        usage = merged(self._message.get("usage"), data.get("usage"))
         self._message.update({"usage": usage} if usage else {})
         return Chunk(data=data, event=event, finish_reason=text_or_none(delta.get("stop_reason")))
 
@@ -244,10 +256,6 @@ def _place(data: Mapping[str, Any]) -> int:
     return index(data.get("index")) or 0
 
 
-def _given(usage: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in usage.items() if value is not None}
-
-
 # Taken apart.
 
 _AT_THE_END: Final = ("stop_reason", "stop_sequence", "stop_details", "container")
@@ -279,7 +287,9 @@ def _usage(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     output = count(usage.get("output_tokens"))
     if output is None:
         return {}, {}
-    return {"usage": {**usage, "output_tokens": 0}}, {"output_tokens": output}
+    last = {name: usage[name] for name in ("iterations",) if name in usage}
+    begun = {name: value for name, value in usage.items() if name not in last}
+    return {"usage": {**begun, "output_tokens": 0}}, {"output_tokens": output, **last}
 
 
 def _block(place: int, block: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

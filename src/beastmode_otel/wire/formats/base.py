@@ -17,7 +17,7 @@ from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.reader import Assembler, EventReader, StreamReader
 from beastmode_otel.wire.usage import openai_usage
-from beastmode_otel.wire.user_text import Cut, cut_last_text, prompt_text
+from beastmode_otel.wire.user_text import Cut, cut_last_text
 from beastmode_otel.wire.values import count, decode, mapping, text, text_or_none
 
 Body = Mapping[str, Any]
@@ -142,10 +142,6 @@ class Format:
         """Whether the streams of this provider, or those that this user agent expects, carry usage that nobody can ask
         for. client: in lower case."""
         return False
-
-    def prompt_text(self, body: Body) -> str:
-        """All text of a request, tools and media left out."""
-        return prompt_text(body)
 
     def address(self, target: bytes) -> bytes:
         """A path with its query, without what says only how the answer travels."""

@@ -116,10 +116,6 @@ class CohereEmbed(Cohere, Embeddings):
             dimensions=count(body.get("output_dimension")),
         )
 
-    def prompt_text(self, body: Body) -> str:
-        asked = [content_text(mapping(one).get("content")) for one in items(body.get("inputs"))]
-        return "\n".join(filter(None, [*texts(body.get("texts")), *asked]))
-
     def vectors(self, body: Body) -> list[Any] | None:
         found = body.get("embeddings")
         if not isinstance(found, Mapping):

@@ -20,7 +20,7 @@ from beastmode_otel.wire.formats.base import IGNORED, STATEFUL, Body, Embeddings
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
-from beastmode_otel.wire.usage import known
+from beastmode_otel.wire.usage import known, merged
 from beastmode_otel.wire.usage import part as part_of
 from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text
 from beastmode_otel.wire.values import content_text, count, index, integer, items, mapping, number, text_or_none, texts
@@ -47,11 +47,6 @@ class Google(Format):
 
     def body(self, body: Body, *, model: str | None, stream: bool) -> dict[str, Any]:
         return {name: value for name, value in body.items() if name not in ("model", "stream")}
-
-    def prompt_text(self, body: Body) -> str:
-        asked = [_of(body, "systemInstruction"), *items(body.get("contents")), body.get("content")]
-        asked += [mapping(request).get("content") for request in items(body.get("requests"))]
-        return "\n".join(filter(None, (content_text(mapping(content).get("parts")) for content in asked)))
 
 
 class Gemini(Google):
@@ -153,14 +148,18 @@ class GeminiEmbeddings(Google, Embeddings):
 
 def gemini_usage(value: Any) -> Usage | None:
     """What tools made the model read, and its thoughts, are counted beside the prompt and the candidates. Where nothing
-    is said of thoughts, what the total has more is theirs."""
+    is said of thoughts, what the total has more is theirs; where the total has no room for them, they are in the
+    candidates (litellm's rule, `is_candidate_token_count_inclusive`)."""
     usage = mapping(value)
     names = ("promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount", "thoughtsTokenCount")
     asked, tools, made, thought = (count(usage.get(name)) for name in names)
     if asked is not None:
         asked += tools or 0
-        unsaid = (count(usage.get("totalTokenCount")) or 0) - asked - (made or 0)
-        thought = unsaid if thought is None and unsaid > 0 else thought
+        total = count(usage.get("totalTokenCount")) or 0
+        unsaid = total - asked - (made or 0)
+        thought = unsaid if not thought and unsaid > 0 else thought
+        if made and thought and total and unsaid == 0:
+            made = max(made - thought, 0)
     return known(
         Usage(
             input_tokens=asked,
@@ -242,7 +241,7 @@ class GeminiAssembler:
         counts = data.get("usageMetadata")
         for name, value in data.items():
             if (value is not None or name not in self._top) and not (name == "usageMetadata" and value == {}):
-                self._top[name] = value
+                self._top[name] = merged(self._top.get(name), value) if name == "usageMetadata" else value
         for candidate in candidates:
             self._candidates.setdefault(_place(candidate), Candidate()).add(candidate)
         reasons = (text_or_none(candidate.get("finishReason")) for candidate in candidates)

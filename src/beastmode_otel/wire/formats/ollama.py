@@ -205,7 +205,7 @@ class OllamaAssembler:
             self._texts.setdefault(name, []).append(value)
         elif name == "logprobs" and isinstance(value, list):
             self._logprobs += value
-        if value is not None or name not in self._top:
+        if (value is not None or name not in self._top) and (value != 0 or not count(self._top.get(name))):
             self._top[name] = value
 
 

@@ -12,7 +12,7 @@ from beastmode_otel.wire.facts import Chunk, ProviderError, Reply, Usage
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth
-from beastmode_otel.wire.usage import openai_usage
+from beastmode_otel.wire.usage import merged, openai_usage, told_first
 from beastmode_otel.wire.values import content_text, index, items, mapping, text, text_or_none
 
 Json = Mapping[str, Any]
@@ -44,8 +44,13 @@ def reply_of(body: Json, choices: list[Json], *, said: str, empty: bool, **more:
 
 
 def read_usage(body: Json) -> Usage | None:
-    """Usage of a response or of one event of a stream. Groq's streams hide it in `x_groq`."""
-    return openai_usage(body.get("usage") or mapping(body.get("x_groq")).get("usage"))
+    """Usage of a response or of one event of a stream. Groq's streams hide it in `x_groq`, Moonshot's in the first
+    choice, and then some of them tell it once more at the top."""
+    usage = openai_usage(body.get("usage"))
+    if usage is not None and usage.input_tokens:
+        return usage
+    inside = (openai_usage(mapping(choice).get("usage")) for choice in items(body.get("choices")))
+    return told_first(usage, openai_usage(mapping(body.get("x_groq")).get("usage")), *inside)
 
 
 def with_usage(body: Json) -> dict[str, Any]:
@@ -99,8 +104,11 @@ class ChoicesAssembler:
 
     def add(self, data: Mapping[str, Any], event: str) -> Chunk:
         self._seen = True
+        top = data
+        if mapping(data.get("usage")) and mapping(self._top.get("usage")):
+            top = {**data, "usage": merged(self._top["usage"], data["usage"])}
         # Azure opens with a chunk whose id and model are "": an empty value never replaces another.
-        self._top.update((k, v) for k, v in data.items() if k not in _NOT_KEPT and (v or k not in self._top))
+        self._top.update((k, v) for k, v in top.items() if k not in _NOT_KEPT and (v or k not in self._top))
         choices = [mapping(choice) for choice in items(data.get("choices"))]
         for choice in choices:
             self._choices.setdefault(index(choice.get("index")) or 0, self._choice()).add(choice)

@@ -15,7 +15,7 @@ from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.sse import DONE, Event, SSEDecoder
 from beastmode_otel.wire.stream_lines import LineDecoder
-from beastmode_otel.wire.usage import openai_usage
+from beastmode_otel.wire.usage import later, openai_usage
 from beastmode_otel.wire.values import content_text, count, decode, items, mapping, number, text, text_or_none
 
 Counter = Callable[[Any], Usage | None]
@@ -171,7 +171,7 @@ class UnknownReader:
             model=last.model or name_in(value, "model"),
             id=last.id or name_in(value, "id"),
             finish_reasons=(reason,) if reason else last.finish_reasons,
-            usage=usage_in(value, self._counters) or last.usage,
+            usage=later(last.usage, usage_in(value, self._counters)),
             empty=False,
         )
 
@@ -219,10 +219,13 @@ def text_in(value: Any) -> str:
 
 
 def usage_in(value: Any, counters: Mapping[str, Counter]) -> Usage | None:
-    """Usage in the words of OpenAI, Ollama or one of `counters`, at the top or inside `response` or `message`."""
+    """Usage in the words of OpenAI, Ollama or one of `counters`, at the top or inside `response` or the like; Cohere's
+    version 1 has it in `meta`."""
     body = mapping(value)
-    for home in (body, mapping(body.get("response")), mapping(body.get("message"))):
-        for told in (mapping(home.get("usage")), mapping(home.get("usageMetadata"))):
+    inside = (mapping(body.get(name)) for name in ("response", "message", "delta"))
+    choice = mapping(next(iter(items(body.get("choices"))), None))
+    for home in (body, *inside, choice):
+        for told in map(mapping, (home.get("usage"), home.get("usageMetadata"), home.get("meta"))):
             counter = next((counter for name, counter in counters.items() if name in told), openai_usage)
             if told and (usage := counter(told)) is not None:
                 return usage
