@@ -74,7 +74,8 @@ def tokens_of(reply: Reply, form: Format, body: Mapping[str, Any], *, whole: boo
     asked, answered = said.input_tokens or estimate(prompt_text(body)), said.output_tokens
     if seen > (answered or 0) and not (answered and (whole or reply.finish_reasons)):
         answered = seen
-    if reply.usage is not None and (asked, answered) == (said.input_tokens, said.output_tokens):
+    begun = form.counts_ahead and not (whole or reply.finish_reasons)  # what it says is from before the answer
+    if reply.usage is not None and not begun and (asked, answered) == (said.input_tokens, said.output_tokens):
         return said
     return replace(said, input_tokens=asked, output_tokens=answered or 0, estimated=True)
 

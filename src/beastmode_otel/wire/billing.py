@@ -19,6 +19,7 @@ from beastmode_otel.wire.values import count, items, mapping, text, text_or_none
 _PLAIN: Final = Billing()
 _MOST: Final = 1e6  # no call costs a million
 _TICKS: Final = 1e10
+_MONEY: Final = frozenset({"cost", "estimated_cost", "cost_in_usd_ticks"})
 _LITELLM: Final = "x-litellm-response-cost"
 _STANDARD: Final = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand"})
 _TRAFFIC: Final = {
@@ -56,6 +57,9 @@ def billing_of(body: Any, request: Mapping[str, Any], headers: Mapping[str, str]
 
 def _told(body: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The answer and its usage, wherever it is told. Of a list of events, the last that tells any."""
+    usage = mapping(mapping(body).get("usage"))
+    if usage:  # nearly always
+        return mapping(body), usage
     for answer in map(mapping, reversed(body) if isinstance(body, list) else (body,)):
         choice = mapping(next(iter(items(answer.get("choices"))), None))
         homes = (answer, mapping(answer.get("response")), mapping(answer.get("message")), choice)
@@ -66,6 +70,8 @@ def _told(body: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
 
 def _cost(usage: Mapping[str, Any]) -> float | None:
+    if _MONEY.isdisjoint(usage):
+        return None
     said = usage.get("cost")
     if isinstance(said, Mapping):
         return _usd(said.get("total_cost"))

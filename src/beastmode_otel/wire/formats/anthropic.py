@@ -53,6 +53,7 @@ class AnthropicMessages(Format):
             "refusal": "refused",
         }
     )
+    counts_ahead = True
     named = True
     final: Mapping[str, Any] = MappingProxyType({"type": _LAST})
 
@@ -130,6 +131,8 @@ def anthropic_usage(value: Any) -> Usage | None:
 def _summed(usage: Mapping[str, Any]) -> list[int | None]:
     """The counts in the order of `_COUNTS`. The sum is never less than what the top says."""
     top = [count(usage.get(name)) for name in _COUNTS]
+    if top[2] is None and (written := mapping(usage.get("cache_creation"))):
+        top[2] = sum(count(tokens) or 0 for tokens in written.values())
     calls = [mapping(each) for each in items(usage.get("iterations"))]
     sums = [[found for call in calls if (found := count(call.get(name))) is not None] for name in _COUNTS]
     return [max(sum(found), said or 0) if found else said for found, said in zip(sums, top, strict=True)]

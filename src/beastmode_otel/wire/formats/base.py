@@ -61,7 +61,8 @@ class Format:
     What it means
         ends: its finish reasons; one that is not there is no end that we know. request_id_header: of a response.
         ignored: members of a request that change nothing in the answer. stateful: members that make the answer depend
-        on more than the request, or leave something behind at the provider; null is none.
+        on more than the request, or leave something behind at the provider; null is none. counts_ahead: its streams
+        begin with usage, whose output is no count yet.
     How its streams end
         named: each event's name is its `type`. done: `[DONE]` follows. final: the event that ends a stream, for a body
         that has no equal stream; None: `[DONE]` does.
@@ -78,6 +79,7 @@ class Format:
     request_id_header: str = "x-request-id"
     ignored: frozenset[str] = IGNORED
     stateful: frozenset[str] = STATEFUL
+    counts_ahead: bool = False
 
     path: str = ""
     named: bool = False
