@@ -7,12 +7,15 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from beastmode_otel.simulator import Simulator
 from support.recorder import Recorder
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.register_profile("busy", deadline=None)  # no test asserts a time
+    settings.load_profile("busy")
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(importlib.import_module("support.workers"))
     # A shell's background job starts with Ctrl-C ignored: the tests that press it would wait for nothing.

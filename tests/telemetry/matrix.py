@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,6 +92,19 @@ TWO = {"a": (Behaviour(status=500),), "b": (GOOD,)}
 SOON = 1.0
 QUICK = {"connect": 20.0, "read": SOON}
 SERVER_ERROR = {"code": "server_error"}
+
+BAD_KEY = "API key not valid. Please pass a valid API key."
+SPENT = "You have reached your specified API usage limits. You will regain access on 2026-02-01 at 00:00 UTC."
+TOO_FAST = "Request too large for model `x` on tokens per minute (TPM): Limit 6000, Requested 14368."
+
+
+def told(status: int | None, /, **error: Any) -> Behaviour:
+    """An error in a provider's own words; status: None is the first event of a 200 stream."""
+    body = json.dumps({"error": error})
+    return (
+        Behaviour(error_event_after=0, error_json=body) if status is None else Behaviour(status=status, error_json=body)
+    )
+
 
 CELLS: dict[str, Cell] = {
     "ok": Cell(action="route", outcome="ok", tries=(ok(),)),
@@ -197,6 +211,62 @@ CELLS: dict[str, Cell] = {
         "quota_exhausted",
         failed("quota_exhausted", 429, code="insufficient_quota"),
         behaviours={"a": (Behaviour(status=429, error_code="insufficient_quota", error_type="insufficient_quota"),)},
+    ),
+    "400 bad key in Google's words, fallback": Cell(
+        action="route",
+        outcome="ok",
+        model="pair",
+        route="pair",
+        deployment="b",
+        behaviours={"a": (told(400, code=400, status="INVALID_ARGUMENT", message=BAD_KEY),), "b": (GOOD,)},
+        tries=(failed("authentication_error", 400, code="400"), ok("b")),
+        fallbacks={("a", "b"): 1},
+        states={"a": 0, "b": 0},
+    ),
+    "400 spend limit, stream": upstream(
+        "quota_exhausted",
+        failed("quota_exhausted", 400, code="invalid_request_error"),
+        action="read",
+        behaviours={"a": (told(400, type="invalid_request_error", message=SPENT),)},
+    ),
+    "413 that is a rate": upstream(
+        "rate_limited",
+        failed("rate_limited", 413, code="rate_limit_exceeded"),
+        behaviours={"a": (told(413, type="tokens", code="rate_limit_exceeded", message=TOO_FAST),)},
+    ),
+    "500 that is an overflow": upstream(
+        "context_length_exceeded",
+        failed("context_length_exceeded", 500, code="500"),
+        config=ONE_RETRY,
+        behaviours={"a": (told(500, code=500, type="server_error", message="Context size has been exceeded."),)},
+    ),
+    "error event that is an overflow": upstream(
+        "context_length_exceeded",
+        failed("context_length_exceeded", 200, code="server_error"),
+        action="read",
+        config=ONE_RETRY,
+        behaviours={"a": (told(None, type="server_error", message="Context size has been exceeded."),)},
+    ),
+    "501": upstream(
+        "not_supported",
+        failed("not_supported", 501, code="501"),
+        config=ONE_RETRY,
+        behaviours={"a": (told(501, code=501, message="This server does not support embeddings."),)},
+    ),
+    "424 then ok": Cell(
+        action="route",
+        outcome="ok",
+        config=ONE_RETRY,
+        behaviours={"a": (told(424, message="Failed Dependency"), GOOD)},
+        tries=(failed("server_error", 424), ok()),
+        retries={("a", "server_error"): 1},
+    ),
+    "429 that asks for a wait in its body, then ok": Cell(
+        action="route",
+        outcome="ok",
+        behaviours={"a": (told(429, status="RESOURCE_EXHAUSTED", message="slow", retryDelay="0.05s"), GOOD)},
+        tries=(failed("rate_limited", 429, code="RESOURCE_EXHAUSTED"), ok()),
+        retries={("a", "rate_limited"): 1},
     ),
     "500 then ok": Cell(
         action="route",

@@ -10,7 +10,7 @@ import pytest
 from beastmode_otel.attempts.accounting import Bill, bill_of, tokens_of
 from beastmode_otel.prices import PriceBook, price_from_config, tier_ratio
 from beastmode_otel.wire import Ask, Billing, Reply, Usage, billing_of, format_named, generated_text, prompt_text
-from beastmode_otel.wire.usage import later, merged, told_first
+from beastmode_otel.wire.facts import later, merged, told_first
 
 CHAT, CLAUDE = format_named("openai.chat"), format_named("anthropic.messages")
 EMBEDDINGS, UNKNOWN = format_named("openai.embeddings"), format_named("unknown")

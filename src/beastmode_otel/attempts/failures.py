@@ -6,11 +6,21 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from beastmode_otel.errors import BeastModeError, Category, Context, UpstreamError, category, safe_cause
 from beastmode_otel.errors.redact import Redactor
 from beastmode_otel.record import record
-from beastmode_otel.wire import ProviderError, Reply, categorise, classify, read_error, retry_after, should_retry
+from beastmode_otel.wire import (
+    ProviderError,
+    Reply,
+    categorise,
+    classify,
+    never_fits,
+    read_error,
+    retry_after,
+    should_retry,
+)
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -73,7 +83,11 @@ def _provider_said(
     asked: bool | None = None,
     shown_status: int | None = None,
 ) -> Failure:
-    kind = categorise(error)
+    kind = categorise(error, host=urlsplit(place.endpoint).hostname or "")
+    retries = 0 if kind.name == "rate_limited" and never_fits(error) else kind.retries
+    # What the header says is finer. A wait in words means nothing where no wait helps: money, a size.
+    if retry_after is None and retries != 0:
+        retry_after = error.wait
     status = shown_status if error.status is None else error.status
     said = f"{_phrase(error.status)}{error.message or error.code or error.type or 'no error text'}"
     context = replace(
@@ -84,7 +98,7 @@ def _provider_said(
         retry_after=retry_after,
         original=place.redact(error.message or "") or None,
     )
-    return Failure(error=place.error(kind, said, context), retries=kind.retries, asked=asked, retry_after=retry_after)
+    return Failure(error=place.error(kind, said, context), retries=retries, asked=asked, retry_after=retry_after)
 
 
 def _phrase(status: int | None) -> str:

@@ -184,6 +184,10 @@ _TABLE: Final = (
         name="endpoint_not_found",
         hint="The path does not exist there: base_url often needs /v1 at its end.",
     ),
+    Category(
+        name="not_supported",
+        hint="This deployment cannot do what was asked: route the call to a model and server that can.",
+    ),
     Category(name="request_timeout", hint="The provider gave up waiting (408): try again.", retries=None),
     Category(name="conflict", hint="The provider reports a conflict (409): try again.", retries=None),
     Category(name="too_early", hint="The provider wants the request again (425).", retries=None),

@@ -75,7 +75,8 @@ class Behaviour:
         rate_limit_headers: OpenAI's or Anthropic's, counting down; all used up on a 429.
     Errors told
         status: from 400 on, an error body in error_shape (None: that of the API that was called), whose parts
-            error_type, error_code and error_message override. retry_after: seconds, an HTTP date, or "date+2" for the
+            error_type, error_code and error_message override; error_json: the whole body, or the data of an error
+            event, as it is given. retry_after: seconds, an HTTP date, or "date+2" for the
             date 2 s ahead; retry_after_ms, should_retry: the headers of these names.
         error_event_after: an error event inside a 200 stream after so many deltas; 0: before any event at all.
         redirect_to: a 307 (or `status`, when it is a 3xx) to there; "self" goes round in circles.
@@ -117,6 +118,7 @@ class Behaviour:
     error_type: Annotated[str | None, TEXT] = None
     error_code: Annotated[str | None, TEXT] = None
     error_message: Annotated[str | None, TEXT] = None
+    error_json: Annotated[str | None, TEXT] = None
     error_event_after: Annotated[int | None, _COUNT] = None
     redirect_to: Annotated[str | None, LINE] = None
 

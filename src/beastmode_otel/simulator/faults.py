@@ -84,6 +84,8 @@ class ErrorBody:
 
 def error_body(behaviour: Behaviour, *, status: int, default_shape: ErrorShape, number: int, last: str) -> ErrorBody:
     """The error that this behaviour tells with this status. `last` is repeated only if the behaviour echoes."""
+    if behaviour.error_json is not None:
+        return ErrorBody(content_type=_JSON, body=behaviour.error_json.encode())
     shape = behaviour.error_shape or default_shape
     fault = _fault(behaviour, status, shape, last)
     if shape in _PAGES:
@@ -100,7 +102,7 @@ def error_event(
     flat: that of OpenAI's responses, by name and without a member `error`.
     """
     status = 529 if default_shape == "anthropic" else 500
-    if flat and behaviour.error_shape is None:
+    if flat and behaviour.error_shape is None and behaviour.error_json is None:
         fault = _fault(behaviour, status, "openai", last)
         told = {"code": fault.code or fault.kind, "message": fault.message, "param": fault.param, "sequence_number": 0}
         return event(dumps({"type": "error", **told}), b"error")

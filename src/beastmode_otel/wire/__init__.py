@@ -2,9 +2,9 @@
 
 from beastmode_otel.wire.billing import billing_of
 from beastmode_otel.wire.body_reader import BodyReader, is_stream
-from beastmode_otel.wire.categorise import categorise
+from beastmode_otel.wire.categorise import categorise, never_fits
 from beastmode_otel.wire.content_encoding import ContentDecoder
-from beastmode_otel.wire.facts import Ask, Billing, Chunk, ProviderError, Reply, Usage
+from beastmode_otel.wire.facts import Ask, Billing, Chunk, ProviderError, Reply, Usage, estimate
 from beastmode_otel.wire.formats.base import Format
 from beastmode_otel.wire.formats.registry import FORMATS, UNKNOWN, format_for_path, format_named
 from beastmode_otel.wire.framing import MEDIA_TYPES, Framing, sse_bytes, stream_bytes, whole_bytes
@@ -15,7 +15,6 @@ from beastmode_otel.wire.reader import StreamReader
 from beastmode_otel.wire.recognise import LLMCall, Recogniser, recognise
 from beastmode_otel.wire.sse import Event, SSEDecoder
 from beastmode_otel.wire.transport_errors import TransportFault, classify
-from beastmode_otel.wire.usage import estimate
 from beastmode_otel.wire.user_text import Cut
 
 __all__ = [
@@ -49,6 +48,7 @@ __all__ = [
     "generated_text",
     "identifier",
     "is_stream",
+    "never_fits",
     "prompt_text",
     "read_error",
     "read_limits",

@@ -1,146 +1,274 @@
-"""Which category a provider's error belongs to: by its code and type, by its status, and by its words where it must be.
+"""Which category a provider's error belongs to: by what stands in its structure, by its status, and by its words last.
 
-Words decide only where a status has several meanings: 400 (the prompt is too long, filtered, or plainly wrong), 404
-(no such model, or no such path), 429 (rate, or money), 503 (overloaded, or gone).
+1. Lines of the table (`error_rows`) that need names and words together, then names: with the very status, then any.
+2. The table's phrases, the longest first, with their own status.
+3. Words of any provider (`error_words`), where the status leaves it open: never with 401, 402, 408, 409, 425.
+4. Names that say no more than a status does, where there is none: in the middle of a stream.
+5. The status alone.
 """
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final
 
 from beastmode_otel.errors import Category, category
+from beastmode_otel.record import record
+from beastmode_otel.wire import error_words as said
+from beastmode_otel.wire.error_rows import ErrorRow, error_rows
 from beastmode_otel.wire.facts import ProviderError
-
-_STATUS: Final = MappingProxyType(
-    {
-        401: "authentication_error",
-        402: "quota_exhausted",
-        403: "permission_denied",
-        404: "endpoint_not_found",
-        408: "request_timeout",
-        409: "conflict",
-        413: "payload_too_large",
-        422: "unprocessable",
-        425: "too_early",
-        429: "rate_limited",
-        502: "bad_gateway",
-        503: "unavailable",
-        504: "gateway_timeout",
-        529: "overloaded",
-    }
-)
-
-# Names precise enough to outrank the status that they come with.
-_PRECISE: Final = MappingProxyType(
-    {
-        name: category_name
-        for category_name, names in {
-            "quota_exhausted": "insufficient_quota billing_error billing_hard_limit_reached billing_not_active "
-            "insufficient_credits insufficient_balance",
-            "overloaded": "overloaded_error overloaded engine_overloaded engine_overloaded_error model_overloaded "
-            "slow_down",
-            "content_filter": "content_filter content_filtered content_policy_violation content_filter_error "
-            "responsibleaipolicyviolation data_inspection_failed",
-            "context_length_exceeded": "context_length_exceeded context_window_exceeded exceed_context_size_error "
-            "model_context_window_exceeded",
-            "model_not_found": "model_not_found deploymentnotfound invalid_model",
-        }.items()
-        for name in names.split()
-    }
-)
 
 # Names that say no more than a status does: they count where there is no status, in the middle of a stream.
 _COARSE: Final = MappingProxyType(
     {
-        "authentication_error": "authentication_error",
-        "invalid_api_key": "authentication_error",
-        "permission_error": "permission_denied",
-        "permission_denied": "permission_denied",
-        "not_found_error": "endpoint_not_found",
-        "rate_limit_error": "rate_limited",
-        "rate_limit_exceeded": "rate_limited",
-        "too_many_requests": "rate_limited",
-        "resource_exhausted": "rate_limited",
-        "request_too_large": "payload_too_large",
-        "timeout_error": "gateway_timeout",
+        "authenticationerror": "authentication_error",
+        "unauthenticated": "authentication_error",
+        "permissionerror": "permission_denied",
+        "permissiondenied": "permission_denied",
+        "notfounderror": "endpoint_not_found",
+        "ratelimiterror": "rate_limited",
+        "toomanyrequests": "rate_limited",
+        "resourceexhausted": "rate_limited",
+        "timeouterror": "gateway_timeout",
         "unavailable": "unavailable",
-        "service_unavailable": "unavailable",
-        "invalid_request_error": "invalid_request",
-        "invalid_argument": "invalid_request",
+        "serviceunavailable": "unavailable",
+        "invalidrequesterror": "invalid_request",
+        "invalidargument": "invalid_request",
         "badrequesterror": "invalid_request",
-        "invalid_response": "invalid_response",
+        "invalidresponse": "invalid_response",
     }
 )
-
-_TOO_LONG: Final = re.compile(
-    r"context[ _](?:length|window|size|limit)|prompt is too long|maximum prompt length|input is too long"
-    r"|input token count .{0,40}exceeds|reduce the length of the messages"
-    r"|must have less than \d+ tokens|max_new_tokens",
-    re.IGNORECASE,
-)
-_FILTERED: Final = re.compile(r"content (?:filter|management policy|policy violation)|safety system", re.IGNORECASE)
-_NO_MONEY: Final = re.compile(r"credit balance is too low|insufficient (?:credits|balance|funds|quota)", re.IGNORECASE)
-_OVERLOADED: Final = re.compile(r"overloaded|loading model|model .{0,200}\bloading", re.IGNORECASE)
-_NO_MODEL: Final = re.compile(r"(?<![/\w])(?:models?|deployments?)(?![/\w])", re.IGNORECASE)
-_BAD_MODEL: Final = re.compile(
-    r"not a valid model|(?:invalid|unknown|no such) model|model .{0,200}(?:not found|does not exist)",
-    re.IGNORECASE,
-)
+_CERTAIN: Final = frozenset({401, 402, 408, 409, 425})
 
 
-def categorise(error: ProviderError) -> Category:
-    """The category of an error that a provider sent. Without a status the names decide, else it is a `server_error`."""
-    names = [name.lower() for name in (error.code, error.type) if name]
-    status = _status(error)
-    found = _precise(names, status) or _worded(status, error.message or "")
+def categorise(error: ProviderError, *, host: str = "") -> Category:
+    """The category of an error that a provider sent. Without a status the names decide, else it is a `server_error`.
+
+    host: where it came from, for the few names that mean something else at one provider.
+    """
+    status = status_of(error)
+    names = [_plain(name) for name in dict.fromkeys((error.code, error.type, *error.names)) if name]
+    text = said.words_of(error.text or error.message or "")
+    found = (
+        _by_row(status, names, text, host)
+        or _by_phrase(status, text)
+        or _by_words(status, f"{said.words_of_names(_told(error))}{text}| ", waits=error.wait is not None)
+    )
     if found is None and status is None:
         found = next((_COARSE[name] for name in names if name in _COARSE), None)
-    return category(found or _by_status(status, names))
+    return category(found or _by_status(status))
 
 
-def _status(error: ProviderError) -> int | None:
-    """The status of the response, or the one that an error inside a 200 names as its code."""
+def never_fits(error: ProviderError) -> bool:
+    """Whether a rate refuses the request for its size: more tokens than a whole minute has, so that no wait helps."""
+    text = said.words_of(error.text or error.message or "")
+    numbers = _ASKED.search(text)
+    return int(numbers[2]) > int(numbers[1]) if numbers else _TOO_BIG.search(text) is not None
+
+
+_ASKED: Final = re.compile(r" limit (\d{1,12})(?: [^ ]+){0,3} requested (\d{1,12}) ")
+_TOO_BIG: Final = re.compile(r" request (?:is )?too large | reduce your message size | must be reduced ")
+
+
+def status_of(error: ProviderError) -> int | None:
+    """The status of the response, the one that an error inside a 200 names as its code, or that of the provider behind
+    a gateway which hands on its error."""
+    if error.behind is not None:
+        return error.behind
     if error.status is not None and error.status >= 300:
         return error.status
     code = error.code or ""
     return int(code) if re.fullmatch(r"[45][0-9][0-9]", code) else None
 
 
-def _precise(names: list[str], status: int | None) -> str | None:
-    found = next((_PRECISE[name] for name in names if name in _PRECISE), None)
-    # OpenAI writes model_not_found into a 403 too: there the model exists and the key may not use it.
-    return None if status in (401, 403) and found == "model_not_found" else found
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _worded(status: int | None, message: str) -> str | None:
-    if status in (400, 413, 422, None):
-        return _worded_rejection(message)
-    if status == 404:
-        return "model_not_found" if _NO_MODEL.search(message) else None
-    if status == 429 and _NO_MONEY.search(message):
-        return "quota_exhausted"
-    if status == 503 and _OVERLOADED.search(message):
-        return "overloaded"
-    return None
+def _told(error: ProviderError) -> list[str]:
+    """The names that are more than a status."""
+    return [name for name in dict.fromkeys((error.code, error.type, *error.names)) if name and not name.isdigit()]
 
 
-_REJECTIONS: Final = (
-    (_TOO_LONG, "context_length_exceeded"),
-    (_FILTERED, "content_filter"),
-    (_NO_MONEY, "quota_exhausted"),
-    (_BAD_MODEL, "model_not_found"),
+# The table.
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class _Strict:
+    """A line that needs more than one name. names: each with its alternatives, plain; `*x*` as x with a star before."""
+
+    row: ErrorRow
+    names: tuple[tuple[str, ...], ...]
+    words: tuple[said.Phrase, ...]
+
+    def holds(self, status: int | None, names: set[str], text: str, host: str) -> bool:
+        return (
+            status in (None, self.row.status)
+            and self.row.silent == (not names and not text.strip())
+            and host.endswith(self.row.host)
+            and all(any(_is_there(name, names) for name in either) for either in self.names)
+            and (not self.words or any(phrase.search(text) for phrase in self.words))
+        )
+
+
+def _is_there(name: str, names: set[str]) -> bool:
+    return name in names if name[:1] != "*" else any(name[1:] in one for one in names)
+
+
+@functools.cache
+def _strict() -> tuple[_Strict, ...]:
+    return tuple(
+        _Strict(
+            row=row,
+            names=tuple(tuple("*" * ("*" in name) + _plain(name) for name in either) for either in row.names),
+            words=tuple(map(said.Phrase, row.words)) if row.both else (),
+        )
+        for row in error_rows()
+        if row.both or row.host or row.silent or len(row.names) > 1
+    )
+
+
+@functools.cache
+def _by_name() -> dict[str, list[ErrorRow]]:
+    """The lines for which one name is enough."""
+    found: dict[str, list[ErrorRow]] = {}
+    for row in error_rows():
+        if len(row.names) == 1 and not row.both and not row.host:
+            for name in row.names[0]:
+                found.setdefault(_plain(name), []).append(row)
+    return found
+
+
+def _by_row(status: int | None, names: list[str], text: str, host: str) -> str | None:
+    there = set(names)
+    for strict in _strict():
+        if strict.holds(status, there, text, host):
+            return strict.row.category
+    return _named(status, names) or _named(status, [_plain(word) for word in text.split() if _SPOKEN.fullmatch(word)])
+
+
+_SPOKEN: Final = re.compile(r"[a-z]+(?:_[a-z]+)+")  # a name among the words; one in quotes is somebody's parameter
+
+
+def _named(status: int | None, names: list[str]) -> str | None:
+    rows = [row for name in names for row in _by_name().get(name, ()) if status is None or _may(row, status)]
+    return min(rows, key=lambda row: row.status != status).category if rows else None
+
+
+def _may(row: ErrorRow, status: int) -> bool:
+    """A number means something at its own status only; a 401 is about the key, or about money, and a 403 knows the
+    model that it refuses."""
+    if row.status == status:
+        return True
+    if status == 401 and row.category != "quota_exhausted":
+        return False
+    if status == 403 and row.category == "model_not_found":
+        return False
+    return not all(name.isdigit() for name in row.names[0])
+
+
+# Where else a phrase of three words and more counts: gateways and servers change the status and keep the words.
+_ALSO: Final = MappingProxyType(
+    {
+        "authentication_error": (None, 400, 403, 500),
+        "quota_exhausted": (None, 400, 403, 500),
+        "context_length_exceeded": (None, 400, 413, 422, 500),
+    }
 )
 
 
-def _worded_rejection(message: str) -> str | None:
-    return next((name for words, name in _REJECTIONS if words.search(message)), None)
+@functools.cache
+def _phrases() -> dict[int | None, tuple[tuple[said.Phrase, str], ...]]:
+    """The table's phrases by status, the longest first."""
+    found: dict[int | None, list[tuple[said.Phrase, str]]] = {}
+    told = [(words, row) for row in error_rows() if not row.both for words in row.words]
+    for words, row in sorted(told, key=lambda one: -len(one[0])):
+        also = _ALSO.get(row.category, (None,)) if words.count(" ") >= 2 else ()
+        for status in {row.status, *also}:
+            found.setdefault(status, []).append((said.Phrase(words), row.category))
+    return {status: tuple(phrases) for status, phrases in found.items()}
 
 
-def _by_status(status: int | None, names: list[str]) -> str:
-    if status is None or status >= 500:
-        return _STATUS.get(status or 500, "server_error")
+def _by_phrase(status: int | None, text: str) -> str | None:
+    return next((name for words, name in _phrases().get(status, ()) if words.search(text)), None)
+
+
+# Words of any provider.
+
+
+def _by_words(status: int | None, words: str, *, waits: bool) -> str | None:
+    if status in _CERTAIN:
+        return None
+    if status == 429:
+        return _too_many(words, waits=waits)
+    if status in (404, 410):
+        return _not_there(words)
+    if status is not None and status >= 500:
+        return _first(words, _OF_THE_SERVER)
+    if status == 413 and said.RATE.search(words):
+        return "rate_limited"
+    return _first(words, _REJECTIONS if status != 405 else _FEATURES)
+
+
+def _too_many(words: str, *, waits: bool) -> str | None:
+    """429. Google and DashScope say of a minute's rate what OpenAI says of the money; who tells a wait means a rate."""
+    if said.MONEY.search(words):
+        return "quota_exhausted"
+    if said.RATE.search(words):
+        return "rate_limited"
+    if said.OVERLOADED.search(words):
+        return "overloaded"
+    return "quota_exhausted" if said.MONEY_MAYBE.search(words) and not waits else None
+
+
+def _not_there(words: str) -> str | None:
+    if said.UNSUPPORTED.search(words):
+        return "not_supported"
+    return "model_not_found" if said.SAYS_MODEL.search(words) else None
+
+
+_FEATURES: Final = ((said.UNSUPPORTED.search, "not_supported"),)
+_REJECTIONS: Final = (
+    (said.MONEY.search, "quota_exhausted"),
+    (said.RATE_SAID.search, "rate_limited"),
+    (said.AUTH.search, "authentication_error"),
+    (said.overflows, "context_length_exceeded"),
+    (said.FILTERED.search, "content_filter"),
+    (said.MONEY_MAYBE.search, "quota_exhausted"),
+    (said.over_quota, "quota_exhausted"),
+    (said.BAD_MODEL.search, "model_not_found"),
+    (said.BLOCKED.search, "permission_denied"),
+    (said.COLD.search, "overloaded"),
+    *_FEATURES,
+)
+_OF_THE_SERVER: Final = (
+    (said.MONEY.search, "quota_exhausted"),
+    (said.AUTH.search, "authentication_error"),
+    (said.overflows, "context_length_exceeded"),
+    (said.OVERLOADED.search, "overloaded"),
+    (said.RATE_SAID.search, "rate_limited"),
+    *_FEATURES,
+)
+
+
+def _first(words: str, kinds: tuple[tuple[Callable[[str], object], str], ...]) -> str | None:
+    return next((name for means, name in kinds if means(words)), None)
+
+
+# The status.
+
+
+@functools.cache
+def _statuses() -> dict[int | None, str]:
+    return {row.status: row.category for row in error_rows() if not (row.names or row.words or row.silent or row.host)}
+
+
+def _by_status(status: int | None) -> str:
+    if status is None:
+        return "server_error"
     if status < 400:
         return "invalid_response"  # a redirect that nobody follows is no answer of an API
-    return _STATUS.get(status, "invalid_request")
+    return _statuses().get(status, "server_error" if status >= 500 else "invalid_request")

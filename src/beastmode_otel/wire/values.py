@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_UNITS: Final = MappingProxyType({"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0})
+DURATION: Final = (
+    r"\d{1,9}(?:\.\d{1,9})?\s?(?:ms|milli\w{0,10}|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)"
+)
+_PARTS: Final = re.compile(rf"({DURATION})(?![a-z])", re.IGNORECASE)
 _MAX_COUNT: Final = 10**9  # no context is that long: a larger number is a broken provider's
 
 
@@ -65,6 +71,31 @@ def number(value: Any) -> float | None:
         return float(value)
     except OverflowError:
         return None
+
+
+def seconds(told: Any) -> float | None:
+    """A duration: a number of seconds, "37.8s", "1m2s", "120 ms"; None when it is none, or no time at all."""
+    if isinstance(told, str):
+        parts = _PARTS.findall(told)
+        found = sum(map(_part, parts)) if parts else _spelled(told)
+    else:
+        found = number(told)
+    return found if found is not None and found > 0 else None
+
+
+def _spelled(told: str) -> float | None:
+    try:
+        found = float(told)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _part(told: str) -> float:
+    amount = re.match(r"[\d.]+", told)
+    unit = told[amount.end() :].strip().lower() if amount else ""
+    short = "ms" if unit.startswith(("ms", "milli")) else unit[:1]
+    return float(amount[0]) * _UNITS[short] if amount else 0.0
 
 
 def index(value: Any) -> int | None:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from beastmode_otel.observer.null import NULL_SCOPE, NullObserver
 
 from beastmode_otel.cache import breaker
 from beastmode_otel.cache.entry import Entry, Key
@@ -18,6 +17,7 @@ from beastmode_otel.cache.memory import Memory
 from beastmode_otel.cache.resilient_tier import ResilientTier, TierTimes
 from beastmode_otel.cache.tier import Later, Pending, TierUnavailable
 from beastmode_otel.cache.tiered import Tiered
+from beastmode_otel.observer import NULL_SCOPE, NullObserver
 from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, Runtime, WorkerPool, run_sync
 from contract.samples import CODEC, entry, key
 from contract.socket_tier import SocketTier, StoreServer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import traceback
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from beastmode_otel.attempts import failures
 from beastmode_otel.attempts.failures import Failure
 from beastmode_otel.errors import CATEGORIES, RedactedError, Redactor, UpstreamError, category
-from beastmode_otel.wire import ProviderError, Reply
+from beastmode_otel.wire import ProviderError, Reply, error_in
 
 KEY = "wJalrXUtnFEMI-K7MDENG-planted"
 PLACE = failures.Place(
@@ -69,6 +70,40 @@ def test_what_the_provider_asks_for_is_in_the_verdict():
     failure = answered(503, x_should_retry="false", retry_after_ms="1500")
     assert (failure.asked, failure.retry_after) == (False, 1.5)
     assert (answered(503).asked, answered(503).retry_after) == (None, None)
+
+
+def test_a_wait_in_the_body_counts_where_the_header_has_none():
+    body = {"error": {"message": "Slow. Please try again in 2.5s.", "code": "rate_limit_exceeded"}}
+    assert answered(429, body).retry_after == 2.5
+    assert answered(429, body, retry_after="7").retry_after == 7.0
+    assert error_of(answered(503, {"error": "loading", "estimated_time": 20.0})).retry_after == 20.0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": "insufficient_quota", "message": "Please retry in 37s."},
+        {"code": "context_length_exceeded", "message": "Please retry in 37s."},
+        {"code": "rate_limit_exceeded", "message": "Request too large: Limit 6000, Requested 7000. Try again in 37s."},
+    ],
+)
+def test_a_wait_in_the_body_does_not_count_where_no_wait_helps(error: dict[str, Any]):
+    failure = answered(429, {"error": error})
+    assert (failure.retries, failure.retry_after) == (0, None)
+
+
+def test_the_host_of_the_place_tells_two_meanings_apart():
+    place = replace(PLACE, endpoint="https://dashscope.aliyuncs.com/compatible-mode/v1/chat/completions")
+    body = b'{"error": {"code": "insufficient_quota", "message": "You exceeded your current quota."}}'
+    assert failures.from_status(place, 429, {}, body).error.category.name == "rate_limited"
+    assert failures.from_status(PLACE, 429, {}, body).error.category.name == "quota_exhausted"
+
+
+def test_an_error_event_has_its_wait_too():
+    said = error_in({"error": {"message": "slow", "status": "RESOURCE_EXHAUSTED", "details": [{"retryDelay": "2s"}]}})
+    assert said is not None
+    failure = failures.from_event(PLACE, said, 200)
+    assert (error_of(failure).category.name, failure.retry_after) == ("rate_limited", 2.0)
 
 
 def test_a_status_without_any_text_says_so():

@@ -89,6 +89,18 @@ def test_overrides(sim, one):
     assert (error["type"], error["code"], error["message"]) == ("teapot", "short", "stout")
 
 
+def test_a_whole_body_is_told_as_it_is_given(sim, one):
+    body = '{"detail": [ {"msg": "no"} ]}'
+    seen = told(one, sim, status=418, error_json=body, error_message=MESSAGE)
+    assert (seen.status, seen.body.decode()) == (418, body)
+
+
+def test_a_whole_body_is_an_error_events_data(sim, client):
+    sim.define("error", Behaviour(error_event_after=0, error_json='{"error": {"code": 1113}}'))
+    seen = client.chat(sim.url("error"), stream=True)
+    assert b'data: {"error": {"code": 1113}}\n\n' in seen.body
+
+
 def test_unknown_statuses_have_a_body_too(sim, one):
     assert told(one, sim, status=599, error_shape="vllm").json["error"]["code"] == 599
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from beastmode_otel.errors import CATEGORIES
-from beastmode_otel.wire import ProviderError, categorise, error_in, identifier, read_error
+from beastmode_otel.wire import ProviderError, categorise, error_in, identifier, never_fits, read_error
 
 
 def read(status: int, body: Any, headers: dict[str, str] | None = None) -> ProviderError:
@@ -126,13 +127,16 @@ TOO_LONG = "This model's maximum context length is 8192 tokens."
         (429, {"code": "rate_limit_exceeded"}, "rate_limited"),
         (429, {"code": "insufficient_quota"}, "quota_exhausted"),
         (500, {}, "server_error"),
-        (501, {}, "server_error"),
+        (501, {}, "not_supported"),
         (502, {}, "bad_gateway"),
         (503, {}, "unavailable"),
         (503, {"message": "Loading model"}, "overloaded"),
         (503, {"message": "Model mistral/7b is currently loading"}, "overloaded"),
         (504, {}, "gateway_timeout"),
-        (520, {}, "server_error"),
+        (520, {}, "bad_gateway"),
+        (424, {}, "server_error"),
+        (498, {}, "overloaded"),
+        (524, {}, "gateway_timeout"),
         (529, {}, "overloaded"),
         (500, {"type": "overloaded_error"}, "overloaded"),
         (302, {}, "invalid_response"),
@@ -168,10 +172,141 @@ def test_every_category_that_can_be_given_exists() -> None:
     from beastmode_otel.wire import transport_errors
 
     tables = module_function.__globals__
-    names = {*tables["_STATUS"].values(), *tables["_PRECISE"].values(), *tables["_COARSE"].values()}
-    names |= {name for _, name in tables["_REJECTIONS"]} | {name for _, name in transport_errors._ROOTS}
+    names = {*tables["_COARSE"].values(), *tables["_ALSO"]}
+    names |= {name for kinds in ("_REJECTIONS", "_OF_THE_SERVER", "_FEATURES") for _, name in tables[kinds]}
+    names |= {name for _, name in transport_errors._ROOTS}
     names |= {name for name, _ in transport_errors._BY_NAME.values()}
     assert names <= CATEGORIES.keys()
+
+
+GEMINI = {
+    "code": 429,
+    "message": "You exceeded your current quota, please check your plan and billing details.",
+    "status": "RESOURCE_EXHAUSTED",
+    "details": [
+        {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": "RequestsPerMinute-Free"}]},
+        {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "37.5s"},
+    ],
+}
+
+
+def test_everything_that_names_an_error_is_found_wherever_it_stands() -> None:
+    spend = {"type": "rate_limit_error", "message": "no", "details": {"error_code": "enforced_spend_limit_reached"}}
+    assert "enforced_spend_limit_reached" in read(429, {"type": "error", "error": spend}).names
+    assert "RequestsPerMinute-Free" in read(429, [{"error": GEMINI}]).names
+    inner = {"error": {"code": "content_filter", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}
+    assert read(400, inner).names == ("content_filter", "ResponsibleAIPolicyViolation")
+    assert read(400, {"id": "1", "error_type": "TOO_MANY_TOKENS", "message": "x"}).type == "TOO_MANY_TOKENS"
+    budget = {"error": {"code": 402, "message": "x", "metadata": {"limit_source": "openrouter_in_flight_budget"}}}
+    assert "openrouter_in_flight_budget" in read(402, budget).names
+
+
+def test_aws_names_the_exception_in_a_header_alone() -> None:
+    header = {"x-amzn-errortype": "ModelNotReadyException:http://internal.amazon.com/coral/com.amazon.bedrock/"}
+    error = read(429, {"message": "Model is not ready for inference."}, header)
+    assert (error.type, categorise(error).name) == ("ModelNotReadyException", "overloaded")
+    assert read(429, {"message": "x"}, {"x-amzn-errortype": "a prompt, perhaps"}).type is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {
+            "error": {
+                "message": "Provider returned error",
+                "code": 502,
+                "metadata": {"raw": json.dumps({"error": GEMINI})},
+            }
+        },
+        {"error": {"message": json.dumps({"error": GEMINI}), "code": 429, "status": "Too Many Requests"}},
+        {"detail": json.dumps([{"error": GEMINI}])},
+        {"error": json.dumps({"error": GEMINI})},
+        {
+            "error": {
+                "message": f"litellm.RateLimitError: GeminiException - {json.dumps({'error': GEMINI})}",
+                "code": 500,
+            }
+        },
+    ],
+)
+def test_the_error_of_the_provider_behind_a_gateway_is_the_one_that_counts(body: dict[str, Any]) -> None:
+    error = read(502, body)
+    assert error.message is not None
+    assert error.message.startswith("You exceeded your current quota")
+    assert (error.status, error.behind, error.wait) == (502, 429, 37.5)
+    assert categorise(error).name == "rate_limited"
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ({"error": GEMINI}, 37.5),
+        ({"error": {"message": "x", "details": [{"retryDelay": {"seconds": 37, "nanos": 5}}]}}, 37.0),
+        ({"detail": "Request was throttled.", "status": 429, "retry_after": 7}, 7.0),
+        ({"error": "Model acme/x is currently loading", "estimated_time": 20.5}, 20.5),
+        ({"error": {"message": "slow", "retry_after_ms": 1500}}, 1.5),
+        ({"error": {"message": "Rate limit reached. Please try again in 2.5s. Visit the console."}}, 2.5),
+        ({"error": {"message": "Please try again in 1m2.5s."}}, 62.5),
+        ({"error": {"message": "PLEASE TRY AGAIN IN 120MS"}}, 0.12),
+        ({"error": {"message": "Please retry in 37.82626638s."}}, 37.82626638),
+        ({"error": {"message": "Please wait 5631 seconds before retrying."}}, 5631.0),
+        ({"error": {"message": "request reached max RPM, please try again after 1 seconds"}}, 1.0),
+        ({"error": {"message": "Please retry after 20 seconds."}}, 20.0),
+        ({"detail": "Your rate limit resets in ~3s."}, 3.0),
+        ({"error": {"message": "try again in 2 hours and 5 minutes"}}, 7500.0),
+        ({"error": {"message": "Please try again later."}}, None),
+        ({"error": {"message": "retry budget of 5 attempts is used up"}}, None),
+        ({"error": {"message": "x", "retry_after": -3}}, None),
+        ({"error": {"message": "x", "retry_after": "soon"}}, None),
+        ({"error": {"message": "x", "retry_after": float("inf")}}, None),
+        ({"error": {"message": "x", "retryDelay": "0s"}}, None),
+    ],
+)
+def test_a_wait_told_in_the_body_is_read(body: Any, seconds: float | None) -> None:
+    assert read(429, body).wait == pytest.approx(seconds)
+    found = error_in(body if "error" in body else {"error": body})
+    assert found is not None
+    assert found.wait == pytest.approx(seconds)
+
+
+TPM = "Request too large for model `x` in organization `o` on tokens per minute (TPM): Limit 6000, Requested {}, {}"
+
+
+@pytest.mark.parametrize(
+    ("message", "never"),
+    [
+        (TPM.format(14368, "please reduce your message size and try again."), True),
+        (TPM.format("14,368", ""), True),
+        (
+            "Request too large for gpt-4o. The input or output tokens must be reduced in order to run successfully.",
+            True,
+        ),
+        ("Rate limit reached on tokens per min (TPM): Limit 30000, Used 29000, Requested 2000. Try again in 2s", False),
+        ("Rate limit reached: Limit 3 / min. Please try again in 20s.", False),
+        ("Too many requests", False),
+    ],
+)
+def test_a_rate_that_no_wait_can_meet_is_known(message: str, never: bool) -> None:
+    error = read(413, {"error": {"message": message, "code": "rate_limit_exceeded", "type": "tokens"}})
+    assert (categorise(error).name, never_fits(error)) == ("rate_limited", never)
+
+
+def test_one_code_means_another_thing_at_one_host() -> None:
+    """DashScope says insufficient_quota of tokens per minute, OpenAI of the money."""
+    error = read(429, {"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}})
+    assert categorise(error).name == "quota_exhausted"
+    assert categorise(error, host="dashscope-intl.aliyuncs.com").name == "rate_limited"
+
+
+def test_a_hostile_body_costs_a_bounded_time() -> None:
+    deep: Any = "credit balance is too low"
+    for _ in range(500):
+        deep = {"error": deep}
+    wide = {"error": {"message": "context " * 50_000, "details": [{"reason": "x y"}] * 50_000}}
+    began = time.perf_counter()
+    for body in (deep, wide, {"error": {"message": '{"error": ' * 5_000}}):
+        assert categorise(read(400, body)).name in CATEGORIES
+    assert time.perf_counter() - began < 5.0
 
 
 @pytest.mark.parametrize("word", ["insufficient_quota", "BadRequestError", "400", "a.b-c", "x" * 64])

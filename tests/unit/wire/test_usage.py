@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from beastmode_otel.wire import UNKNOWN, Usage, estimate
+from beastmode_otel.wire.facts import openai_usage
 from beastmode_otel.wire.formats.anthropic import anthropic_usage
-from beastmode_otel.wire.usage import openai_usage
 
 from . import payloads as p
 

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage
+from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage, known, merged
 from beastmode_otel.wire.formats.base import Body, End, Format
 from beastmode_otel.wire.framing import to_json
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth
-from beastmode_otel.wire.usage import known, merged
 from beastmode_otel.wire.values import (
     content_text,
     count,

@@ -11,12 +11,11 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from beastmode_otel.providers import speaks
-from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage
+from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage, openai_usage
 from beastmode_otel.wire.framing import Framing, as_one_event
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.reader import Assembler, EventReader, StreamReader
-from beastmode_otel.wire.usage import openai_usage
 from beastmode_otel.wire.user_text import Cut, cut_last_text
 from beastmode_otel.wire.values import count, decode, mapping, text, text_or_none
 

@@ -7,13 +7,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from beastmode_otel.providers import speaks
-from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply, Usage
+from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply, Usage, known, part
 from beastmode_otel.wire.formats.base import IGNORED, Body, Embeddings, End, Format
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in, shorten
 from beastmode_otel.wire.repeats import Growth
-from beastmode_otel.wire.usage import known, part
 from beastmode_otel.wire.values import (
     content_text,
     count,

@@ -15,13 +15,12 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
-from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage
+from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage, known, merged
+from beastmode_otel.wire.facts import part as part_of
 from beastmode_otel.wire.formats.base import IGNORED, STATEFUL, Body, Embeddings, End, Format
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
-from beastmode_otel.wire.usage import known, merged
-from beastmode_otel.wire.usage import part as part_of
 from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text
 from beastmode_otel.wire.values import content_text, count, index, integer, items, mapping, number, text_or_none, texts
 

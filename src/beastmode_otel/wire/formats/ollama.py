@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from beastmode_otel.wire.draft import Draft
-from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage
+from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage, known
 from beastmode_otel.wire.formats.base import Body, Embeddings, Format
 from beastmode_otel.wire.framing import Framing
 from beastmode_otel.wire.paths import CallPath
@@ -16,7 +16,6 @@ from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.reader import EventReader
 from beastmode_otel.wire.stream_lines import LineDecoder
-from beastmode_otel.wire.usage import known
 from beastmode_otel.wire.user_text import Cut, cut_member
 from beastmode_otel.wire.values import (
     content_text,

@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from beastmode_otel.wire.draft import Draft
-from beastmode_otel.wire.facts import Chunk, ProviderError, Reply, Usage
+from beastmode_otel.wire.facts import Chunk, ProviderError, Reply, Usage, merged, openai_usage, told_first
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth
-from beastmode_otel.wire.usage import merged, openai_usage, told_first
 from beastmode_otel.wire.values import content_text, index, items, mapping, text, text_or_none
 
 Json = Mapping[str, Any]

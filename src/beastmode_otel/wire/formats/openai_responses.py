@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply
+from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply, openai_usage
 from beastmode_otel.wire.formats.base import Body, Format
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
-from beastmode_otel.wire.usage import openai_usage
 from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text, cut_member
 from beastmode_otel.wire.values import count, index, items, mapping, number, text, text_or_none
 

@@ -8,14 +8,13 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply, Usage
+from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply, Usage, later, openai_usage
 from beastmode_otel.wire.formats.base import Body, Format
 from beastmode_otel.wire.framing import as_one_event
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.sse import DONE, Event, SSEDecoder
 from beastmode_otel.wire.stream_lines import LineDecoder
-from beastmode_otel.wire.usage import later, openai_usage
 from beastmode_otel.wire.values import content_text, count, decode, items, mapping, number, text, text_or_none
 
 Counter = Callable[[Any], Usage | None]
