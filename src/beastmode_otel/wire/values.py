@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_NO_REASON: Final = frozenset({"", "null", "none", "undefined"})
 _MAX_COUNT: Final = 10**9  # no context is that long: a larger number is a broken provider's
 
 
@@ -42,6 +43,18 @@ def text_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def reason_or_none(value: Any) -> str | None:
+    """`value` when it says why an answer ended. Some servers write that there is no reason yet as a word or as "", also
+    after the reason (ollama#4357)."""
+    return value if isinstance(value, str) and value.strip().lower() not in _NO_REASON else None
+
+
+def replaces(name: str, value: Any, told: Mapping[str, Any], reason: str) -> bool:
+    """Whether a member that comes again counts: null replaces nothing, and what is no reason replaces none. reason: the
+    member that holds it."""
+    return name not in told or (value is not None and (name != reason or reason_or_none(value) is not None))
+
+
 def count(value: Any) -> int | None:
     """`value` when it can be a number of things: an int (never a bool) from 0 to a billion."""
     return value if type(value) is int and 0 <= value <= _MAX_COUNT else None
@@ -67,6 +80,12 @@ def number(value: Any) -> float | None:
 def index(value: Any) -> int | None:
     """`value` when it can be a position in a list."""
     return value if type(value) is int and value >= 0 else None
+
+
+def place_in(value: Any, known: Mapping[int, Any], *, begins: bool = False) -> int:
+    """A position in a stream's list. Where an event has none, it goes on with the last item, or begins the next one."""
+    found = index(value)
+    return max(known, default=-1 if begins else 0) + begins if found is None else found
 
 
 def texts(value: Any) -> tuple[str, ...]:

@@ -17,11 +17,13 @@ from beastmode_otel.wire.usage import known, part
 from beastmode_otel.wire.values import (
     content_text,
     count,
-    index,
     integer,
     items,
     mapping,
     number,
+    place_in,
+    reason_or_none,
+    replaces,
     text,
     text_or_none,
     texts,
@@ -78,7 +80,7 @@ class CohereChat(Cohere):
     def read_body(self, body: Any) -> Reply:
         if not isinstance(body, Mapping):
             return Reply(parsed=False, body=body)
-        message, reason = mapping(body.get("message")), text_or_none(body.get("finish_reason"))
+        message, reason = mapping(body.get("message")), reason_or_none(body.get("finish_reason"))
         said, calls = content_text(message.get("content")), items(message.get("tool_calls"))
         error = error_in(body) or _failure(body)
         return Reply(
@@ -185,7 +187,7 @@ class CohereAssembler:
 
     @property
     def complete(self) -> bool:
-        return bool(self._top.get("finish_reason"))
+        return reason_or_none(self._top.get("finish_reason")) is not None
 
     def add(self, data: Mapping[str, Any], event: str) -> Chunk:
         self._seen = True
@@ -203,12 +205,13 @@ class CohereAssembler:
             self._message.update(message)
         if kind != _LAST:
             return Chunk(data=data, event=event)
-        self._top.update(delta)
-        reason = text_or_none(delta.get("finish_reason"))
+        self._top.update({k: v for k, v in delta.items() if replaces(k, v, self._top, "finish_reason")})
+        reason = reason_or_none(delta.get("finish_reason"))
         return Chunk(data=data, event=event, finish_reason=reason, terminal=True, error=_failure(delta))
 
     def growth(self, data: Mapping[str, Any]) -> Growth | None:
-        block = self._lists.get("content", {}).get(_place(data))
+        blocks = self._lists.get("content", {})
+        block = blocks.get(place_in(data.get("index"), blocks))
         if block is None or data.get("type") != "content-delta" or "logprobs" in data:
             return None
         return block.growth(mapping(mapping(mapping(data.get("delta")).get("message")).get("content")))
@@ -222,9 +225,11 @@ class CohereAssembler:
 
     def _grow(self, member: str, message: Mapping[str, Any], data: Mapping[str, Any], event: str) -> Chunk:
         fields, blocks = mapping(message.get(member)), self._lists.setdefault(member, {})
-        block = blocks.get(_place(data))
-        if block is None or not text(data.get("type")).endswith("-delta"):
-            blocks[_place(data)] = ListItem(fields, inside="function" if member == "tool_calls" else "")
+        begins = not (text(data.get("type")) or event).endswith("-delta")
+        place = place_in(data.get("index"), blocks, begins=begins)
+        block = blocks.get(place)
+        if block is None or begins:
+            blocks[place] = ListItem(fields, inside="function" if member == "tool_calls" else "")
         else:
             block.add(fields)
         if "logprobs" in data:
@@ -264,10 +269,6 @@ class ListItem:
 
     def _home(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         return mapping(fields.get(self._inside)) if self._inside else fields
-
-
-def _place(data: Mapping[str, Any]) -> int:
-    return index(data.get("index")) or 0
 
 
 # Taken apart.

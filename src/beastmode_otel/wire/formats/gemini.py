@@ -23,7 +23,19 @@ from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.usage import known
 from beastmode_otel.wire.usage import part as part_of
 from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text
-from beastmode_otel.wire.values import content_text, count, index, integer, items, mapping, number, text_or_none, texts
+from beastmode_otel.wire.values import (
+    content_text,
+    count,
+    index,
+    integer,
+    items,
+    mapping,
+    number,
+    reason_or_none,
+    replaces,
+    text_or_none,
+    texts,
+)
 
 _TURNS: Final = Turns(member="contents", content="parts", kind=None, user=("user", None))
 _FUNCTIONS: Final = frozenset({"functionDeclarations", "function_declarations"})
@@ -198,7 +210,7 @@ def _reply(body: Any) -> Reply:
         return Reply(parsed=False, body=body)
     candidates = sorted(map(mapping, items(body.get("candidates"))), key=_place)
     parts = [_parts(candidate) for candidate in candidates]
-    reasons = [text_or_none(candidate.get("finishReason")) for candidate in candidates] or [_block_reason(body)]
+    reasons = [reason_or_none(candidate.get("finishReason")) for candidate in candidates] or [_block_reason(body)]
     error = error_in(body)
     return Reply(
         parsed=isinstance(body.get("candidates"), list) or "promptFeedback" in body or error is not None,
@@ -234,7 +246,7 @@ class GeminiAssembler:
     def complete(self) -> bool:
         if not self._candidates:
             return _block_reason(self._top) is not None
-        return all(candidate.fields.get("finishReason") for candidate in self._candidates.values())
+        return all(reason_or_none(candidate.fields.get("finishReason")) for candidate in self._candidates.values())
 
     def add(self, data: Mapping[str, Any], event: str) -> Chunk:
         self._seen = True
@@ -245,7 +257,7 @@ class GeminiAssembler:
                 self._top[name] = value
         for candidate in candidates:
             self._candidates.setdefault(_place(candidate), Candidate()).add(candidate)
-        reasons = (text_or_none(candidate.get("finishReason")) for candidate in candidates)
+        reasons = (reason_or_none(candidate.get("finishReason")) for candidate in candidates)
         return Chunk(
             data=data,
             event=event,
@@ -281,7 +293,7 @@ class Candidate:
             if name == "content" and isinstance(value, Mapping):
                 self._content = {**(self._content or {}), **value}
                 self._add_parts(items(value.get("parts")))
-            elif value is not None or name not in self.fields:
+            elif replaces(name, value, self.fields, "finishReason"):
                 self.fields[name] = value
 
     def _add_parts(self, parts: list[Any]) -> None:

@@ -25,6 +25,8 @@ from beastmode_otel.wire.values import (
     items,
     mapping,
     number,
+    reason_or_none,
+    replaces,
     text,
     text_or_none,
     texts,
@@ -92,7 +94,7 @@ class OllamaChat(Ollama):
         """Of either kind."""
         if not isinstance(body, Mapping):
             return Reply(parsed=False, body=body)
-        message, reason, error = mapping(body.get("message")), text_or_none(body.get("done_reason")), error_in(body)
+        message, reason, error = mapping(body.get("message")), reason_or_none(body.get("done_reason")), error_in(body)
         said = content_text(message.get("content")) + text(body.get("response"))
         calls = items(message.get("tool_calls"))
         return Reply(
@@ -181,7 +183,7 @@ class OllamaAssembler:
             data=data,
             event=event,
             text=content_text(delta.get("content")) + text(data.get("response")),
-            finish_reason=text_or_none(data.get("done_reason")),
+            finish_reason=reason_or_none(data.get("done_reason")),
             content=generated or any(data.get(name) for name in (*_TEXTS, "image")),
             terminal=data.get("done") is True,
         )
@@ -205,7 +207,7 @@ class OllamaAssembler:
             self._texts.setdefault(name, []).append(value)
         elif name == "logprobs" and isinstance(value, list):
             self._logprobs += value
-        if value is not None or name not in self._top:
+        if replaces(name, value, self._top, "done_reason"):
             self._top[name] = value
 
 

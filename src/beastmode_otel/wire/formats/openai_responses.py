@@ -16,7 +16,7 @@ from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.usage import openai_usage
 from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text, cut_member
-from beastmode_otel.wire.values import count, index, items, mapping, number, text, text_or_none
+from beastmode_otel.wire.values import count, index, items, mapping, number, place_in, text, text_or_none
 
 _TURNS: Final = Turns(member="input", kind="input_text")
 
@@ -174,7 +174,8 @@ class ResponseAssembler:
         if (grows := _GROWS.get(whose)) is not None:
             return self._grow(grows, whose, step, data, event)
         if whose == "response.output_item":
-            self._items[_at(data, "output_index")] = Piece(mapping(data.get("item")))
+            place = place_in(data.get("output_index"), self._items, begins=step == "added")
+            self._items[place] = Piece(mapping(data.get("item")))
         elif whose in _PARTS:
             self._item(data, "").put(_PARTS[whose], _at(data, _PLACES[_PARTS[whose]]), mapping(data.get("part")))
         elif kind == "response.output_text.annotation.added":
@@ -212,7 +213,7 @@ class ResponseAssembler:
         return Chunk(data=data, event=event, text=said if whose == _TEXT else "", content=bool(said))
 
     def _item(self, data: Mapping[str, Any], kind: str) -> Piece:
-        place = _at(data, "output_index")
+        place = place_in(data.get("output_index"), self._items)
         if place not in self._items:
             self._items[place] = Piece({"type": kind} if kind else {})
         return self._items[place]

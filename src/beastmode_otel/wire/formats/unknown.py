@@ -16,7 +16,17 @@ from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.sse import DONE, Event, SSEDecoder
 from beastmode_otel.wire.stream_lines import LineDecoder
 from beastmode_otel.wire.usage import openai_usage
-from beastmode_otel.wire.values import content_text, count, decode, items, mapping, number, text, text_or_none
+from beastmode_otel.wire.values import (
+    content_text,
+    count,
+    decode,
+    items,
+    mapping,
+    number,
+    reason_or_none,
+    text,
+    text_or_none,
+)
 
 Counter = Callable[[Any], Usage | None]
 
@@ -244,7 +254,7 @@ def finish_in(value: Any) -> str | None:
     candidate = mapping(next(iter(items(body.get("candidates"))), None))  # Gemini's
     stopped = (body.get("stop_reason"), mapping(body.get("delta")).get("stop_reason"), body.get("done_reason"))
     places = (choice.get("finish_reason"), *stopped, candidate.get("finishReason"))
-    return next((found for place in places if (found := text_or_none(place))), None)
+    return next((found for place in places if (found := reason_or_none(place))), None)
 
 
 def is_last(value: Any) -> bool:
