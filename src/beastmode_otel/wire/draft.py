@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from beastmode_otel.wire.repeats import Growth
-from beastmode_otel.wire.values import decode, index, mapping, text_or_none
+from beastmode_otel.wire.values import index, is_object, mapping, text_or_none
 
 _FIXED: Final = frozenset({"role", "type", "id", "name", "format", "status"})
 _CONTENT: Final = frozenset({"content", "thinking"})  # lists of parts
@@ -242,13 +242,13 @@ def _is_another(piece: Mapping[str, Any], current: Draft, *, same: bool) -> bool
     if not same and text_or_none(piece.get("id")) and text_or_none(current.get("id")):
         return True
     more = mapping(piece.get("function")).get("arguments")
-    return _is_object(function.get("arguments")) and not (same and isinstance(more, str) and not more.strip())
+    return _is_whole(function.get("arguments")) and not (same and isinstance(more, str) and not more.strip())
 
 
-def _is_object(arguments: Any) -> bool:
-    if isinstance(arguments, str):
-        return arguments.rstrip().endswith("}") and isinstance(decode(arguments), Mapping)
-    return isinstance(arguments, Mapping)
+def _is_whole(arguments: Any) -> bool:
+    if isinstance(arguments, str) and not arguments.rstrip().endswith("}"):
+        return False  # found out without reading all of it, each time that more has come
+    return is_object(arguments)
 
 
 def _name(piece: Mapping[str, Any]) -> str | None:

@@ -43,6 +43,20 @@ def text_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def is_object(value: Any) -> bool:
+    """Whether `value` is a JSON object, or a text that is one: what the arguments of a function have to be."""
+    if not isinstance(value, str):
+        return isinstance(value, Mapping)
+    try:
+        return isinstance(json.loads(value, parse_constant=_no_json), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _no_json(constant: str) -> Any:
+    raise ValueError(constant)  # NaN and Infinity, which only Python reads
+
+
 def reason_or_none(value: Any) -> str | None:
     """`value` when it says why an answer ended. Some servers write that there is no reason yet as a word or as "", also
     after the reason (ollama#4357)."""

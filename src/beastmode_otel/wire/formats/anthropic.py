@@ -88,7 +88,7 @@ class AnthropicMessages(Format):
             return Reply(parsed=False, body=body)
         blocks = [mapping(block) for block in items(body.get("content"))]
         said = content_text([block for block in blocks if block.get("type") == "text"])
-        calls = sum(block.get("type") == "tool_use" for block in blocks)
+        calls = [block for block in blocks if block.get("type") == "tool_use"]
         reason, refusal, error = reason_or_none(body.get("stop_reason")), _refusal(body, said), error_in(body)
         return Reply(
             parsed=isinstance(body.get("content"), list) or error is not None,
@@ -99,7 +99,8 @@ class AnthropicMessages(Format):
             finish_reasons=(reason,) if reason else (),
             usage=anthropic_usage(body.get("usage")),
             refusal=refusal,
-            tool_calls=calls,
+            tool_calls=len(calls),
+            broken_calls=sum(not isinstance(call.get("input"), Mapping) for call in calls),
             empty=not (said or calls or refusal is not None),
             error=error,
         )

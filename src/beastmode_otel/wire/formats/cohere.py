@@ -18,6 +18,7 @@ from beastmode_otel.wire.values import (
     content_text,
     count,
     integer,
+    is_object,
     items,
     mapping,
     number,
@@ -91,6 +92,7 @@ class CohereChat(Cohere):
             finish_reasons=(reason,) if reason else (),
             usage=cohere_usage(body.get("usage")),
             tool_calls=len(calls),
+            broken_calls=sum(not is_object(_arguments(call)) for call in calls),
             empty=not (said or calls),
             error=error,
         )
@@ -152,6 +154,10 @@ def cohere_usage(value: Any) -> Usage | None:
 def _tokens(value: Any) -> int | None:
     """Cohere's counts are floats at times."""
     return count(int(value)) if isinstance(value, float) and value.is_integer() else count(value)
+
+
+def _arguments(call: Any) -> Any:
+    return mapping(mapping(call).get("function")).get("arguments")
 
 
 def _failure(body: Body) -> ProviderError | None:

@@ -28,6 +28,7 @@ from beastmode_otel.wire.values import (
     count,
     index,
     integer,
+    is_object,
     items,
     mapping,
     number,
@@ -210,6 +211,7 @@ def _reply(body: Any) -> Reply:
         return Reply(parsed=False, body=body)
     candidates = sorted(map(mapping, items(body.get("candidates"))), key=_place)
     parts = [_parts(candidate) for candidate in candidates]
+    calls = [part["functionCall"] for each in parts for part in each if "functionCall" in part]
     reasons = [reason_or_none(candidate.get("finishReason")) for candidate in candidates] or [_block_reason(body)]
     error = error_in(body)
     return Reply(
@@ -220,7 +222,8 @@ def _reply(body: Any) -> Reply:
         text=_said(parts[0]) if parts else "",
         finish_reasons=tuple(filter(None, reasons)),
         usage=gemini_usage(body.get("usageMetadata")),
-        tool_calls=sum("functionCall" in part for each in parts for part in each),
+        tool_calls=len(calls),
+        broken_calls=sum(not isinstance(call, Mapping) or not is_object(call.get("args", {})) for call in calls),
         empty=not any(_answers(part) for each in parts for part in each),
         choices=max(1, len(candidates)),
         error=error,

@@ -22,6 +22,7 @@ from beastmode_otel.wire.values import (
     content_text,
     count,
     integer,
+    is_object,
     items,
     mapping,
     number,
@@ -105,6 +106,9 @@ class OllamaChat(Ollama):
             finish_reasons=(reason,) if reason else (),
             usage=ollama_usage(body),
             tool_calls=len(calls),
+            broken_calls=sum(
+                not is_object(mapping(mapping(call).get("function")).get("arguments", {})) for call in calls
+            ),
             empty=not (said or calls or message.get("images") or body.get("image")),
             error=error,
         )

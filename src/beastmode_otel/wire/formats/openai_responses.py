@@ -16,7 +16,7 @@ from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.usage import openai_usage
 from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text, cut_member
-from beastmode_otel.wire.values import count, index, items, mapping, number, place_in, text, text_or_none
+from beastmode_otel.wire.values import count, index, is_object, items, mapping, number, place_in, text, text_or_none
 
 _TURNS: Final = Turns(member="input", kind="input_text")
 
@@ -85,6 +85,9 @@ class OpenAIResponses(Format):
             usage=openai_usage(body.get("usage")),
             refusal=refusal,
             tool_calls=calls_in(body),
+            broken_calls=sum(
+                item.get("type") == "function_call" and not is_object(item.get("arguments")) for item in outputs
+            ),
             empty=not (said or refusal is not None or any(kind and kind not in _NO_ANSWER for kind in kinds)),
             error=error,
         )
