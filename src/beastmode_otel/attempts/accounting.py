@@ -72,6 +72,11 @@ def tokens_of(reply: Reply, form: Format, body: Mapping[str, Any], *, whole: boo
     return replace(said, output_tokens=seen, estimated=True)
 
 
+def is_billed(reply: Reply, *, whole: bool) -> bool:
+    """Not what failed before it generated anything, nor a receipt for an answer that is still to be made."""
+    return not reply.pending and bool(whole or reply.text or reply.usage)
+
+
 def cost_of(prices: PriceBook, reply: Reply, ask: Ask, provider: str, usage: Usage) -> float | None:
     """USD; None when nobody knows the price of the model. The requested name goes first: it is what prices list."""
     for model in (ask.model, reply.model):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from beastmode_otel.attempts import failures
-from beastmode_otel.attempts.accounting import cost_of, outcome_of, record_of, tokens_of
+from beastmode_otel.attempts.accounting import cost_of, is_billed, outcome_of, record_of, tokens_of
 from beastmode_otel.attempts.progress import Trail
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.errors import AttemptRecord, BeastModeError, category
@@ -251,7 +251,7 @@ class WireCall:
         if not body.known:
             return
         reply = self.reply = body.reply()
-        if whole or reply.text or reply.usage:  # a call that failed before it generated anything is not billed
+        if is_billed(reply, whole=whole):
             self.usage = tokens_of(reply, self.seen.format, self.seen.body or {}, whole=whole)
             self.cost = cost_of(self._context.prices, reply, self.seen.ask, self.provider, self.usage)
 

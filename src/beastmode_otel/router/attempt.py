@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from beastmode_otel.attempts.accounting import cost_of, outcome_of, record_of, tokens_of
+from beastmode_otel.attempts.accounting import cost_of, is_billed, outcome_of, record_of, tokens_of
 from beastmode_otel.attempts.failures import AttemptFailed, Failure
 from beastmode_otel.config.settings import Deployment
 from beastmode_otel.errors import AttemptRecord, BeastModeError
@@ -97,7 +97,9 @@ class Attempt:
         if chunk.error is not None:
             raise self._failed(self._http.event(chunk.error))
         # What the caller would not be shown does not keep the request open until it asks again.
-        if chunk.terminal or self._http.only_end_is_left:
+        if self.record is None and (chunk.terminal or self._http.only_end_is_left):
+            if (nothing := self._http.nothing()) is not None:
+                raise self._failed(nothing)
             self.finish("ok")
         return chunk
 
@@ -157,7 +159,7 @@ class Attempt:
         """What was said, used and spent."""
         http = self._http
         reply = http.reply()
-        if kind == "ok" or reply.text or reply.usage:  # a call that failed before it generated anything is not billed
+        if is_billed(reply, whole=kind == "ok"):
             self.usage = tokens_of(reply, http.format, http.body, whole=kind == "ok")
             self.cost = cost_of(self._services.prices, reply, http.ask, self.deployment.provider, self.usage)
         return reply

@@ -81,7 +81,7 @@ class OpenAIResponses(Format):
             model=text_or_none(body.get("model")),
             id=text_or_none(body.get("id")),
             text=said,
-            finish_reasons=finish_reasons(body),
+            finish_reasons=finish_reasons(body) if outputs or body.get("status") != "completed" else (),
             usage=openai_usage(body.get("usage")),
             refusal=refusal,
             tool_calls=calls_in(body),
@@ -89,6 +89,7 @@ class OpenAIResponses(Format):
                 item.get("type") == "function_call" and not is_object(item.get("arguments")) for item in outputs
             ),
             empty=not (said or refusal is not None or any(kind and kind not in _NO_ANSWER for kind in kinds)),
+            pending=body.get("status") in _PENDING,
             error=error,
         )
 
@@ -99,6 +100,7 @@ class OpenAIResponses(Format):
         return response_events(body)
 
 
+_PENDING: Final = frozenset({"queued", "in_progress"})  # of a whole answer: in background mode
 _NO_ANSWER: Final = frozenset({"message", "reasoning"})  # kinds of output that are none by being there
 # Calls that the caller has to carry out; every other kind of call (a web search, …) ran at the provider.
 _CALLS: Final = frozenset(

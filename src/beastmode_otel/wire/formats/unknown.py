@@ -72,6 +72,7 @@ class Unknown(Format):
             finish_reasons=(reason,) if reason else (),
             usage=usage_in(body, self._counters),
             empty=not body,
+            whole=True,  # nobody knows how it would end
             error=error_in(body),
         )
 
@@ -88,7 +89,7 @@ class Unknown(Format):
 
 # Streams.
 
-_SSE: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
+_SSE: Final = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
 _MAX_HEAD: Final = 8192  # bytes that are looked at, blanks before the first line included
 _ENOUGH: Final = 64  # bytes of the first line that tell as much as all of it
 _MAX_KEPT: Final = 4096  # events kept for `Reply.body`
@@ -109,7 +110,7 @@ class UnknownReader:
         self._events: list[Any] = []
         self._lost = False  # some event is not kept: there is no whole body any more
         self._texts: list[str] = []
-        self._said = Reply(parsed=False)
+        self._said = Reply(parsed=False, whole=True)
 
     @property
     def finished(self) -> bool:
@@ -183,6 +184,7 @@ class UnknownReader:
             finish_reasons=(reason,) if reason else last.finish_reasons,
             usage=usage_in(value, self._counters) or last.usage,
             empty=False,
+            whole=True,
         )
 
 
