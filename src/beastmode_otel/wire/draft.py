@@ -13,7 +13,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from beastmode_otel.wire.repeats import Growth
-from beastmode_otel.wire.values import index, is_object, mapping, text_or_none
+from beastmode_otel.wire.values import (
+    index,
+    is_object,
+    joined,
+    mapping,
+    text_or_none,
+)
 
 _FIXED: Final = frozenset({"role", "type", "id", "name", "format", "status"})
 _CONTENT: Final = frozenset({"content", "thinking"})  # lists of parts
@@ -220,7 +226,7 @@ class Text:
         self.parts: list[str] = []
 
     def done(self) -> str:
-        return "".join(self.parts)
+        return joined(self.parts)
 
 
 def _begins_another(value: Mapping[str, Any], current: Draft) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -105,6 +105,32 @@ def place_in(value: Any, known: Mapping[int, Any], *, begins: bool = False) -> i
 def texts(value: Any) -> tuple[str, ...]:
     """A text, or those in a list: what `stop` may be."""
     return (value,) if isinstance(value, str) else tuple(each for each in items(value) if isinstance(each, str))
+
+
+def joined(parts: Iterable[str]) -> str:
+    """Texts as one. A character beyond U+FFFF that two JSON escapes made, one at the end of a text and one at the
+    beginning of the next, is one character; half of one stays what it is."""
+    said = "".join(parts)
+    return _paired(said, "surrogatepass") if _has_halves(said) else said
+
+
+def clean(said: str) -> str:
+    """`said` with U+FFFD for half of a character, which is no text: no encoder takes it."""
+    return _paired(said, "replace") if _has_halves(said) else said
+
+
+def _has_halves(said: str) -> bool:
+    if said.isascii():
+        return False
+    try:
+        said.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _paired(said: str, errors: str) -> str:
+    return said.encode("utf-16-le", "surrogatepass").decode("utf-16-le", errors)
 
 
 def content_text(content: Any) -> str:

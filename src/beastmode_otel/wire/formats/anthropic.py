@@ -15,10 +15,12 @@ from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth
 from beastmode_otel.wire.usage import known
 from beastmode_otel.wire.values import (
+    clean,
     content_text,
     count,
     decode,
     items,
+    joined,
     mapping,
     number,
     place_in,
@@ -95,10 +97,10 @@ class AnthropicMessages(Format):
             body=body,
             model=text_or_none(body.get("model")),
             id=text_or_none(body.get("id")),
-            text=said,
+            text=clean(said),
             finish_reasons=(reason,) if reason else (),
             usage=anthropic_usage(body.get("usage")),
-            refusal=refusal,
+            refusal=None if refusal is None else clean(refusal),
             tool_calls=len(calls),
             broken_calls=sum(not isinstance(call.get("input"), Mapping) for call in calls),
             empty=not (said or calls or refusal is not None),
@@ -232,9 +234,9 @@ class Block:
         return Growth(said, self._parts[member]) if member in self._parts and said else None
 
     def done(self) -> dict[str, Any]:
-        grown = {name: "".join(parts) for name, parts in self._parts.items()}
+        grown = {name: joined(parts) for name, parts in self._parts.items()}
         arguments = grown.pop("partial_json", "")
-        block = {**self._start, **{name: text(self._start.get(name)) + value for name, value in grown.items()}}
+        block = {**self._start, **{name: joined((text(self._start.get(name)), value)) for name, value in grown.items()}}
         if arguments:
             # A cut stream leaves half an object: it stays text, so that nobody takes it for the whole.
             parsed = decode(arguments)

@@ -15,11 +15,13 @@ from beastmode_otel.wire.provider_error import error_in, shorten
 from beastmode_otel.wire.repeats import Growth
 from beastmode_otel.wire.usage import known, part
 from beastmode_otel.wire.values import (
+    clean,
     content_text,
     count,
     integer,
     is_object,
     items,
+    joined,
     mapping,
     number,
     place_in,
@@ -88,7 +90,7 @@ class CohereChat(Cohere):
             parsed=("message" in body and isinstance(body["message"], Mapping)) or error is not None,
             body=body,
             id=text_or_none(body.get("id")),
-            text=said,
+            text=clean(said),
             finish_reasons=(reason,) if reason else (),
             usage=cohere_usage(body.get("usage")),
             tool_calls=len(calls),
@@ -226,7 +228,7 @@ class CohereAssembler:
         if not self._seen:
             return None
         lists = {name: [block.done() for _, block in sorted(them.items())] for name, them in self._lists.items()}
-        plan = {"tool_plan": "".join(self._plan)} if self._plan else {}
+        plan = {"tool_plan": joined(self._plan)} if self._plan else {}
         return {**self._top, "message": {**self._message, **plan, **lists}}
 
     def _grow(self, member: str, message: Mapping[str, Any], data: Mapping[str, Any], event: str) -> Chunk:
@@ -268,7 +270,7 @@ class ListItem:
 
     def done(self) -> dict[str, Any]:
         home = self._home(self._start)
-        grown: dict[str, Any] = {name: text(home.get(name)) + "".join(parts) for name, parts in self._texts.items()}
+        grown: dict[str, Any] = {name: joined((text(home.get(name)), *parts)) for name, parts in self._texts.items()}
         if self._inside and grown:
             grown = {self._inside: {**home, **grown}}
         return {**self._start, **grown}

@@ -24,12 +24,14 @@ from beastmode_otel.wire.usage import known
 from beastmode_otel.wire.usage import part as part_of
 from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text
 from beastmode_otel.wire.values import (
+    clean,
     content_text,
     count,
     index,
     integer,
     is_object,
     items,
+    joined,
     mapping,
     number,
     reason_or_none,
@@ -219,7 +221,7 @@ def _reply(body: Any) -> Reply:
         body=body,
         model=text_or_none(body.get("modelVersion")),
         id=text_or_none(body.get("responseId")),
-        text=_said(parts[0]) if parts else "",
+        text=clean(_said(parts[0])) if parts else "",
         finish_reasons=tuple(filter(None, reasons)),
         usage=gemini_usage(body.get("usageMetadata")),
         tool_calls=len(calls),
@@ -334,7 +336,7 @@ class TextPart:
         self.is_open = is_plain(part)
 
     def done(self) -> dict[str, Any]:
-        return {**self._fields, "text": "".join(self._texts)}
+        return {**self._fields, "text": joined(self._texts)}
 
 
 def is_text(part: Any) -> bool:

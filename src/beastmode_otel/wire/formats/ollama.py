@@ -19,11 +19,13 @@ from beastmode_otel.wire.stream_lines import LineDecoder
 from beastmode_otel.wire.usage import known
 from beastmode_otel.wire.user_text import Cut, cut_member
 from beastmode_otel.wire.values import (
+    clean,
     content_text,
     count,
     integer,
     is_object,
     items,
+    joined,
     mapping,
     number,
     reason_or_none,
@@ -102,7 +104,7 @@ class OllamaChat(Ollama):
             parsed=bool(message) or isinstance(body.get("response"), str) or error is not None,
             body=body,
             model=text_or_none(body.get("model")),
-            text=said,
+            text=clean(said),
             finish_reasons=(reason,) if reason else (),
             usage=ollama_usage(body),
             tool_calls=len(calls),
@@ -198,7 +200,7 @@ class OllamaAssembler:
     def body(self) -> dict[str, Any] | None:
         if not self._top:
             return None
-        grown: dict[str, Any] = {name: "".join(parts) for name, parts in self._texts.items()}
+        grown: dict[str, Any] = {name: joined(parts) for name, parts in self._texts.items()}
         if self._message is not None:
             grown["message"] = self._message.done()
         return {**self._top, **grown, **({"logprobs": self._logprobs[:]} if self._logprobs else {})}

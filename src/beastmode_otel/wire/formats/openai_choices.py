@@ -13,7 +13,18 @@ from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth
 from beastmode_otel.wire.usage import openai_usage
-from beastmode_otel.wire.values import content_text, index, items, mapping, reason_or_none, replaces, text, text_or_none
+from beastmode_otel.wire.values import (
+    clean,
+    content_text,
+    index,
+    items,
+    joined,
+    mapping,
+    reason_or_none,
+    replaces,
+    text,
+    text_or_none,
+)
 
 Json = Mapping[str, Any]
 
@@ -33,7 +44,7 @@ def reply_of(body: Json, choices: list[Json], *, said: str, empty: bool, **more:
         body=body,
         model=text_or_none(body.get("model")),
         id=text_or_none(body.get("id")),
-        text=said,
+        text=clean(said),
         finish_reasons=tuple(filter(None, (reason_or_none(choice.get("finish_reason")) for choice in choices))),
         usage=read_usage(body),
         empty=empty,
@@ -188,7 +199,7 @@ class TextChoice:
 
     def done(self, place: int) -> dict[str, Any]:
         logprobs = {"logprobs": self._logprobs.done()} if mapping(self.fields.get("logprobs")) else {}
-        return {**self.fields, **logprobs, "index": place, "text": "".join(self._text)}
+        return {**self.fields, **logprobs, "index": place, "text": joined(self._text)}
 
     @staticmethod
     def added(choice: Mapping[str, Any]) -> str:

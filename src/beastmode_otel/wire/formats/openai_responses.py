@@ -16,7 +16,19 @@ from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.usage import openai_usage
 from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text, cut_member
-from beastmode_otel.wire.values import count, index, is_object, items, mapping, number, place_in, text, text_or_none
+from beastmode_otel.wire.values import (
+    clean,
+    count,
+    index,
+    is_object,
+    items,
+    joined,
+    mapping,
+    number,
+    place_in,
+    text,
+    text_or_none,
+)
 
 _TURNS: Final = Turns(member="input", kind="input_text")
 
@@ -80,10 +92,10 @@ class OpenAIResponses(Format):
             body=body,
             model=text_or_none(body.get("model")),
             id=text_or_none(body.get("id")),
-            text=said,
+            text=clean(said),
             finish_reasons=finish_reasons(body) if outputs or body.get("status") != "completed" else (),
             usage=openai_usage(body.get("usage")),
-            refusal=refusal,
+            refusal=None if refusal is None else clean(refusal),
             tool_calls=calls_in(body),
             broken_calls=sum(
                 item.get("type") == "function_call" and not is_object(item.get("arguments")) for item in outputs
@@ -258,7 +270,7 @@ class Piece:
         return parts[place]
 
     def done(self) -> dict[str, Any]:
-        texts = {name: text(self._fields.get(name)) + "".join(parts) for name, parts in self._texts.items()}
+        texts = {name: joined((text(self._fields.get(name)), *parts)) for name, parts in self._texts.items()}
         lists = {name: self._list(name, parts) for name, parts in self._lists.items()}
         notes = {"annotations": [*items(self._fields.get("annotations")), *self._notes]} if self._notes else {}
         return {**self._fields, **texts, **lists, **notes}
