@@ -63,8 +63,11 @@ def tokens_of(reply: Reply, form: Format, body: Mapping[str, Any], *, whole: boo
 
     whole: the answer was read to its end. A stream that ended early is billed for what was generated, but most
     providers report usage only at the end; what Anthropic says at the start counts one token or two of the answer. A
-    zero beside a text that is there is no count. None: it failed before it generated anything, and is not billed.
+    zero beside a text that is there is no count. None: it is not billed, since it failed before it generated anything,
+    or is a receipt for an answer that is still to be made.
     """
+    if reply.pending:
+        return None
     said = reply.usage or _SILENT
     if whole and said.input_tokens and (said.output_tokens or form.operation == "embeddings"):
         return said

@@ -101,7 +101,9 @@ class Attempt:
         if chunk.error is not None:
             raise self._failed(self._http.event(chunk.error))
         # What the caller would not be shown does not keep the request open until it asks again.
-        if chunk.terminal or self._http.only_end_is_left:
+        if self.record is None and (chunk.terminal or self._http.only_end_is_left):
+            if (nothing := self._http.nothing()) is not None:
+                raise self._failed(nothing)
             self.finish("ok")
         return chunk
 

@@ -116,9 +116,11 @@ class Reply:
     parsed: the body is JSON of the shape that this API answers with, or an error. body: the decoded JSON whatever its
     shape, None when it is none; never to be changed, others may hold it. text: the assistant's text in the first
     choice. finish_reasons: one for each choice that has one. refusal: not None when the model declined, "" when it gave
-    no words. tool_calls: how many tools the model wants called, over all choices. empty: no choice holds an answer: no
+    no words. tool_calls: how many tools the model wants called, over all choices. broken_calls: those with arguments
+    that are no JSON object. empty: no choice holds an answer: no
     text, tool call, refusal or media (reasoning alone is no answer). whole: it is complete though answers of its kind
-    have no finish reason (embeddings). choices: how many there are. error: a 200 that carries an error.
+    have no finish reason (embeddings). choices: how many there are.
+    pending: no answer but a receipt for one that the provider is still to make. error: a 200 that carries an error.
     """
 
     parsed: bool
@@ -130,10 +132,17 @@ class Reply:
     usage: Usage | None = None
     refusal: str | None = field(default=None, repr=False)
     tool_calls: int = 0
+    broken_calls: int = 0
     empty: bool = True
     whole: bool = False
     choices: int = 1
+    pending: bool = False
     error: ProviderError | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is neither an answer in it nor a reason why there is none."""
+        return self.empty and not (self.finish_reasons or self.whole or self.pending or self.error)
 
 
 @record(frozen=True, slots=True, kw_only=True)

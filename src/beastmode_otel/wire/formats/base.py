@@ -7,6 +7,7 @@ where it differs from these defaults, which are OpenAI's ways, since most APIs a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -17,7 +18,14 @@ from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.reader import Assembler, EventReader, StreamReader
 from beastmode_otel.wire.user_text import Cut, cut_last_text
-from beastmode_otel.wire.values import count, decode, mapping, text, text_or_none
+from beastmode_otel.wire.values import (
+    clean,
+    count,
+    decode,
+    mapping,
+    text,
+    text_or_none,
+)
 
 Body = Mapping[str, Any]
 End = Literal["whole", "truncated", "filtered", "refused"]
@@ -182,7 +190,7 @@ class Format:
         assembler, events = self.assembler(), self.events(body, include_usage=include_usage)
         last = Chunk(terminal=True)
         if events is not None:
-            chunks = [assembler.add(event, self._name(event)) for event in events]
+            chunks = [_clean(assembler.add(event, self._name(event))) for event in events]
             return [*chunks, last] if self.done else chunks
         if self.final is not None:
             last = assembler.add({**self.final}, self._name(self.final))
@@ -191,6 +199,11 @@ class Format:
 
     def _name(self, event: Mapping[str, Any]) -> str:
         return text(event.get("type")) if self.named else ""
+
+
+def _clean(chunk: Chunk) -> Chunk:
+    said = clean(chunk.text)
+    return chunk if said is chunk.text else replace(chunk, text=said)
 
 
 class Embeddings(Format):

@@ -22,7 +22,22 @@ from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text
-from beastmode_otel.wire.values import content_text, count, index, integer, items, mapping, number, text_or_none, texts
+from beastmode_otel.wire.values import (
+    clean,
+    content_text,
+    count,
+    index,
+    integer,
+    is_object,
+    items,
+    joined,
+    mapping,
+    number,
+    reason_or_none,
+    replaces,
+    text_or_none,
+    texts,
+)
 
 _TURNS: Final = Turns(member="contents", content="parts", kind=None, user=("user", None))
 _FUNCTIONS: Final = frozenset({"functionDeclarations", "function_declarations"})
@@ -196,17 +211,19 @@ def _reply(body: Any) -> Reply:
         return Reply(parsed=False, body=body)
     candidates = sorted(map(mapping, items(body.get("candidates"))), key=_place)
     parts = [_parts(candidate) for candidate in candidates]
-    reasons = [text_or_none(candidate.get("finishReason")) for candidate in candidates] or [_block_reason(body)]
+    calls = [part["functionCall"] for each in parts for part in each if "functionCall" in part]
+    reasons = [reason_or_none(candidate.get("finishReason")) for candidate in candidates] or [_block_reason(body)]
     error = error_in(body)
     return Reply(
         parsed=isinstance(body.get("candidates"), list) or "promptFeedback" in body or error is not None,
         body=body,
         model=text_or_none(body.get("modelVersion")),
         id=text_or_none(body.get("responseId")),
-        text=_said(parts[0]) if parts else "",
+        text=clean(_said(parts[0])) if parts else "",
         finish_reasons=tuple(filter(None, reasons)),
         usage=gemini_usage(body.get("usageMetadata")),
-        tool_calls=sum("functionCall" in part for each in parts for part in each),
+        tool_calls=len(calls),
+        broken_calls=sum(not isinstance(call, Mapping) or not is_object(call.get("args", {})) for call in calls),
         empty=not any(_answers(part) for each in parts for part in each),
         choices=max(1, len(candidates)),
         error=error,
@@ -232,7 +249,7 @@ class GeminiAssembler:
     def complete(self) -> bool:
         if not self._candidates:
             return _block_reason(self._top) is not None
-        return all(candidate.fields.get("finishReason") for candidate in self._candidates.values())
+        return all(reason_or_none(candidate.fields.get("finishReason")) for candidate in self._candidates.values())
 
     def add(self, data: Mapping[str, Any], event: str) -> Chunk:
         self._seen = True
@@ -243,7 +260,7 @@ class GeminiAssembler:
                 self._top[name] = merged(self._top.get(name), value) if name == "usageMetadata" else value
         for candidate in candidates:
             self._candidates.setdefault(_place(candidate), Candidate()).add(candidate)
-        reasons = (text_or_none(candidate.get("finishReason")) for candidate in candidates)
+        reasons = (reason_or_none(candidate.get("finishReason")) for candidate in candidates)
         return Chunk(
             data=data,
             event=event,
@@ -279,7 +296,7 @@ class Candidate:
             if name == "content" and isinstance(value, Mapping):
                 self._content = {**(self._content or {}), **value}
                 self._add_parts(items(value.get("parts")))
-            elif value is not None or name not in self.fields:
+            elif replaces(name, value, self.fields, "finishReason"):
                 self.fields[name] = value
 
     def _add_parts(self, parts: list[Any]) -> None:
@@ -317,7 +334,7 @@ class TextPart:
         self.is_open = is_plain(part)
 
     def done(self) -> dict[str, Any]:
-        return {**self._fields, "text": "".join(self._texts)}
+        return {**self._fields, "text": joined(self._texts)}
 
 
 def is_text(part: Any) -> bool:

@@ -15,7 +15,18 @@ from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.sse import DONE, Event, SSEDecoder
 from beastmode_otel.wire.stream_lines import LineDecoder
-from beastmode_otel.wire.values import content_text, count, decode, items, mapping, number, text, text_or_none
+from beastmode_otel.wire.values import (
+    clean,
+    content_text,
+    count,
+    decode,
+    items,
+    mapping,
+    number,
+    reason_or_none,
+    text,
+    text_or_none,
+)
 
 Counter = Callable[[Any], Usage | None]
 
@@ -57,10 +68,11 @@ class Unknown(Format):
             body=body,
             model=name_in(body, "model"),
             id=name_in(body, "id"),
-            text=text_in(body),
+            text=clean(text_in(body)),
             finish_reasons=(reason,) if reason else (),
             usage=usage_in(body, self._counters),
             empty=not body,
+            whole=True,  # nobody knows how it would end
             error=error_in(body),
         )
 
@@ -77,7 +89,7 @@ class Unknown(Format):
 
 # Streams.
 
-_SSE: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
+_SSE: Final = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
 _MAX_HEAD: Final = 8192  # bytes that are looked at, blanks before the first line included
 _ENOUGH: Final = 64  # bytes of the first line that tell as much as all of it
 _MAX_KEPT: Final = 4096  # events kept for `Reply.body`
@@ -98,7 +110,7 @@ class UnknownReader:
         self._events: list[Any] = []
         self._lost = False  # some event is not kept: there is no whole body any more
         self._texts: list[str] = []
-        self._said = Reply(parsed=False)
+        self._said = Reply(parsed=False, whole=True)
 
     @property
     def finished(self) -> bool:
@@ -132,7 +144,7 @@ class UnknownReader:
     def reply(self) -> Reply:
         events = [] if self._lost else self._events
         body = events[0] if len(events) == 1 else [*events] or None
-        return replace(self._said, body=body, text="".join(self._texts), error=self._error)
+        return replace(self._said, body=body, text=clean("".join(self._texts)), error=self._error)
 
     def _choose(self, head: bytes) -> None:
         self._head = None
@@ -172,6 +184,7 @@ class UnknownReader:
             finish_reasons=(reason,) if reason else last.finish_reasons,
             usage=later(last.usage, usage_in(value, self._counters)),
             empty=False,
+            whole=True,
         )
 
 
@@ -246,7 +259,7 @@ def finish_in(value: Any) -> str | None:
     candidate = mapping(next(iter(items(body.get("candidates"))), None))  # Gemini's
     stopped = (body.get("stop_reason"), mapping(body.get("delta")).get("stop_reason"), body.get("done_reason"))
     places = (choice.get("finish_reason"), *stopped, candidate.get("finishReason"))
-    return next((found for place in places if (found := text_or_none(place))), None)
+    return next((found for place in places if (found := reason_or_none(place))), None)
 
 
 def is_last(value: Any) -> bool:
