@@ -5,8 +5,8 @@ what is not known: the caller counts that as unknown, it is never $0.
 
 The snapshot (data/prices.json, written by tools/make_prices.py) is read on first use, never at import, never from a
 network. Prices that depend on time are those of noon UTC on the snapshot's date. Not in it, and so not in any cost:
-surcharges for web searches, batch and priority rates, one-hour cache writes (charged as five-minute ones) and audio or
-image tokens that are dearer than text (charged as text).
+surcharges for web searches and audio or image tokens that are dearer than text (charged as text). Service tiers and
+one-hour cache writes are ratios to the list price, in `_TIERS`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from beastmode_otel.errors.tree import ConfigError
 from beastmode_otel.providers import BY_NAME, CUSTOM, LOCAL
@@ -70,6 +70,13 @@ class Price:
     per_request: float = 0.0
     tiers: tuple[tuple[int, Price], ...] = ()
 
+    def long_writes(self, usage: Counted, tokens: int) -> float:
+        """What so many of the written tokens cost more because they are kept for an hour: Anthropic's price for that is
+        twice the input's (all 22 models of litellm 1.110.2's snapshot, `…_above_1hr`)."""
+        rates = self._rates(_count(usage.input_tokens))
+        dearer = _LONG_WRITE * rates.input - _or(rates.cache_write, rates.input)
+        return max(dearer, 0.0) * min(tokens, _count(usage.cache_write_tokens)) / 1_000_000
+
     def cost(self, usage: Counted) -> float | None:
         """USD for one call, never negative. A missing count is 0.
 
@@ -104,6 +111,60 @@ def _count(tokens: int | None) -> int:
 
 def _or(price: float | None, fallback: float) -> float:
     return fallback if price is None else price
+
+
+_LONG_WRITE: Final = 2.0
+_DATED: Final = re.compile(r"-20\d\d-?\d\d-?\d\d$")
+_GPT: Final = (
+    *("gpt-5", "gpt-5-mini", "gpt-5-nano", "gpt-5.1", "gpt-5.2", "gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano"),
+    *("gpt-5.4-pro", "gpt-5.5", "gpt-5.5-pro", "gpt-5.6", "gpt-5.6-luna", "gpt-5.6-sol", "gpt-5.6-terra"),
+    *("gpt-6-astra", "gpt-6-luna", "gpt-6-sol", "gpt-6.1-sol", "gpt-6.1-terra", "o3", "o4-mini"),
+)
+_TWICE: Final = (
+    *("gpt-4.1-nano", "gpt-5", "gpt-5.1", "gpt-5.2", "gpt-5.3-codex", "gpt-5.4", "gpt-5.4-mini"),
+    *("gpt-5.6", "gpt-5.6-luna", "gpt-5.6-sol", "gpt-5.6-terra"),
+    *("gpt-6-astra", "gpt-6-luna", "gpt-6-sol", "gpt-6.1-sol", "gpt-6.1-terra"),
+)
+_ANY: Final = "*"
+# By provider and tier: what a model's list price is multiplied with. All from litellm 1.110.2's snapshot (its
+# `…_flex`, `…_priority` and `…_batches` prices beside the plain ones), looked at on 2026-12-01. Dated ids count as the
+# model unless they stand here. A model that is not here has a price in that tier that we do not know.
+_TIERS: Final[Mapping[tuple[str, str], Mapping[str, float]]] = {
+    ("openai", "flex"): dict.fromkeys(_GPT, 0.5),
+    ("openai", "priority"): {
+        **dict.fromkeys(_TWICE, 2.0),
+        **dict.fromkeys(("gpt-4.1", "gpt-4.1-mini", "o3", "gpt-4o-2024-05-13"), 1.75),
+        "gpt-5.5": 2.5,
+        "gpt-5-mini": 1.8,
+        "gpt-4o": 1.7,
+        "gpt-4o-mini": 0.25 / 0.15,
+        "o4-mini": 2.0 / 1.1,
+    },
+    ("openai", "batch"): {_ANY: 0.5},
+    ("anthropic", "batch"): {_ANY: 0.5},
+    ("x_ai", "batch"): {_ANY: 0.8},
+    ("azure.ai.openai", "flex"): {_ANY: 0.5},
+    ("gcp.gemini", "flex"): {_ANY: 0.5},
+    ("gcp.gemini", "priority"): {_ANY: 1.8},
+    ("gcp.vertex_ai", "flex"): {_ANY: 0.5},
+    ("gcp.vertex_ai", "priority"): {_ANY: 1.8},
+    ("aws.bedrock", "flex"): {_ANY: 0.5},
+    ("aws.bedrock", "priority"): {_ANY: 1.75},
+}
+
+
+def tier_ratio(provider: str | None, model: str, tier: str) -> float | None:
+    """What a service tier multiplies the list price with; None when that is not known."""
+    ratios = _TIERS.get((provider or "", tier), {})
+    name = model.lower()
+    return ratios.get(name, ratios.get(_DATED.sub("", name), ratios.get(_ANY)))
+
+
+class Charge(NamedTuple):
+    """USD for one call. exact: False where a part of it has a price that we do not know, and the plain one stood in."""
+
+    usd: float
+    exact: bool
 
 
 _CONFIG_KEYS = ("input", "output", "cached_input", "cache_write", "per_request")
@@ -349,6 +410,23 @@ class PriceBook:
         """USD for one call; None when the price or both counts are not known."""
         price = self.price(model, provider)
         return None if price is None else price.cost(usage)
+
+    def charge(
+        self, model: str, provider: str | None, usage: Counted, *, tier: str | None = None, long_cache_writes: int = 0
+    ) -> Charge | None:
+        """`cost` at a service tier other than the standard one (None), with cache writes that are kept for an hour."""
+        price = self.price(model, provider)
+        cost = None if price is None else price.cost(usage)
+        if price is None or cost is None:
+            return None
+        exact = True
+        if long_cache_writes:
+            exact = "claude" in model.lower()
+            cost += price.long_writes(usage, long_cache_writes) if exact else 0.0
+        if tier is None:
+            return Charge(cost, exact)
+        ratio = tier_ratio(provider, model, tier)
+        return Charge(cost, False) if ratio is None else Charge(cost * ratio, exact)
 
     def _override(self, model: str, provider: str | None) -> Price | None:
         specific = None if provider is None else self._overrides.get(f"{provider}/{model}".lower())

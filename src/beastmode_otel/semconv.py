@@ -89,7 +89,14 @@ LIMIT_KIND: Final = _closed(
     "beastmode.rate_limit.kind", "Which limit", "requests", "tokens", "input_tokens", "output_tokens"
 )
 COST_KIND: Final = _closed("beastmode.cost.kind", "Money that left, or that did not have to", "spent", "saved")
-COST_SOURCE: Final = _closed("beastmode.cost.source", "Who priced it", "provider", "local")
+COST_SOURCE: Final = _closed(
+    "beastmode.cost.source",
+    "Who priced it: `provider` told the cost, `local` is the price list, `approximate` the price list where it does not"
+    " know a service tier or the like; on spans absent for `local`",
+    "provider",
+    "local",
+    "approximate",
+)
 COST_REASON: Final = _closed("beastmode.cost.reason", "Why it was saved", "cache", "routing")
 SIGNAL: Final = _closed("beastmode.signal", "Which signal", "trace", "metric", "log", "all")
 REASON: Final = _closed("beastmode.reason", "Why", "observer_fault", "export_failed")
@@ -540,7 +547,8 @@ ATTEMPT_SPAN: Final = Span(
         GENAI_RESPONSE_ID, GENAI_FINISH_REASONS, GENAI_INPUT_TOKENS, GENAI_OUTPUT_TOKENS, GENAI_CACHE_READ_TOKENS,
         GENAI_CACHE_WRITE_TOKENS,
         GENAI_REASONING_TOKENS, SERVER_ADDRESS, SERVER_PORT, ATTEMPT.key, ATTEMPT_SENT.key, DEPLOYMENT.key, MODEL.key,
-        OUTCOME.key, STATUS_CODE.key, ERROR_TYPE.key, PROVIDER_CODE.key, EXCEPTION_TYPE.key, COST.key, ESTIMATED.key,
+        OUTCOME.key, STATUS_CODE.key, ERROR_TYPE.key, PROVIDER_CODE.key, EXCEPTION_TYPE.key, COST.key, COST_SOURCE.key,
+        ESTIMATED.key,
     ),
 )  # fmt: skip
 INNER_ATTEMPT_SPAN: Final = Span(
@@ -549,7 +557,8 @@ INNER_ATTEMPT_SPAN: Final = Span(
     when="each upstream attempt inside another's GenAI span for the same call",
     attributes=(
         SERVER_ADDRESS, SERVER_PORT, ATTEMPT.key, ATTEMPT_SENT.key, DEPLOYMENT.key, MODEL.key, OUTCOME.key,
-        STATUS_CODE.key, ERROR_TYPE.key, PROVIDER_CODE.key, EXCEPTION_TYPE.key, COST.key, ESTIMATED.key,
+        STATUS_CODE.key, ERROR_TYPE.key, PROVIDER_CODE.key, EXCEPTION_TYPE.key, COST.key, COST_SOURCE.key,
+        ESTIMATED.key,
     ),
 )  # fmt: skip
 LOOKUP_SPAN: Final = Span(

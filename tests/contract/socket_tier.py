@@ -50,10 +50,10 @@ class Store:
         row.hits, row.accessed_at = row.hits + 1, now
         return row.payload
 
-    def put(self, facts: Entry, payload: bytes) -> None:
+    def put(self, facts: Entry, payload: bytes, now: float) -> None:
         handle = (facts.key.tenant, facts.key.digest)
         held = self.rows.get(handle)
-        if held is None or facts.created_at >= held.facts.created_at:
+        if held is None or held.facts.ahead(now) or facts.created_at >= held.facts.created_at:
             hits, accessed = (held.hits, held.accessed_at) if held else (0, facts.created_at)
             self.rows[handle] = Row(facts, payload, accessed, hits)
 
@@ -220,7 +220,8 @@ class SocketTier:
             return None
         entry = self._codec.decode(payload, key)
         if isinstance(entry, Entry):
-            return entry if self._clock() < entry.expires_at + self._stale else None
+            now = self._clock()
+            return entry if now < entry.expires_at + self._stale and not entry.ahead(now) else None
         self.damaged += 1
         if not entry.foreign:
             with contextlib.suppress(PoolFull):
@@ -230,7 +231,7 @@ class SocketTier:
     def put(self, entry: Entry) -> None:
         with edge():
             payload = self._codec.encode(entry)
-        self.command("put", replace(entry, body=b"", text=""), payload)
+        self.command("put", replace(entry, body=b"", text=""), payload, self._clock())
 
     def delete(self, key: Key) -> None:
         self.command("delete", key.tenant, key.digest)

@@ -53,6 +53,15 @@ def test_an_empty_tier_answers_everything(tier):
     assert tier.damaged == 0
 
 
+@pytest.mark.parametrize(("ahead", "found"), [(59.0, True), (61.0, False), (86_400.0, False)])
+def test_what_a_clock_that_ran_ahead_has_stored_is_a_miss_and_is_replaced(tier, ahead, found):
+    tier.put(entry(age=-ahead, request_id="later"))
+    assert (get(tier, key()) is not None) == found
+    assert len(list(tier.scan(None, 10))) == found
+    tier.put(entry(request_id="now"))
+    assert get(tier, key()).request_id == ("later" if found else "now")
+
+
 def test_what_was_put_comes_back_whole(tier):
     one = entry(
         body=bytes(range(256)) * 40,

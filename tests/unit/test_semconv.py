@@ -93,13 +93,13 @@ SPECIFIED_SPANS = {
         "gen_ai.usage.cache_read.input_tokens gen_ai.usage.cache_creation.input_tokens "
         "gen_ai.usage.reasoning.output_tokens server.address server.port beastmode.attempt beastmode.attempt.sent "
         "beastmode.deployment beastmode.model beastmode.outcome http.response.status_code error.type "
-        "beastmode.error.code exception.type beastmode.cost.usd beastmode.usage.estimated",
+        "beastmode.error.code exception.type beastmode.cost.usd beastmode.cost.source beastmode.usage.estimated",
     ),
     "attempt {deployment}": (
         "CLIENT",
         "server.address server.port beastmode.attempt beastmode.attempt.sent beastmode.deployment beastmode.model "
         "beastmode.outcome http.response.status_code error.type beastmode.error.code exception.type "
-        "beastmode.cost.usd beastmode.usage.estimated",
+        "beastmode.cost.usd beastmode.cost.source beastmode.usage.estimated",
     ),
     "cache.lookup": (
         "INTERNAL",
@@ -141,7 +141,7 @@ SPECIFIED_VALUES = {
     "beastmode.token.source": "provider estimated",
     "beastmode.rate_limit.kind": "requests tokens input_tokens output_tokens",
     "beastmode.cost.kind": "spent saved",
-    "beastmode.cost.source": "provider local",
+    "beastmode.cost.source": "provider local approximate",
     "beastmode.cost.reason": "cache routing",
     "beastmode.signal": "trace metric log all",
     "beastmode.reason": "observer_fault export_failed",
@@ -314,7 +314,7 @@ def test_the_default_bounds_said_aloud_change_nothing(metric: Metric):
         (semconv.ERRORS, {"models": 9}, 10 * 49),
         (semconv.FALLBACKS, {"deployments": 4}, 5 * 5),
         (semconv.ATTEMPT_DURATION, {"deployments": 0}, 1 * (3 + 49)),
-        (semconv.COST_TOTAL, {"models": 1, "providers": 2}, 2 * 3 * (2 + 2)),
+        (semconv.COST_TOTAL, {"models": 1, "providers": 2}, 2 * 3 * (3 + 2)),
         (semconv.REQUESTS_ACTIVE, {"models": 10**6}, 4),
     ],
     ids=lambda value: value.name if isinstance(value, Metric) else str(value),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from beastmode_otel.errors import AttemptRecord, BeastModeError
-from beastmode_otel.observer import AttemptOutcome, OutcomeKind
-from beastmode_otel.prices import PriceBook
-from beastmode_otel.wire import Ask, Format, Reply, Usage, estimate
+from beastmode_otel.observer import AttemptOutcome, CostSource, OutcomeKind
+from beastmode_otel.prices import Charge, PriceBook
+from beastmode_otel.wire import Ask, Billing, Format, Reply, Usage, billing_of, estimate, generated_text, prompt_text
+
+_SILENT: Final = Usage()
 
 
 def record_of(
@@ -39,9 +41,9 @@ def outcome_of(
     *,
     reply: Reply | None,
     tokens: Usage | None,
-    cost: float | None,
+    bill: Bill,
 ) -> AttemptOutcome:
-    """reply: as far as it came. tokens, cost: what it used, in USD; None when nothing is known of it."""
+    """reply: as far as it came. tokens, bill: what it used and cost."""
     return AttemptOutcome(
         kind=kind,
         sent=ended.sent,
@@ -51,32 +53,74 @@ def outcome_of(
         exception=type(error.__cause__).__name__ if error and error.__cause__ else None,
         reply=reply,
         tokens=tokens,
-        cost=cost,
+        cost=bill.cost,
+        cost_source=bill.source,
     )
 
 
-def tokens_of(reply: Reply, form: Format, body: Mapping[str, Any], *, whole: bool) -> Usage:
+def tokens_of(reply: Reply, form: Format, body: Mapping[str, Any], *, whole: bool) -> Usage | None:
     """The provider's own count where there is one; what it leaves out is estimated from the texts, and marked so.
 
     whole: the answer was read to its end. A stream that ended early is billed for what was generated, but most
-    providers report usage only at the end; what Anthropic says at the start counts one token or two of the answer.
+    providers report usage only at the end; what Anthropic says at the start counts one token or two of the answer. A
+    zero beside a text that is there is no count. None: it is not billed, since it failed before it generated anything,
+    or is a receipt for an answer that is still to be made.
     """
-    said = reply.usage
-    if whole and said is not None and said.input_tokens is not None:
+    if reply.pending:
+        return None
+    said = reply.usage or _SILENT
+    if whole and said.input_tokens and (said.output_tokens or form.operation == "embeddings"):
         return said
-    seen = estimate(reply.text)
-    if said is None or said.input_tokens is None:
-        return Usage(input_tokens=estimate(form.prompt_text(body)), output_tokens=seen, estimated=True)
-    if said.output_tokens and said.output_tokens >= seen:
+    seen = max(estimate(generated_text(reply.body)), estimate(reply.text))
+    if not (whole or seen or said.input_tokens or said.output_tokens):
+        return None
+    asked, answered = said.input_tokens or estimate(prompt_text(body)), said.output_tokens
+    if seen > (answered or 0) and not (answered and (whole or reply.finish_reasons)):
+        answered = seen
+    begun = form.counts_ahead and not (whole or reply.finish_reasons)  # what it says is from before the answer
+    if reply.usage is not None and not begun and (asked, answered) == (said.input_tokens, said.output_tokens):
         return said
-    return replace(said, output_tokens=seen, estimated=True)
+    return replace(said, input_tokens=asked, output_tokens=answered or 0, estimated=True)
 
 
-def cost_of(prices: PriceBook, reply: Reply, ask: Ask, provider: str, usage: Usage) -> float | None:
-    """USD; None when nobody knows the price of the model. The requested name goes first: it is what prices list."""
-    for model in (ask.model, reply.model):
-        if model:
-            cost = prices.cost(model, provider, usage)
-            if cost is not None:
-                return cost
-    return None
+class Bill(NamedTuple):
+    """What an attempt cost: USD, None when nobody knows. source: who says so."""
+
+    cost: float | None = None
+    source: CostSource = "local"
+
+
+UNPAID: Final = Bill()
+
+
+def bill_of(
+    prices: PriceBook, reply: Reply, ask: Ask, provider: str, usage: Usage,
+    *, body: Mapping[str, Any], headers: Mapping[str, str],
+) -> Bill:  # fmt: skip
+    """What the provider says it charges, else what the price list says; `approximate` where that price is another's.
+
+    The requested name of the model goes first: it is what prices list. body: the request's. headers: the response's.
+    """
+    billing = billing_of(reply.body, body, headers)
+    if billing.told is not None and not (billing.told == 0 and usage.estimated):  # zeros of one who counts nothing
+        return Bill(billing.told, "provider")
+    for model in filter(None, (ask.model, reply.model)):
+        charge = _charge(prices, model, provider, usage, billing)
+        if charge is not None:
+            return Bill(charge.usd, "local" if charge.exact and not billing.uncertain else "approximate")
+    return UNPAID
+
+
+def _charge(prices: PriceBook, model: str, provider: str, usage: Usage, billing: Billing) -> Charge | None:
+    whole = prices.charge(model, provider, usage, tier=billing.tier, long_cache_writes=billing.long_cache_writes)
+    if whole is None or not billing.calls or usage.estimated:
+        return whole
+    usd, exact = 0.0, True
+    for call in billing.calls:  # each at its model's price, and each by itself: long prompts are dearer
+        kept = call.long_cache_writes
+        own = prices.charge(call.model or model, provider, call.usage, tier=billing.tier, long_cache_writes=kept)
+        charge = own or prices.charge(model, provider, call.usage, tier=billing.tier, long_cache_writes=kept)
+        if charge is not None:
+            usd += charge.usd
+        exact = exact and own is not None and own.exact
+    return Charge(usd, exact)

@@ -177,10 +177,19 @@ def from_early_end(place: Place, status: int, headers: Mapping[str, str], heard:
     return Failure(error=place.error(kind, said, context), retries=kind.retries)
 
 
+def from_nothing(place: Place, status: int) -> Failure:
+    """An answer that is none, whole or at the end of its stream."""
+    kind = category("empty_answer")
+    context = replace(place.context(), status=status)
+    return Failure(error=place.error(kind, f"the {status} holds no answer", context), retries=kind.retries)
+
+
 def check_reply(place: Place, status: int, headers: Mapping[str, str], reply: Reply) -> Failure | None:
     """What is wrong with a whole 200 response; None when nothing is."""
     if reply.error is not None:
         return from_event(place, reply.error, status)
+    if reply.parsed and reply.is_nothing:
+        return from_nothing(place, status)
     if reply.parsed:
         return None
     kind = category("invalid_response")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from beastmode_otel.wire.facts import Usage
+
+SKEW: Final = 60.0  # seconds that the clocks of two machines may differ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +57,12 @@ class Entry:
     def age(self, now: float) -> float:
         return max(0.0, now - self.created_at)
 
+    def ahead(self, now: float) -> bool:
+        """Whether the clock that stored it ran ahead: nobody knows how old it is, and it is a miss (go-cache#161)."""
+        return self.created_at > now + SKEW
+
     def fresh(self, now: float) -> bool:
-        return now < self.expires_at
+        return now < self.expires_at and self.created_at <= now + SKEW
 
     @property
     def size(self) -> int:

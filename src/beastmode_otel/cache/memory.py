@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from beastmode_otel.cache.entry import Entry, Key
+from beastmode_otel.cache.entry import SKEW, Entry, Key
 from beastmode_otel.cache.eviction import Node, Reason, TinyLfu
 from beastmode_otel.cache.tier import Filter, TierStats
 from beastmode_otel.runtime import in_child
@@ -20,7 +20,8 @@ class Memory:
     """Entries by key, at most `max_entries` and `max_bytes` (of `Entry.size`) of them once a call has returned.
 
     - Safe in all threads. `get` takes no lock; nothing holds it for long (256 removals, or a snapshot of pointers).
-    - Never returns another tenant's entry, nor one that expired `stale` seconds ago or longer. One within `stale` is
+    - Never returns another tenant's entry, nor one that expired `stale` seconds ago or longer, nor one of a
+      clock that ran ahead (`Entry.ahead`). One within `stale` is
       returned: whether it may be served is the caller's decision (`Entry.fresh`).
     - What is asked for often stays; what was just put is found, full or not, until others have been put.
     - on_evict: called with the reason for each entry that left, outside of the lock; it must not raise.
@@ -78,6 +79,8 @@ class Memory:
             return None
         entry = node.entry
         if entry.key.tenant != key.tenant:
+            return None
+        if entry.created_at > now + SKEW:  # stored before the clock was set back
             return None
         if entry.expires_at > now - self._stale:
             node.hits += 1

@@ -97,6 +97,8 @@ class ResilientTier:
             self.breaker.timed_out(time.monotonic())
             return None
         self.breaker.succeeded()
+        if entry is not None and entry.ahead(self._clock()):  # whatever the tier makes of it
+            entry = None
         access.finish("miss" if entry is None else "hit" if entry.fresh(self._clock()) else "stale")
         return entry
 

@@ -23,6 +23,7 @@ StorableReason = Literal[
     "filtered",
     "truncated",
     "unfinished",  # no finish reason, or one that we do not know to be an end
+    "broken_call",  # a tool is called with arguments that are no JSON object
     "empty",
     "too_large",
     "unreadable",  # its body or its login is not where we can read it
@@ -100,14 +101,16 @@ def _fault(reply: Reply, status: int) -> StorableReason | None:
 
 
 def _ending(reply: Reply, form: Format) -> StorableReason | None:
-    """Why some choice has not come to its end; None when all have."""
+    """Why some choice has not come to its end, or has come to one that nobody can use; None when all are well."""
     if reply.whole:
         return None
     for reason in reply.finish_reasons:
         end = form.ends.get(reason)
         if end != "whole":
             return end or "unfinished"
-    return None if len(reply.finish_reasons) >= reply.choices else "unfinished"
+    if len(reply.finish_reasons) < reply.choices:
+        return "unfinished"
+    return "broken_call" if reply.broken_calls else None
 
 
 def _says_no_store(headers: Mapping[str, str]) -> bool:

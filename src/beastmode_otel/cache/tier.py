@@ -99,7 +99,8 @@ class BlockingTier(Protocol):
       it is `foreign` (a newer release's, or in a compression that is not installed here), then it stays for others.
     - An entry of another tenant is never returned, deleted or counted.
     - `ask` returns expired entries too while they are within the stale limit that the tier was made with: whether an
-      expired entry may be served is the caller's decision (`Entry.fresh`).
+      expired entry may be served is the caller's decision (`Entry.fresh`). Never one of a clock that ran ahead
+      (`Entry.ahead`), which a `put` replaces though it is older.
     """
 
     name: str

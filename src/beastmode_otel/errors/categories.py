@@ -248,6 +248,11 @@ _TABLE: Final = (
         retries=None,
         trips=True,
     ),
+    Category(
+        name="empty_answer",
+        hint="The provider answered with nothing, and no reason why: a gateway's fault more often than the model's.",
+        retries=1,
+    ),
     # What the router itself decided.
     Category(
         name="circuit_open",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from beastmode_otel.attempts import failures
-from beastmode_otel.attempts.accounting import cost_of, outcome_of, record_of, tokens_of
+from beastmode_otel.attempts.accounting import UNPAID, bill_of, outcome_of, record_of, tokens_of
 from beastmode_otel.attempts.progress import Trail
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.errors import OTHER, AttemptRecord, BeastModeError, category, somebody_elses
@@ -88,7 +88,7 @@ class WireCall:
         self._error: BeastModeError | None = None
         self.reply: Reply | None = None
         self.usage: Usage | None = None
-        self.cost: float | None = None
+        self._bill = UNPAID
         self.kept: Callable[[WireCall], None] | None = None
         self.owed: Callable[[], Coroutine[Any, Any, None]] | None = None
         self.stands_in: Callable[[BeastModeError], bool] | None = None
@@ -108,6 +108,10 @@ class WireCall:
     @property
     def provider(self) -> str:
         return self.seen.provider
+
+    @property
+    def cost(self) -> float | None:
+        return self._bill.cost
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -257,9 +261,12 @@ class WireCall:
         if not body.known:
             return
         reply = self.reply = body.reply()
-        if whole or reply.text or reply.usage:  # a call that failed before it generated anything is not billed
-            self.usage = tokens_of(reply, self.seen.format, self.seen.body or {}, whole=whole)
-            self.cost = cost_of(self._context.prices, reply, self.seen.ask, self.provider, self.usage)
+        seen, asked = self.seen, self.seen.body or {}
+        self.usage = tokens_of(reply, seen.format, asked, whole=whole)
+        if self.usage is not None:
+            self._bill = bill_of(
+                self._context.prices, reply, seen.ask, self.provider, self.usage, body=asked, headers=self.headers
+            )
 
     def _end(self, kind: OutcomeKind, error: BeastModeError | None = None) -> None:
         if self.done:
@@ -288,4 +295,4 @@ class WireCall:
         sent = self.trail.sent if self.trail.heard else status is not None or self._looks_sent
         ended = record_of(self.deployment, kind, self._error, status=status, sent=sent, duration=lasted)
         self.records = (ended,)
-        self.scope.finish(outcome_of(ended, kind, self._error, reply=self.reply, tokens=self.usage, cost=self.cost))
+        self.scope.finish(outcome_of(ended, kind, self._error, reply=self.reply, tokens=self.usage, bill=self._bill))

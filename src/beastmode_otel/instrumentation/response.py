@@ -22,7 +22,7 @@ class Incoming:
         self.headers: Mapping[str, str] = {}
         self.body: BodyReader | None = None
         self._failure: tuple[ContentDecoder, bytearray] | None = None
-        self._heard = self._decodes = False
+        self._heard = self._answers = self._decodes = False
 
     def head(self, response: Any) -> None:
         self.status = status = response.status_code
@@ -54,6 +54,8 @@ class Incoming:
 
     def _came(self, chunks: list[Chunk]) -> list[Chunk]:
         self._heard = self._heard or bool(chunks)
+        for chunk in chunks:
+            self._answers = self._answers or bool(chunk.content and chunk.text)
         return chunks
 
     def _collect(self, data: bytes) -> None:
@@ -82,6 +84,9 @@ class Incoming:
             return failures.from_event(self._place, body.error, status).error
         if not body.streams:
             cut = failures.check_reply(self._place, status, self.headers, body.reply())
+        elif not body.finished:
+            cut = failures.from_early_end(self._place, status, self.headers, self._heard)
         else:
-            cut = None if body.finished else failures.from_early_end(self._place, status, self.headers, self._heard)
+            nothing = not self._answers and body.reply().is_nothing
+            cut = failures.from_nothing(self._place, status) if nothing else None
         return None if cut is None else cut.error

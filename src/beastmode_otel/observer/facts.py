@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from beastmode_otel.wire import Ask, Reply, Usage
 
 OutcomeKind = Literal["ok", "error", "cancelled", "abandoned"]
+CostSource = Literal["provider", "local", "approximate"]
 CacheStatus = Literal["hit", "miss", "stale", "bypass", "off"]
 DeploymentState = Literal["closed", "half_open", "open"]
 TierName = Literal["l1", "l2", "l3"]
@@ -103,7 +104,7 @@ class AttemptOutcome:
     """How an attempt ended.
 
     sent: whether the request reached the wire. reply: as far as it came. tokens: perhaps estimated. cost: USD for
-    `tokens`; None with `tokens` given means that the price is not known.
+    `tokens`; None with `tokens` given means that the price is not known. cost_source: who says so.
     """
 
     kind: OutcomeKind
@@ -115,3 +116,4 @@ class AttemptOutcome:
     reply: Reply | None = None
     tokens: Usage | None = None
     cost: float | None = None
+    cost_source: CostSource = "local"

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from beastmode_otel.attempts.accounting import cost_of, outcome_of, record_of, tokens_of
+from beastmode_otel.attempts.accounting import UNPAID, bill_of, outcome_of, record_of, tokens_of
 from beastmode_otel.attempts.failures import AttemptFailed, Failure
 from beastmode_otel.config.settings import Deployment
 from beastmode_otel.errors import AttemptRecord, BeastModeError, somebody_elses
@@ -38,7 +38,7 @@ class Attempt:
         self.failure: Failure | None = None
         self.record: AttemptRecord | None = None
         self.usage: Usage | None = None
-        self.cost: float | None = None
+        self._bill = UNPAID
         self._closings = services.http.closings
         self._scope = scope.attempt(self._facts(number, stream=call.stream))
         self._http.on_token = self._scope.token
@@ -47,6 +47,10 @@ class Attempt:
     def api(self) -> str:
         """The wire format."""
         return self._http.format.api
+
+    @property
+    def cost(self) -> float | None:
+        return self._bill.cost
 
     @property
     def cut_off(self) -> bool:
@@ -97,7 +101,9 @@ class Attempt:
         if chunk.error is not None:
             raise self._failed(self._http.event(chunk.error))
         # What the caller would not be shown does not keep the request open until it asks again.
-        if chunk.terminal or self._http.only_end_is_left:
+        if self.record is None and (chunk.terminal or self._http.only_end_is_left):
+            if (nothing := self._http.nothing()) is not None:
+                raise self._failed(nothing)
             self.finish("ok")
         return chunk
 
@@ -159,15 +165,18 @@ class Attempt:
         )
         reply = self._settle(kind) if status is not None and 200 <= status < 300 else None
         self._tell_health(kind)
-        self._scope.finish(outcome_of(ended, kind, error, reply=reply, tokens=self.usage, cost=self.cost))
+        self._scope.finish(outcome_of(ended, kind, error, reply=reply, tokens=self.usage, bill=self._bill))
 
     def _settle(self, kind: OutcomeKind) -> Reply:
         """What was said, used and spent."""
         http = self._http
         reply = http.reply()
-        if kind == "ok" or reply.text or reply.usage:  # a call that failed before it generated anything is not billed
-            self.usage = tokens_of(reply, http.format, http.body, whole=kind == "ok")
-            self.cost = cost_of(self._services.prices, reply, http.ask, self.deployment.provider, self.usage)
+        self.usage = tokens_of(reply, http.format, http.body, whole=kind == "ok")
+        if self.usage is not None:
+            self._bill = bill_of(
+                self._services.prices, reply, http.ask, self.deployment.provider, self.usage,
+                body=http.body, headers=self.headers,
+            )  # fmt: skip
         return reply
 
     def _tell_health(self, kind: OutcomeKind) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -12,7 +13,7 @@ from beastmode_otel.config.settings import Deployment, Timeouts
 from beastmode_otel.errors import OTHER, category
 from beastmode_otel.router.http import HttpResponse
 from beastmode_otel.router.http_request import Call, Services, body_of, endpoint_of, http_request, wire_format
-from beastmode_otel.wire import Chunk, ProviderError, Reply, read_limits
+from beastmode_otel.wire import BodyReader, Chunk, ProviderError, Reply, read_limits
 
 LimitName = Literal["first_token_timeout", "total_timeout"]
 _SLACK = 0.001  # timers fire a little early
@@ -72,9 +73,9 @@ class AttemptHttp:
             model_id=call.model_id, deployment=deployment.name, endpoint=endpoint_of(deployment), redact=services.redact
         )
         self._response: HttpResponse | None = None
-        self._reader = self.format.reader()
+        self._body: BodyReader | None = None
         self.ready: deque[Chunk] = deque()
-        self._heard = False
+        self._heard = self._answers = False
         self._whole: Reply | None = None
         self._looks_sent = False
 
@@ -102,29 +103,46 @@ class AttemptHttp:
 
     def reply(self) -> Reply:
         """What was said so far."""
-        return self._whole or self._reader.reply()
+        if self._whole is not None or self._body is None:
+            return self._whole or Reply(parsed=False)
+        return self._body.reply()
 
     # The steps.
 
     async def whole(self) -> Reply:
         """Send, and read the whole answer."""
-        return await self._read(await self._open())
+        response = await self._open()
+        body = self._body_of(response, math.inf)
+        body.feed(await response.read())
+        body.end()
+        if body.streams and not body.finished and body.error is None:
+            raise failures.AttemptFailed(self._early_end(response))
+        return self._checked(response, body.reply())
 
     async def open(self) -> None:
         """Send, until the response's head says 2xx."""
-        response = await self._open()
-        if self.format.api != "unknown" and "json" in response.headers.get("content-type", ""):
-            # A provider that ignores `stream` answers with the whole; the caller gets it as one chunk.
-            reply = await self._read(response)
-            self._take([Chunk(data=reply.body, text=reply.text, content=True), Chunk(terminal=True)])
+        self._body_of(await self._open(), math.inf)
 
     async def fill(self) -> None:
         """Read until at least one chunk is ready."""
-        assert self._response is not None  # noqa: S101  (open() has returned)
+        response, body = self._response, self._body
+        assert response is not None  # noqa: S101  (open() has returned)
+        assert body is not None  # noqa: S101
         while not self.ready:
-            data = await self._response.next()
-            self._take(self._at_end(self._response) if data is None else self._reader.feed(data))
+            data = await response.next()
+            self._take(self._at_end(response, body) if data is None else body.feed(data))
             self._check_clock()
+
+    def nothing(self) -> Failure | None:
+        """For a stream that has ended without an answer; None when there is one."""
+        if self._answers or not self.reply().is_nothing:
+            return None
+        return failures.from_nothing(self._place, self.status or 200)
+
+    def _body_of(self, response: HttpResponse, bound: float) -> BodyReader:
+        kind = {"content-type": response.headers.get("content-type", "")}
+        body = self._body = BodyReader(self.format, kind, stream=self._call.stream, max_whole=bound)
+        return body
 
     async def _open(self) -> HttpResponse:
         self._check_clock()  # a socket that may wait for 0 s says all kinds of things
@@ -138,8 +156,7 @@ class AttemptHttp:
         self._check_clock()
         return response
 
-    async def _read(self, response: HttpResponse) -> Reply:
-        reply = self.format.read_response(await response.read())
+    def _checked(self, response: HttpResponse, reply: Reply) -> Reply:
         self._check_clock()
         wrong = failures.check_reply(self._place, response.status, response.headers, reply)
         if wrong is not None:
@@ -152,19 +169,25 @@ class AttemptHttp:
         self._heard = self._heard or bool(chunks)
         for chunk in chunks:
             if chunk.content:
+                self._answers = self._answers or bool(chunk.text)
                 self.deadlines.token_came()
                 self.on_token()
 
-    def _at_end(self, response: HttpResponse) -> list[Chunk]:
-        """The chunks that are left at the end of the body."""
-        chunks = self._reader.end()
+    def _at_end(self, response: HttpResponse, body: BodyReader) -> list[Chunk]:
+        """The chunks that are left at the end of the body. Of a whole answer, as a provider that ignores `stream` gives
+        it, the caller gets one, with all of it."""
+        chunks = body.end()
+        if not body.streams:
+            reply = self._checked(response, body.reply())
+            return [Chunk(data=reply.body, text=reply.text, content=True), Chunk(terminal=True)]
         if chunks:
             return chunks
-        if self._reader.finished:
+        if body.finished:
             return [Chunk(terminal=True)]
-        raise failures.AttemptFailed(
-            failures.from_early_end(self._place, response.status, response.headers, self._heard)
-        )
+        raise failures.AttemptFailed(self._early_end(response))
+
+    def _early_end(self, response: HttpResponse) -> Failure:
+        return failures.from_early_end(self._place, response.status, response.headers, self._heard)
 
     def _check_clock(self) -> None:
         # asyncio has interrupted by now; a blocking read can only be looked at after it came back.

@@ -170,9 +170,9 @@ class AttemptSpan:
             code = outcome.status if own.labels.status.admits(outcome.status) else semconv.OTHER
             own.tallies.responses(deployment=self._deployment(), status_code=code)
         if outcome.tokens is not None:
-            self._tally_tokens(outcome.tokens, outcome.cost)
+            self._tally_tokens(outcome.tokens, outcome.cost, outcome.cost_source)
 
-    def _tally_tokens(self, tokens: Usage, cost: float | None) -> None:
+    def _tally_tokens(self, tokens: Usage, cost: float | None, cost_source: str) -> None:
         own = self._channel.instruments
         source = "estimated" if tokens.estimated else "provider"
         for kind, count in token_counts(tokens).items():
@@ -185,7 +185,7 @@ class AttemptSpan:
                 model=self._model,
                 provider=own.labels.provider(self._facts.provider),
                 cost_kind="spent",
-                cost_source="local",
+                cost_source=cost_source,
                 cost_reason=None,
             )
 
@@ -229,6 +229,7 @@ class AttemptSpan:
             semconv.PROVIDER_CODE.key: identifier(outcome.provider_code or ""),
             semconv.EXCEPTION_TYPE.key: outcome.exception,
             semconv.COST.key: outcome.cost,
+            semconv.COST_SOURCE.key: None if outcome.cost_source == "local" else outcome.cost_source,
             semconv.ESTIMATED.key: True if outcome.tokens is not None and outcome.tokens.estimated else None,
         }
         return {key: value for key, value in found.items() if value is not None}

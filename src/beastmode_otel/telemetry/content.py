@@ -11,6 +11,7 @@ from typing import Any, Final
 from beastmode_otel import semconv
 from beastmode_otel.errors import Redactor
 from beastmode_otel.observer import AttemptFacts, AttemptOutcome
+from beastmode_otel.wire.values import clean
 
 CAPTURE_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _MODES: Final = {
@@ -49,7 +50,9 @@ def content_of(facts: AttemptFacts, outcome: AttemptOutcome, redact: Redactor) -
         semconv.GENAI_SYSTEM_INSTRUCTIONS: _parts(body.get("system")),
         semconv.GENAI_OUTPUT_MESSAGES: _output(outcome),
     }
-    return {key: redact(json.dumps(value, ensure_ascii=False, default=str)) for key, value in found.items() if value}
+    return {
+        key: clean(redact(json.dumps(value, ensure_ascii=False, default=str))) for key, value in found.items() if value
+    }
 
 
 def _output(outcome: AttemptOutcome) -> list[dict[str, Any]]:

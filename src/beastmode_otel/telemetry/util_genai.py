@@ -109,6 +109,8 @@ def publish_attempt(data: Any, facts: AttemptFacts, outcome: AttemptOutcome) -> 
     attributes[semconv.ATTEMPTS.key] = attributes.get(semconv.ATTEMPTS.key, 0) + 1
     if outcome.cost is not None:
         attributes[semconv.COST.key] = attributes.get(semconv.COST.key, 0.0) + outcome.cost
+        if outcome.cost_source != "local":
+            attributes[semconv.COST_SOURCE.key] = outcome.cost_source
     reply, tokens = outcome.reply, outcome.tokens
     if reply is not None:
         _put(data, response_model=reply.model, response_id=reply.id)

@@ -2,7 +2,8 @@
 
 The rules for a member that comes more than once: text is appended, except names and kinds, where the first one counts;
 objects are merged; lists of objects that carry an `index` are merged item by item, other lists are appended; of
-anything else the last value counts. `null` never replaces a value. Mistral's `content` is a list of parts while the
+anything else the last value counts. `null` never replaces a value. Tool calls without an `index` are told apart by what
+they hold (`Calls`). Mistral's `content` is a list of parts while the
 model thinks and text when it answers: text goes on as a part then, and a part that goes on is not another one.
 """
 
@@ -12,10 +13,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from beastmode_otel.wire.repeats import Growth
-from beastmode_otel.wire.values import index, mapping, text_or_none
+from beastmode_otel.wire.values import (
+    index,
+    is_object,
+    joined,
+    mapping,
+    text_or_none,
+)
 
 _FIXED: Final = frozenset({"role", "type", "id", "name", "format", "status"})
 _CONTENT: Final = frozenset({"content", "thinking"})  # lists of parts
+_CALLS: Final = "tool_calls"
 _GROWING: Final = frozenset({"text", "thinking"})  # kinds of parts
 _MAX_DEPTH: Final = 8  # deltas are flat; deeper objects are taken as they are, so that no input exhausts the stack
 
@@ -59,7 +67,7 @@ class Draft:
         if isinstance(value, Mapping):
             return member.growth(value) if type(member) is Draft else None
         if isinstance(value, list):
-            return member.growth(value) if type(member) is DraftList else None
+            return member.growth(value) if isinstance(member, DraftList) else None
         return []
 
     def done(self) -> dict[str, Any]:
@@ -80,7 +88,7 @@ class Draft:
 
     def _add_list(self, name: str, value: list[Any]) -> None:
         said = self._members.get(name)
-        member = self._member(name, DraftList)
+        member = self._member(name, Calls if name == _CALLS else DraftList)
         if name not in _CONTENT:
             member.add(value)
             return
@@ -149,6 +157,66 @@ class DraftList:
         ]
 
 
+class Calls(DraftList):
+    """A list of tool calls, in the order in which they began.
+
+    A piece without an index (openai-python#2806) goes on with the call that has its id or, without an id, with the last
+    one, unless it begins another: by a new id with a function's name, or by a name where the call before is complete.
+    Of several such pieces in one event each goes on with the call at its place.
+    """
+
+    __slots__ = ("_began", "_by_id", "_places")
+
+    def __init__(self, depth: int) -> None:
+        super().__init__(depth)
+        self._began: list[Draft] = []
+        self._places: dict[int, int] = {}  # by the draft's identity
+        self._by_id: dict[str, Draft] = {}
+
+    def add(self, values: list[Any]) -> None:
+        taken: set[int] = set()
+        for position, value in enumerate(values):
+            piece = mapping(value)
+            if not piece:
+                self._others.append(value)
+                continue
+            place = index(piece.get("index"))
+            call = (
+                self._unnumbered(piece, taken, None if len(values) == 1 else position)
+                if place is None
+                else self._numbered(piece, place)
+            )
+            at = self._places.setdefault(id(call), len(self._began))
+            if at == len(self._began):
+                self._began.append(call)
+            if said := text_or_none(piece.get("id")):
+                self._by_id[said] = call
+            taken.add(at)
+            call.add(piece)
+
+    def _numbered(self, piece: Mapping[str, Any], place: int) -> Draft:
+        if place not in self._indexed and place < len(self._began) and not _name(piece):
+            self._indexed[place] = [self._began[place]]  # which began without its index
+        return self._at(place, piece)
+
+    def _unnumbered(self, piece: Mapping[str, Any], taken: set[int], position: int | None) -> Draft:
+        """The call that the piece belongs to. taken: those that an earlier piece of the event went to.
+        position: in an event of several."""
+        began, known = self._began, self._by_id.get(text_or_none(piece.get("id")) or "")
+        at = len(began) - 1 if known is None else self._places[id(known)]
+        if position is not None and known is None:
+            at = position if position < len(began) and not _name(piece) else -1
+        if at < 0 or at in taken or _is_another(piece, began[at], same=known is not None):
+            return Draft(self._depth + 1)
+        return began[at]
+
+    def done(self) -> list[Any]:
+        calls = [call.done() for call in self._began]
+        if all(index(call.get("index")) is not None for call in calls):
+            calls.sort(key=lambda call: call["index"])
+        return calls + [_finished(other) for other in self._others]
+
+
 class Text:
     """A string that grows, in linear time."""
 
@@ -158,7 +226,7 @@ class Text:
         self.parts: list[str] = []
 
     def done(self) -> str:
-        return "".join(self.parts)
+        return joined(self.parts)
 
 
 def _begins_another(value: Mapping[str, Any], current: Draft) -> bool:
@@ -168,6 +236,29 @@ def _begins_another(value: Mapping[str, Any], current: Draft) -> bool:
     """
     new, old = text_or_none(value.get("id")), current.get("id")
     return bool(new and old and new != old and text_or_none(mapping(value.get("function")).get("name")))
+
+
+def _is_another(piece: Mapping[str, Any], current: Draft, *, same: bool) -> bool:
+    """Whether a piece that no index places begins another call. same: they have the same id."""
+    if not _name(piece):
+        return False
+    function = mapping(current.get("function"))
+    if not text_or_none(function.get("name")):
+        return False
+    if not same and text_or_none(piece.get("id")) and text_or_none(current.get("id")):
+        return True
+    more = mapping(piece.get("function")).get("arguments")
+    return _is_whole(function.get("arguments")) and not (same and isinstance(more, str) and not more.strip())
+
+
+def _is_whole(arguments: Any) -> bool:
+    if isinstance(arguments, str) and not arguments.rstrip().endswith("}"):
+        return False  # found out without reading all of it, each time that more has come
+    return is_object(arguments)
+
+
+def _name(piece: Mapping[str, Any]) -> str | None:
+    return text_or_none(mapping(piece.get("function")).get("name"))
 
 
 def _text_part(value: str) -> dict[str, Any]:

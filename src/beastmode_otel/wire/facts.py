@@ -58,6 +58,35 @@ class Usage:
 
 
 @record(frozen=True, slots=True, kw_only=True)
+class ModelCall:
+    """One call of a model among several that an answer took (Anthropic's `iterations`).
+
+    model: None for the answer's own. long_cache_writes: how many of the tokens that the prompt cache wrote are kept for
+    an hour, which is dearer.
+    """
+
+    usage: Usage
+    model: str | None = None
+    long_cache_writes: int = 0
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Billing:
+    """What an answer says of its price. told: USD that the provider says it charges; None: it does not say.
+
+    tier: the service tier that served it, in lower case; None for the standard one. long_cache_writes: as a
+    `ModelCall`'s. uncertain: something else holds that changes the price by how much we do not know. calls: of models,
+    where an answer took several; empty otherwise.
+    """
+
+    told: float | None = None
+    tier: str | None = None
+    long_cache_writes: int = 0
+    uncertain: bool = False
+    calls: tuple[ModelCall, ...] = ()
+
+
+@record(frozen=True, slots=True, kw_only=True)
 class ProviderError:
     """An error in a provider's own words. Every field is None when the provider did not say it.
 
@@ -87,9 +116,11 @@ class Reply:
     parsed: the body is JSON of the shape that this API answers with, or an error. body: the decoded JSON whatever its
     shape, None when it is none; never to be changed, others may hold it. text: the assistant's text in the first
     choice. finish_reasons: one for each choice that has one. refusal: not None when the model declined, "" when it gave
-    no words. tool_calls: how many tools the model wants called, over all choices. empty: no choice holds an answer: no
+    no words. tool_calls: how many tools the model wants called, over all choices. broken_calls: those with arguments
+    that are no JSON object. empty: no choice holds an answer: no
     text, tool call, refusal or media (reasoning alone is no answer). whole: it is complete though answers of its kind
-    have no finish reason (embeddings). choices: how many there are. error: a 200 that carries an error.
+    have no finish reason (embeddings). choices: how many there are.
+    pending: no answer but a receipt for one that the provider is still to make. error: a 200 that carries an error.
     """
 
     parsed: bool
@@ -101,10 +132,17 @@ class Reply:
     usage: Usage | None = None
     refusal: str | None = field(default=None, repr=False)
     tool_calls: int = 0
+    broken_calls: int = 0
     empty: bool = True
     whole: bool = False
     choices: int = 1
+    pending: bool = False
     error: ProviderError | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is neither an answer in it nor a reason why there is none."""
+        return self.empty and not (self.finish_reasons or self.whole or self.pending or self.error)
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -131,21 +169,28 @@ class Chunk:
 
 _WIDE: Final = re.compile("[\u2e80-\ud7ff\uf900-\ufaff\U00010000-\U0010ffff]")
 _SILENT: Final = Usage()
+_COUNTS: Final = (*("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens"),)
 
 
 def openai_usage(value: Any) -> Usage | None:
     """Usage as OpenAI writes it, with the chat names (`prompt_tokens`) or those of the responses API (`input_tokens`).
 
-    Cached tokens are counted inside the input. A part larger than its whole is ignored. None when nothing is known.
+    Cached tokens are counted inside the input. A part larger than its whole is ignored. Counts a step deeper, as
+    Cohere's are, count where there are none at the top. None when nothing is known.
     """
     usage = mapping(value)
     asked = _first(usage, "prompt_tokens", "input_tokens")
     answered = _first(usage, "completion_tokens", "output_tokens")
+    if asked is None and answered is None and (deeper := mapping(usage.get("billed_units") or usage.get("tokens"))):
+        usage = {**usage, **deeper}
+        asked, answered = _first(usage, "input_tokens"), _first(usage, "output_tokens")
     read = mapping(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
     made = mapping(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
     reasoning = count(made.get("reasoning_tokens"))
-    answered = _with_reasoning(asked, answered, reasoning, count(usage.get("total_tokens")))
     cached = _first({**usage, **read}, "cached_tokens", "prompt_cache_hit_tokens")  # the second is DeepSeek's
+    total = count(usage.get("total_tokens"))
+    if asked is not None and answered is not None and total is not None and total > asked + answered:
+        answered = _with_reasoning(answered, reasoning, total - asked - answered, cached or 0)
     return known(
         Usage(
             input_tokens=asked,
@@ -160,6 +205,34 @@ def openai_usage(value: Any) -> Usage | None:
 def known(usage: Usage) -> Usage | None:
     """`usage`, None when it says nothing."""
     return None if usage == _SILENT else usage
+
+
+def merged(last: Any, new: Any) -> dict[str, Any]:
+    """Usage that a stream has told twice, member by member: the later count holds, but null and zero erase nothing."""
+    found = dict(mapping(last))
+    for name, value in mapping(new).items():
+        said = found.get(name)
+        if isinstance(value, Mapping) and isinstance(said, Mapping):
+            found[name] = merged(said, value)
+        elif value or not said:
+            found[name] = value if value is not None or name not in found else said
+    return found
+
+
+def later(last: Usage | None, new: Usage | None) -> Usage | None:
+    """`merged` for usage that is read already."""
+    if last is None or new is None:
+        return last if new is None else new
+    if new.input_tokens and new.output_tokens:
+        return new
+    told = {name: getattr(new, name) or getattr(last, name) for name in _COUNTS}
+    return Usage(**told, estimated=new.estimated)
+
+
+def told_first(*usages: Usage | None) -> Usage | None:
+    """The first that counts anything, else the first that there is. Two tellings of the same are never added."""
+    found = [usage for usage in usages if usage is not None]
+    return next((usage for usage in found if usage.input_tokens or usage.output_tokens), found[0] if found else None)
 
 
 def part(count: int | None, whole: int | None) -> int | None:
@@ -183,12 +256,10 @@ def _first(usage: Mapping[str, Any], *names: str) -> int | None:
     return next((found for name in names if (found := count(usage.get(name))) is not None), None)
 
 
-def _with_reasoning(asked: int | None, answered: int | None, reasoning: int | None, total: int | None) -> int | None:
-    """What was generated, where the total says that it was more than `answered`.
+def _with_reasoning(answered: int, reasoning: int | None, more: int, cached: int) -> int:
+    """What was generated, where the total says that there was `more` than input and `answered`.
 
     xAI counts reasoning beside `completion_tokens`, OpenAI inside it; Gemini, spoken to as OpenAI, tells of its
-    thoughts nowhere but in the total.
+    thoughts nowhere but in the total. A gateway that leaves cached tokens out of the input has them in the total, too.
     """
-    if asked is None or answered is None or total is None or total <= asked + answered:
-        return answered
-    return total - asked if reasoning is None or total == asked + answered + reasoning else answered
+    return answered + more if more == reasoning or (not reasoning and more != cached) else answered

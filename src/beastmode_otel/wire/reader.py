@@ -10,7 +10,10 @@ from beastmode_otel.wire.facts import Chunk, ProviderError, Reply
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth, Repeat, repeat_of
 from beastmode_otel.wire.sse import DONE, Event, SSEDecoder
-from beastmode_otel.wire.values import decode
+from beastmode_otel.wire.values import (
+    clean,
+    decode,
+)
 
 _MAX_PIECE: Final = 64 * 1024
 _LESSONS: Final = 8  # in a row that taught nothing
@@ -83,6 +86,7 @@ class EventReader:
         self._last: tuple[bytes, Mapping[str, Any]] | None = None  # the last event, if it came alone and whole
         self._repeat: Repeat | None = None
         self._lessons = 0
+        self._half = ""  # of a character, the beginning of which was the end of a text
 
     @property
     def finished(self) -> bool:
@@ -107,7 +111,7 @@ class EventReader:
             return None
         added = self._repeat.read(data) if len(data) <= _MAX_PIECE else None
         if added is not None:
-            self._lessons = 0
+            self._lessons, self._half = 0, ""
         return added
 
     def _is_idle(self) -> bool:
@@ -135,9 +139,22 @@ class EventReader:
 
     def _chunk(self, event: Event) -> Chunk:
         chunk = self._meaning(event)
+        if self._half or not chunk.text.isascii():
+            chunk = self._whole_characters(chunk)
         self._finished = self._finished or chunk.terminal
         self._error = self._error or chunk.error
         return chunk
+
+    def _whole_characters(self, chunk: Chunk) -> Chunk:
+        """The chunk with no half of a character in its text: the first half waits for the text that has the second."""
+        said = self._half + chunk.text
+        if not (chunk.text or chunk.terminal):
+            return chunk
+        self._half = ""
+        if said and "\ud800" <= said[-1] <= "\udbff" and not chunk.terminal:
+            said, self._half = said[:-1], said[-1]
+        said = clean(said)
+        return chunk if said == chunk.text else replace(chunk, text=said)
 
     def _meaning(self, event: Event) -> Chunk:
         if event.dropped:

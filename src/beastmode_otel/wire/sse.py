@@ -1,7 +1,8 @@
 """Server-sent events, decoded as the bytes arrive (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
-Two differences from the standard, both because of real servers: a last event without its blank line is not lost, and an
-event larger than the bound is replaced by a flag, so that a broken server cannot fill the memory.
+Three differences from the standard, all because of real servers: a last event without its blank line is not lost, an
+error that stands in a field of its own or in no field is an event, and an event larger than the bound is replaced by a
+flag, so that a broken server cannot fill the memory.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from beastmode_otel.record import record
+from beastmode_otel.wire.values import decode, mapping
 
 MAX_EVENT: Final = 8 * 1024 * 1024
 DONE: Final = "[DONE]"  # no JSON: how OpenAI, and who copies it, ends a stream
@@ -102,8 +104,23 @@ class SSEDecoder:
             self._dispatch(events)
         elif self._size + len(line) > self._max:
             self._drop()
-        elif not self._dropping:
+        elif not self._dropping and not self._told_error(line, events):
             self._field(line)
+
+    def _told_error(self, line: bytes, events: list[Event]) -> bool:
+        """Whether the line is an error where no data should be: the field `error` (llama.cpp#16109), or bare JSON."""
+        first = line[:1]
+        if first == b"{":
+            said = line
+        elif first in (b"e", b"E") and line[:6].lower() == b"error:":
+            said = line[6:]
+        else:
+            return False
+        data = said.strip().decode("utf-8", "replace")
+        if not data or (first == b"{" and not mapping(decode(data)).get("error")):
+            return False
+        events.append(Event(data=data, event="error", id=self._id))
+        return True
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")

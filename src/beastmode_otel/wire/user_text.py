@@ -1,12 +1,12 @@
-"""What the user said, found in a request: all of it, to estimate tokens, and the last thing, cut out: semantic matching
-compares it, a scope leaves it out. Where it stands is the format's to say."""
+"""The last thing that the user said, cut out of a request: semantic matching compares it, a scope leaves it out.
+
+Where it stands is the format's to say.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
-
-from beastmode_otel.wire.values import content_text, items, mapping, text
 
 _LISTS: Final = (list, tuple)  # `list | tuple` in an isinstance is made anew at each call
 
@@ -83,19 +83,3 @@ def _replaced(body: Mapping[str, Any], turns: Turns, index: int, content: Any) -
     messages = [*body[turns.member]]
     messages[index] = {**messages[index], turns.content: content}
     return {**body, turns.member: messages}
-
-
-def prompt_text(body: Mapping[str, Any]) -> str:
-    """All text of a request in OpenAI's, Anthropic's and Ollama's words: messages, system prompt, `input` and `prompt`;
-    tools and media left out."""
-    listed = [*items(body.get("messages")), *items(body.get("input")), *items(body.get("prompt"))]
-    plain = [content_text(body.get(name)) for name in ("system", "instructions")]
-    asked = [text(body.get(name)) for name in ("prompt", "input")]
-    return "\n".join(filter(None, [*plain, *asked, *map(_said, listed)]))
-
-
-def _said(item: Any) -> str:
-    """A message, an item of a conversation, or one of several texts."""
-    if isinstance(item, str):
-        return item
-    return content_text(mapping(item).get("content")) or content_text(mapping(item).get("output"))

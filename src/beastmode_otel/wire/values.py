@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ DURATION: Final = (
     r"\d{1,9}(?:\.\d{1,9})?\s?(?:ms|milli\w{0,10}|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)"
 )
 _PARTS: Final = re.compile(rf"({DURATION})(?![a-z])", re.IGNORECASE)
+_NO_REASON: Final = frozenset({"", "null", "none", "undefined"})
 _MAX_COUNT: Final = 10**9  # no context is that long: a larger number is a broken provider's
 
 
@@ -48,8 +49,37 @@ def text_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def is_object(value: Any) -> bool:
+    """Whether `value` is a JSON object, or a text that is one: what the arguments of a function have to be."""
+    if not isinstance(value, str):
+        return isinstance(value, Mapping)
+    try:
+        return isinstance(json.loads(value, parse_constant=_no_json), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _no_json(constant: str) -> Any:
+    raise ValueError(constant)  # NaN and Infinity, which only Python reads
+
+
+def reason_or_none(value: Any) -> str | None:
+    """`value` when it says why an answer ended. Some servers write that there is no reason yet as a word or as "", also
+    after the reason (ollama#4357)."""
+    return value if isinstance(value, str) and value.strip().lower() not in _NO_REASON else None
+
+
+def replaces(name: str, value: Any, told: Mapping[str, Any], reason: str) -> bool:
+    """Whether a member that comes again counts: null replaces nothing, and what is no reason replaces none. reason: the
+    member that holds it."""
+    return name not in told or (value is not None and (name != reason or reason_or_none(value) is not None))
+
+
 def count(value: Any) -> int | None:
-    """`value` when it can be a number of things: an int (never a bool) from 0 to a billion."""
+    """`value` when it can be a number of things, from 0 to a billion: an int (never a bool), or a float that is whole,
+    which is how Cohere and some gateways write their counts."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
     return value if type(value) is int and 0 <= value <= _MAX_COUNT else None
 
 
@@ -100,9 +130,41 @@ def index(value: Any) -> int | None:
     return value if type(value) is int and value >= 0 else None
 
 
+def place_in(value: Any, known: Mapping[int, Any], *, begins: bool = False) -> int:
+    """A position in a stream's list. Where an event has none, it goes on with the last item, or begins the next one."""
+    found = index(value)
+    return max(known, default=-1 if begins else 0) + begins if found is None else found
+
+
 def texts(value: Any) -> tuple[str, ...]:
     """A text, or those in a list: what `stop` may be."""
     return (value,) if isinstance(value, str) else tuple(each for each in items(value) if isinstance(each, str))
+
+
+def joined(parts: Iterable[str]) -> str:
+    """Texts as one. A character beyond U+FFFF that two JSON escapes made, one at the end of a text and one at the
+    beginning of the next, is one character; half of one stays what it is."""
+    said = "".join(parts)
+    return _paired(said, "surrogatepass") if _has_halves(said) else said
+
+
+def clean(said: str) -> str:
+    """`said` with U+FFFD for half of a character, which is no text: no encoder takes it."""
+    return _paired(said, "replace") if _has_halves(said) else said
+
+
+def _has_halves(said: str) -> bool:
+    if said.isascii():
+        return False
+    try:
+        said.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _paired(said: str, errors: str) -> str:
+    return said.encode("utf-16-le", "surrogatepass").decode("utf-16-le", errors)
 
 
 def content_text(content: Any) -> str:

@@ -60,6 +60,17 @@ def entry_of(
     )
 
 
+@pytest.mark.parametrize(("ahead", "found"), [(59.0, True), (61.0, False), (86_400.0, False)])
+def test_what_a_clock_that_ran_ahead_has_stored_is_a_miss_and_is_replaced(ahead: float, found: bool) -> None:
+    memory = Memory(stale=1_000_000.0)
+    memory.put(entry_of(key_of("a"), at=NOW + ahead, ttl=1_000_000.0), NOW)
+    assert (memory.get(key_of("a"), NOW) is not None) == found
+    memory.put(entry_of(key_of("a"), request_id="now"), NOW)
+    got = memory.get(key_of("a"), NOW)
+    assert got is not None
+    assert (got.request_id, got.fresh(NOW)) == ("now", True)
+
+
 def queues_of(lfu: TinyLfu) -> list[Queue]:
     return [lfu._window, lfu._probation, lfu._protected]
 

@@ -29,7 +29,11 @@ HANG = 20.0
 
 def current(name: object, **more: Any) -> Entry:
     now = time.time()
-    return entry(key(name), created_at=now, expires_at=now + 1000, text=str(name), **more)
+    return entry(key(name), **{"created_at": now, "expires_at": now + 1000, "text": str(name), **more})
+
+
+def ahead(seconds: float) -> dict[str, float]:
+    return {"created_at": time.time() + seconds, "expires_at": time.time() + 200_000}
 
 
 class Seat:
@@ -98,6 +102,25 @@ def test_a_hit_and_a_miss(name: str, seats: Callable[..., Seat]) -> None:
 
     assert run(main()) == ["there", None]
     assert seat.in_l1("there")
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_an_entry_of_a_clock_that_ran_ahead_is_a_miss_whatever_the_tier_makes_of_it(
+    name: str, seats: Callable[..., Seat]
+) -> None:
+    runtime, run = RUNTIMES[name]
+    seat = seats(runtime())
+    seat.tier._clock = lambda: time.time() + 86_400  # the tier shares the clock that ran ahead
+    seat.tier.put(current("near", **ahead(30)))
+    seat.tier.put(current("far", **ahead(3_600)))
+
+    async def main() -> list[str | None]:
+        found = [await seat.get("near"), await seat.get("far")]
+        await seat.tiered.aclose()
+        return found
+
+    assert run(main()) == ["near", None]
+    assert (seat.in_l1("near"), seat.in_l1("far")) == (True, False)
 
 
 def test_asyncio_reads_on_its_loop_without_a_thread_and_writes_on_the_pool(seats: Callable[..., Seat]) -> None:

@@ -48,6 +48,37 @@ TOOL = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
 CALL = {"tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}
 
 
+def called(arguments: Any) -> Reply:
+    return openai(choice("tool_calls", content=None, tool_calls=[{"function": {"name": "f", "arguments": arguments}}]))
+
+
+@pytest.mark.parametrize(
+    "arguments", ['{"a": 1', "{'a': 1}", '{"a": 1}}', '{}{"a": 1}', "a", "", "[1]", '"{}"', '{"a": NaN}', "1}", None, 7]
+)
+def test_a_call_with_arguments_that_are_no_json_object_is_not_stored(arguments: Any) -> None:
+    """dspy#1544"""
+    assert verdict(called(arguments)) == "broken_call"
+    function = {"name": "f", "arguments": arguments}
+    if arguments is not None:
+        assert verdict(openai(choice("stop", content=None, function_call=function))) == "broken_call"
+        said = {"finish_reason": "TOOL_CALL", "message": {"tool_calls": [{"id": "c", "function": function}]}}
+        assert verdict(format_named("cohere.chat").read_body(said), api="cohere.chat") == "broken_call"
+        item = {"type": "function_call", **function}
+        response = format_named("openai.responses").read_body({"status": "completed", "output": [item]})
+        assert verdict(response, api="openai.responses") == "broken_call"
+        assert verdict(anthropic("tool_use", {**TOOL, "input": arguments})) == "broken_call"
+
+
+@pytest.mark.parametrize("arguments", ["{}", ' {"a": [1, {"b": null}]}\n', {"a": 1}])
+def test_a_call_with_an_object_is(arguments: Any) -> None:
+    assert verdict(called(arguments)) == "ok"
+
+
+def test_the_input_of_a_custom_tool_is_any_text() -> None:
+    call = {"id": "c", "type": "custom", "custom": {"name": "sh", "input": "ls -l {"}}
+    assert verdict(openai(choice("tool_calls", content=None, tool_calls=[call]))) == "ok"
+
+
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
@@ -180,7 +211,7 @@ def test_the_caller_may_forbid_it() -> None:
 
 
 def test_reasons_are_closed() -> None:
-    assert len(get_args(StorableReason)) == len(set(get_args(StorableReason))) == 15
+    assert len(get_args(StorableReason)) == len(set(get_args(StorableReason))) == 16
 
 
 @pytest.mark.parametrize(

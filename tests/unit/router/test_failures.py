@@ -217,7 +217,7 @@ def test_an_early_end_is_a_cut_stream_or_no_stream_at_all(content_type: str | No
 
 
 def test_a_good_reply_has_nothing_wrong():
-    assert failures.check_reply(PLACE, 200, {}, Reply(parsed=True)) is None
+    assert failures.check_reply(PLACE, 200, {}, Reply(parsed=True, text="hi", empty=False)) is None
 
 
 def test_a_reply_that_is_not_of_this_api_or_holds_an_error_has():

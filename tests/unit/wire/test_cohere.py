@@ -9,7 +9,7 @@ import pytest
 
 from beastmode_otel.cache.key import KeyTarget
 from beastmode_otel.cache.storable import OK, may_store
-from beastmode_otel.wire import Chunk, Reply, Usage, categorise, format_named
+from beastmode_otel.wire import Chunk, Reply, Usage, categorise, format_named, prompt_text
 from beastmode_otel.wire.formats.cohere import cohere_usage
 
 from . import more_payloads as m
@@ -122,7 +122,7 @@ def test_embeddings_of_every_type_must_be_whole() -> None:
     assert EMBED.read_request({"embedding_types": ["float", "int8"], "output_dimension": 256}).dimensions == 256
     assert EMBED.read_request({"embedding_types": ["float", "int8"]}).encoding_formats == ("float", "int8")
     image = {"inputs": [{"content": [{"type": "text", "text": "a"}, {"type": "image_url"}]}], "texts": ["b"]}
-    assert EMBED.prompt_text(image) == "b\na"
+    assert prompt_text(image) == "b\na"
     for vectors in ({"float": [[0.1], []]}, {"float": []}, {}):
         reply = EMBED.read_response(json.dumps({"embeddings": vectors}).encode())
         assert (reply.parsed, reply.whole, reply.empty) == (True, False, True)

@@ -6,7 +6,7 @@ import pytest
 
 from beastmode_otel import wire
 from beastmode_otel.wire import FORMATS, UNKNOWN, format_for_path, format_named
-from beastmode_otel.wire.user_text import prompt_text
+from beastmode_otel.wire.model_text import prompt_text
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_text_of_a_prompt_is_found_in_every_format() -> None:
     assert prompt_text(chat) == "be brief\nhi"
     assert prompt_text({"system": [{"text": "s"}], "messages": [{"content": "u"}]}) == "s\nu"
     assert prompt_text({"instructions": "i", "input": "u"}) == "i\nu"
-    assert prompt_text({"messages": "junk", "input": 5}) == ""
+    assert prompt_text({"messages": {}, "input": 5, "tools": "junk"}) == ""
     assert prompt_text({"input": ["a", "b"]}) == prompt_text({"prompt": ["a", "b"]}) == "a\nb"
     assert prompt_text({"input": [[1, 2]], "prompt": [1, 2]}) == ""
     turns = [{"role": "user", "content": [{"type": "input_text", "text": "u"}]}, {"type": "x", "output": "done"}]

@@ -9,7 +9,7 @@ import pytest
 
 from beastmode_otel.cache.key import KeyTarget
 from beastmode_otel.cache.storable import OK, may_store
-from beastmode_otel.wire import BodyReader, Chunk, Reply, Usage, categorise, format_named
+from beastmode_otel.wire import BodyReader, Chunk, Reply, Usage, categorise, format_named, prompt_text
 from beastmode_otel.wire.formats.gemini import gemini_usage
 
 from . import more_payloads as m
@@ -201,6 +201,6 @@ def test_embeddings_of_one_and_of_many() -> None:
     assert not EMBEDDINGS.read_response(b'{"embeddings": [{"values": []}]}').whole
     many = {"requests": [{"content": {"parts": [{"text": "a"}]}, "outputDimensionality": 3}, {"content": {}}]}
     assert EMBEDDINGS.read_request(many).dimensions == 3
-    assert EMBEDDINGS.prompt_text(many) == "a"
+    assert prompt_text(many) == "a"
     new = {"content": {"parts": [{"text": "b"}]}, "embedContentConfig": {"outputDimensionality": 4}}
-    assert (EMBEDDINGS.read_request(new).dimensions, EMBEDDINGS.prompt_text(new)) == (4, "b")
+    assert (EMBEDDINGS.read_request(new).dimensions, prompt_text(new)) == (4, "b")

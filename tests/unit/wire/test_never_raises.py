@@ -14,11 +14,14 @@ from beastmode_otel.wire import (
     Chunk,
     ProviderError,
     Reply,
+    billing_of,
     categorise,
     error_in,
     estimate,
     format_for_path,
+    generated_text,
     identifier,
+    prompt_text,
     read_error,
     read_limits,
     retry_after,
@@ -232,8 +235,10 @@ def test_no_mutated_response_raises(body: Any, edits: list[tuple[int, bytes, int
 def test_no_request_raises(api: str, body: dict[str, Any]) -> None:
     assert FORMATS[api].read_request(body).api == api
     assert with_usage(body)["stream"] is True
+    estimate(prompt_text(body))
+    estimate(generated_text(body))
+    billing_of(body, body, {})
     for form in FORMATS.values():
-        estimate(form.prompt_text(body))
         form.is_stateful(body)
         form.last_user_text(body)
 

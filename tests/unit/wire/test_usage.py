@@ -60,7 +60,7 @@ def test_a_part_larger_than_its_whole_is_ignored() -> None:
     assert openai_usage(value) == Usage(input_tokens=3)
 
 
-@pytest.mark.parametrize("broken", [-1, True, 1.0, "12", None, [], {}, 10**12, float("nan")])
+@pytest.mark.parametrize("broken", [-1, True, 1.5, "12", None, [], {}, 10**12, float("nan")])
 def test_what_cannot_be_a_count_is_not_known(broken: Any) -> None:
     assert openai_usage({"prompt_tokens": broken, "completion_tokens": 2}) == Usage(output_tokens=2)
     assert anthropic_usage({"input_tokens": broken, "cache_read_input_tokens": 2}) == Usage(cached_input_tokens=2)

@@ -86,6 +86,8 @@ def _told(entry: Entry, stored: StoredEntry, now: float, content: bool) -> dict[
 def _lines(entry: Entry, stored: StoredEntry, now: float, style: Style, given: argparse.Namespace) -> Iterator[str]:
     fresh = entry.fresh(now)
     remaining = f"fresh for {lasting(entry.expires_at - now)}" if fresh else f"{lasting(now - entry.expires_at)} ago"
+    if entry.ahead(now):
+        remaining = f"not served: its clock ran {lasting(entry.created_at - now)} ahead"
     yield style.paint("ENTRY", "bold")
     yield from facts(
         [

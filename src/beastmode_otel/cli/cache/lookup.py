@@ -50,6 +50,11 @@ def look_up(store: Store, asked: KeyedRequest, now: float) -> Lookup:
         told = f"An entry has this key but cannot be read here ({entry.reason}), which is a miss."
         return Lookup(result="damaged", why=(*why, told))
     age = entry.age(now)
+    if entry.ahead(now):
+        told = (
+            f"It was stored by a clock that ran {lasting(entry.created_at - now)} ahead of this one, and is not served."
+        )
+        return Lookup(result="expired", why=(*why, told), age=age, request_id=entry.request_id)
     if not entry.fresh(now):
         told = f"It was stored {lasting(age)} ago and expired {lasting(now - entry.expires_at)} ago."
         return Lookup(result="expired", why=(*why, told, _stale(store)), age=age, request_id=entry.request_id)

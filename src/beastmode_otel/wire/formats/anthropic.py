@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage, known
+from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage, known, merged
 from beastmode_otel.wire.formats.base import Body, End, Format
 from beastmode_otel.wire.framing import to_json
 from beastmode_otel.wire.paths import CallPath
@@ -14,20 +14,24 @@ from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth
 from beastmode_otel.wire.values import (
+    clean,
     content_text,
     count,
     decode,
-    index,
     items,
+    joined,
     mapping,
     number,
+    place_in,
+    reason_or_none,
+    replaces,
     text,
     text_or_none,
     texts,
 )
 
 VERSION: Final = "2023-06-01"
-_CACHED: Final = ("cache_read_input_tokens", "cache_creation_input_tokens")
+_COUNTS: Final = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
 _LAST: Final = "message_stop"
 
 
@@ -52,6 +56,7 @@ class AnthropicMessages(Format):
             "refusal": "refused",
         }
     )
+    counts_ahead = True
     named = True
     final: Mapping[str, Any] = MappingProxyType({"type": _LAST})
 
@@ -85,18 +90,19 @@ class AnthropicMessages(Format):
             return Reply(parsed=False, body=body)
         blocks = [mapping(block) for block in items(body.get("content"))]
         said = content_text([block for block in blocks if block.get("type") == "text"])
-        calls = sum(block.get("type") == "tool_use" for block in blocks)
-        reason, refusal, error = text_or_none(body.get("stop_reason")), _refusal(body, said), error_in(body)
+        calls = [block for block in blocks if block.get("type") == "tool_use"]
+        reason, refusal, error = reason_or_none(body.get("stop_reason")), _refusal(body, said), error_in(body)
         return Reply(
             parsed=isinstance(body.get("content"), list) or error is not None,
             body=body,
             model=text_or_none(body.get("model")),
             id=text_or_none(body.get("id")),
-            text=said,
+            text=clean(said),
             finish_reasons=(reason,) if reason else (),
             usage=anthropic_usage(body.get("usage")),
-            refusal=refusal,
-            tool_calls=calls,
+            refusal=None if refusal is None else clean(refusal),
+            tool_calls=len(calls),
+            broken_calls=sum(not isinstance(call.get("input"), Mapping) for call in calls),
             empty=not (said or calls or refusal is not None),
             error=error,
         )
@@ -109,17 +115,31 @@ class AnthropicMessages(Format):
 
 
 def anthropic_usage(value: Any) -> Usage | None:
-    """`input_tokens` leaves out what the cache read and wrote, so it is added."""
+    """`input_tokens` leaves out what the cache read and wrote, so it is added.
+
+    With `iterations`, a message took several calls of models, and the top leaves out some of them (compaction): each
+    count is the sum of theirs (beta_usage.py of Anthropic's SDK).
+    """
     usage = mapping(value)
-    fresh, cached, written = (count(usage.get(name)) for name in ("input_tokens", *_CACHED))
+    fresh, cached, written, answered = _summed(usage)
     return known(
         Usage(
             input_tokens=None if fresh is None else fresh + (cached or 0) + (written or 0),
-            output_tokens=count(usage.get("output_tokens")),
+            output_tokens=answered,
             cached_input_tokens=cached,
             cache_write_tokens=written,
         )
     )
+
+
+def _summed(usage: Mapping[str, Any]) -> list[int | None]:
+    """The counts in the order of `_COUNTS`. The sum is never less than what the top says."""
+    top = [count(usage.get(name)) for name in _COUNTS]
+    if top[2] is None and (written := mapping(usage.get("cache_creation"))):
+        top[2] = sum(count(tokens) or 0 for tokens in written.values())
+    calls = [mapping(each) for each in items(usage.get("iterations"))]
+    sums = [[found for call in calls if (found := count(call.get(name))) is not None] for name in _COUNTS]
+    return [max(sum(found), said or 0) if found else said for found, said in zip(sums, top, strict=True)]
 
 
 def _refusal(body: Mapping[str, Any], said: str) -> str | None:
@@ -149,7 +169,7 @@ class MessageAssembler:
 
     @property
     def complete(self) -> bool:
-        return bool(self._message.get("stop_reason"))
+        return reason_or_none(self._message.get("stop_reason")) is not None
 
     def add(self, data: Mapping[str, Any], event: str) -> Chunk:
         self._seen = True
@@ -173,14 +193,14 @@ class MessageAssembler:
         return {**self._message, "content": [*items(self._message.get("content")), *blocks]}
 
     def growth(self, data: Mapping[str, Any]) -> Growth | None:
-        block = self._blocks.get(_place(data))
+        block = self._blocks.get(place_in(data.get("index"), self._blocks))
         if block is None or data.get("type") != "content_block_delta":
             return None
         return block.growth(mapping(data.get("delta")))
 
     def _start(self, data: Mapping[str, Any], event: str) -> Chunk:
         start = mapping(data.get("content_block"))
-        self._blocks[_place(data)] = Block(start)
+        self._blocks[place_in(data.get("index"), self._blocks, begins=True)] = Block(start)
         kind, said = text(start.get("type")), text(start.get("text"))
         # Text and thinking begin empty; any other block is output in itself.
         content = bool(said or text(start.get("thinking"))) or kind not in ("", "text", "thinking")
@@ -188,16 +208,17 @@ class MessageAssembler:
 
     def _grow(self, data: Mapping[str, Any], event: str) -> Chunk:
         delta = mapping(data.get("delta"))
-        said = self._blocks.setdefault(_place(data), Block({"type": "text"})).add(delta)
+        place = place_in(data.get("index"), self._blocks)
+        said = self._blocks.setdefault(place, Block({"type": "text"})).add(delta)
         visible = said if delta.get("type") == "text_delta" else ""
         return Chunk(data=data, event=event, text=visible, content=bool(said))
 
     def _close(self, data: Mapping[str, Any], event: str) -> Chunk:
         delta = mapping(data.get("delta"))
-        self._message.update(delta)
-        usage = {**mapping(self._message.get("usage")), **_given(mapping(data.get("usage")))}
+        self._message.update({k: v for k, v in delta.items() if replaces(k, v, self._message, "stop_reason")})
+        usage = merged(self._message.get("usage"), data.get("usage"))
         self._message.update({"usage": usage} if usage else {})
-        return Chunk(data=data, event=event, finish_reason=text_or_none(delta.get("stop_reason")))
+        return Chunk(data=data, event=event, finish_reason=reason_or_none(delta.get("stop_reason")))
 
 
 class Block:
@@ -227,9 +248,9 @@ class Block:
         return Growth(said, self._parts[member]) if member in self._parts and said else None
 
     def done(self) -> dict[str, Any]:
-        grown = {name: "".join(parts) for name, parts in self._parts.items()}
+        grown = {name: joined(parts) for name, parts in self._parts.items()}
         arguments = grown.pop("partial_json", "")
-        block = {**self._start, **{name: text(self._start.get(name)) + value for name, value in grown.items()}}
+        block = {**self._start, **{name: joined((text(self._start.get(name)), value)) for name, value in grown.items()}}
         if arguments:
             # A cut stream leaves half an object: it stays text, so that nobody takes it for the whole.
             parsed = decode(arguments)
@@ -237,14 +258,6 @@ class Block:
         if self._citations:
             block["citations"] = [*items(self._start.get("citations")), *self._citations]
         return block
-
-
-def _place(data: Mapping[str, Any]) -> int:
-    return index(data.get("index")) or 0
-
-
-def _given(usage: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in usage.items() if value is not None}
 
 
 # Taken apart.
@@ -278,7 +291,9 @@ def _usage(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     output = count(usage.get("output_tokens"))
     if output is None:
         return {}, {}
-    return {"usage": {**usage, "output_tokens": 0}}, {"output_tokens": output}
+    last = {name: usage[name] for name in ("iterations",) if name in usage}
+    begun = {name: value for name, value in usage.items() if name not in last}
+    return {"usage": {**begun, "output_tokens": 0}}, {"output_tokens": output, **last}
 
 
 def _block(place: int, block: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ where it differs from these defaults, which are OpenAI's ways, since most APIs a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -16,8 +17,15 @@ from beastmode_otel.wire.framing import Framing, as_one_event
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.reader import Assembler, EventReader, StreamReader
-from beastmode_otel.wire.user_text import Cut, cut_last_text, prompt_text
-from beastmode_otel.wire.values import count, decode, mapping, text, text_or_none
+from beastmode_otel.wire.user_text import Cut, cut_last_text
+from beastmode_otel.wire.values import (
+    clean,
+    count,
+    decode,
+    mapping,
+    text,
+    text_or_none,
+)
 
 Body = Mapping[str, Any]
 End = Literal["whole", "truncated", "filtered", "refused"]
@@ -60,7 +68,8 @@ class Format:
     What it means
         ends: its finish reasons; one that is not there is no end that we know. request_id_header: of a response.
         ignored: members of a request that change nothing in the answer. stateful: members that make the answer depend
-        on more than the request, or leave something behind at the provider; null is none.
+        on more than the request, or leave something behind at the provider; null is none. counts_ahead: its streams
+        begin with usage, whose output is no count yet.
     How its streams end
         named: each event's name is its `type`. done: `[DONE]` follows. final: the event that ends a stream, for a body
         that has no equal stream; None: `[DONE]` does.
@@ -77,6 +86,7 @@ class Format:
     request_id_header: str = "x-request-id"
     ignored: frozenset[str] = IGNORED
     stateful: frozenset[str] = STATEFUL
+    counts_ahead: bool = False
 
     path: str = ""
     named: bool = False
@@ -142,10 +152,6 @@ class Format:
         for. client: in lower case."""
         return False
 
-    def prompt_text(self, body: Body) -> str:
-        """All text of a request, tools and media left out."""
-        return prompt_text(body)
-
     def address(self, target: bytes) -> bytes:
         """A path with its query, without what says only how the answer travels."""
         return target
@@ -184,7 +190,7 @@ class Format:
         assembler, events = self.assembler(), self.events(body, include_usage=include_usage)
         last = Chunk(terminal=True)
         if events is not None:
-            chunks = [assembler.add(event, self._name(event)) for event in events]
+            chunks = [_clean(assembler.add(event, self._name(event))) for event in events]
             return [*chunks, last] if self.done else chunks
         if self.final is not None:
             last = assembler.add({**self.final}, self._name(self.final))
@@ -193,6 +199,11 @@ class Format:
 
     def _name(self, event: Mapping[str, Any]) -> str:
         return text(event.get("type")) if self.named else ""
+
+
+def _clean(chunk: Chunk) -> Chunk:
+    said = clean(chunk.text)
+    return chunk if said is chunk.text else replace(chunk, text=said)
 
 
 class Embeddings(Format):

@@ -14,13 +14,18 @@ from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in, shorten
 from beastmode_otel.wire.repeats import Growth
 from beastmode_otel.wire.values import (
+    clean,
     content_text,
     count,
-    index,
     integer,
+    is_object,
     items,
+    joined,
     mapping,
     number,
+    place_in,
+    reason_or_none,
+    replaces,
     text,
     text_or_none,
     texts,
@@ -77,17 +82,18 @@ class CohereChat(Cohere):
     def read_body(self, body: Any) -> Reply:
         if not isinstance(body, Mapping):
             return Reply(parsed=False, body=body)
-        message, reason = mapping(body.get("message")), text_or_none(body.get("finish_reason"))
+        message, reason = mapping(body.get("message")), reason_or_none(body.get("finish_reason"))
         said, calls = content_text(message.get("content")), items(message.get("tool_calls"))
         error = error_in(body) or _failure(body)
         return Reply(
             parsed=("message" in body and isinstance(body["message"], Mapping)) or error is not None,
             body=body,
             id=text_or_none(body.get("id")),
-            text=said,
+            text=clean(said),
             finish_reasons=(reason,) if reason else (),
             usage=cohere_usage(body.get("usage")),
             tool_calls=len(calls),
+            broken_calls=sum(not is_object(_arguments(call)) for call in calls),
             empty=not (said or calls),
             error=error,
         )
@@ -114,10 +120,6 @@ class CohereEmbed(Cohere, Embeddings):
             encoding_formats=texts(body.get("embedding_types")),
             dimensions=count(body.get("output_dimension")),
         )
-
-    def prompt_text(self, body: Body) -> str:
-        asked = [content_text(mapping(one).get("content")) for one in items(body.get("inputs"))]
-        return "\n".join(filter(None, [*texts(body.get("texts")), *asked]))
 
     def vectors(self, body: Body) -> list[Any] | None:
         found = body.get("embeddings")
@@ -149,6 +151,10 @@ def cohere_usage(value: Any) -> Usage | None:
 def _tokens(value: Any) -> int | None:
     """Cohere's counts are floats at times."""
     return count(int(value)) if isinstance(value, float) and value.is_integer() else count(value)
+
+
+def _arguments(call: Any) -> Any:
+    return mapping(mapping(call).get("function")).get("arguments")
 
 
 def _failure(body: Body) -> ProviderError | None:
@@ -184,7 +190,7 @@ class CohereAssembler:
 
     @property
     def complete(self) -> bool:
-        return bool(self._top.get("finish_reason"))
+        return reason_or_none(self._top.get("finish_reason")) is not None
 
     def add(self, data: Mapping[str, Any], event: str) -> Chunk:
         self._seen = True
@@ -202,12 +208,13 @@ class CohereAssembler:
             self._message.update(message)
         if kind != _LAST:
             return Chunk(data=data, event=event)
-        self._top.update(delta)
-        reason = text_or_none(delta.get("finish_reason"))
+        self._top.update({k: v for k, v in delta.items() if replaces(k, v, self._top, "finish_reason")})
+        reason = reason_or_none(delta.get("finish_reason"))
         return Chunk(data=data, event=event, finish_reason=reason, terminal=True, error=_failure(delta))
 
     def growth(self, data: Mapping[str, Any]) -> Growth | None:
-        block = self._lists.get("content", {}).get(_place(data))
+        blocks = self._lists.get("content", {})
+        block = blocks.get(place_in(data.get("index"), blocks))
         if block is None or data.get("type") != "content-delta" or "logprobs" in data:
             return None
         return block.growth(mapping(mapping(mapping(data.get("delta")).get("message")).get("content")))
@@ -216,14 +223,16 @@ class CohereAssembler:
         if not self._seen:
             return None
         lists = {name: [block.done() for _, block in sorted(them.items())] for name, them in self._lists.items()}
-        plan = {"tool_plan": "".join(self._plan)} if self._plan else {}
+        plan = {"tool_plan": joined(self._plan)} if self._plan else {}
         return {**self._top, "message": {**self._message, **plan, **lists}}
 
     def _grow(self, member: str, message: Mapping[str, Any], data: Mapping[str, Any], event: str) -> Chunk:
         fields, blocks = mapping(message.get(member)), self._lists.setdefault(member, {})
-        block = blocks.get(_place(data))
-        if block is None or not text(data.get("type")).endswith("-delta"):
-            blocks[_place(data)] = ListItem(fields, inside="function" if member == "tool_calls" else "")
+        begins = not (text(data.get("type")) or event).endswith("-delta")
+        place = place_in(data.get("index"), blocks, begins=begins)
+        block = blocks.get(place)
+        if block is None or begins:
+            blocks[place] = ListItem(fields, inside="function" if member == "tool_calls" else "")
         else:
             block.add(fields)
         if "logprobs" in data:
@@ -256,17 +265,13 @@ class ListItem:
 
     def done(self) -> dict[str, Any]:
         home = self._home(self._start)
-        grown: dict[str, Any] = {name: text(home.get(name)) + "".join(parts) for name, parts in self._texts.items()}
+        grown: dict[str, Any] = {name: joined((text(home.get(name)), *parts)) for name, parts in self._texts.items()}
         if self._inside and grown:
             grown = {self._inside: {**home, **grown}}
         return {**self._start, **grown}
 
     def _home(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         return mapping(fields.get(self._inside)) if self._inside else fields
-
-
-def _place(data: Mapping[str, Any]) -> int:
-    return index(data.get("index")) or 0
 
 
 # Taken apart.

@@ -15,14 +15,29 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
-from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage, known
+from beastmode_otel.wire.facts import Ask, Chunk, Reply, Usage, known, merged
 from beastmode_otel.wire.facts import part as part_of
 from beastmode_otel.wire.formats.base import IGNORED, STATEFUL, Body, Embeddings, End, Format
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text
-from beastmode_otel.wire.values import content_text, count, index, integer, items, mapping, number, text_or_none, texts
+from beastmode_otel.wire.values import (
+    clean,
+    content_text,
+    count,
+    index,
+    integer,
+    is_object,
+    items,
+    joined,
+    mapping,
+    number,
+    reason_or_none,
+    replaces,
+    text_or_none,
+    texts,
+)
 
 _TURNS: Final = Turns(member="contents", content="parts", kind=None, user=("user", None))
 _FUNCTIONS: Final = frozenset({"functionDeclarations", "function_declarations"})
@@ -46,11 +61,6 @@ class Google(Format):
 
     def body(self, body: Body, *, model: str | None, stream: bool) -> dict[str, Any]:
         return {name: value for name, value in body.items() if name not in ("model", "stream")}
-
-    def prompt_text(self, body: Body) -> str:
-        asked = [_of(body, "systemInstruction"), *items(body.get("contents")), body.get("content")]
-        asked += [mapping(request).get("content") for request in items(body.get("requests"))]
-        return "\n".join(filter(None, (content_text(mapping(content).get("parts")) for content in asked)))
 
 
 class Gemini(Google):
@@ -152,14 +162,18 @@ class GeminiEmbeddings(Google, Embeddings):
 
 def gemini_usage(value: Any) -> Usage | None:
     """What tools made the model read, and its thoughts, are counted beside the prompt and the candidates. Where nothing
-    is said of thoughts, what the total has more is theirs."""
+    is said of thoughts, what the total has more is theirs; where the total has no room for them, they are in the
+    candidates (litellm's rule, `is_candidate_token_count_inclusive`)."""
     usage = mapping(value)
     names = ("promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount", "thoughtsTokenCount")
     asked, tools, made, thought = (count(usage.get(name)) for name in names)
     if asked is not None:
         asked += tools or 0
-        unsaid = (count(usage.get("totalTokenCount")) or 0) - asked - (made or 0)
-        thought = unsaid if thought is None and unsaid > 0 else thought
+        total = count(usage.get("totalTokenCount")) or 0
+        unsaid = total - asked - (made or 0)
+        thought = unsaid if not thought and unsaid > 0 else thought
+        if made and thought and total and unsaid == 0:
+            made = max(made - thought, 0)
     return known(
         Usage(
             input_tokens=asked,
@@ -197,17 +211,19 @@ def _reply(body: Any) -> Reply:
         return Reply(parsed=False, body=body)
     candidates = sorted(map(mapping, items(body.get("candidates"))), key=_place)
     parts = [_parts(candidate) for candidate in candidates]
-    reasons = [text_or_none(candidate.get("finishReason")) for candidate in candidates] or [_block_reason(body)]
+    calls = [part["functionCall"] for each in parts for part in each if "functionCall" in part]
+    reasons = [reason_or_none(candidate.get("finishReason")) for candidate in candidates] or [_block_reason(body)]
     error = error_in(body)
     return Reply(
         parsed=isinstance(body.get("candidates"), list) or "promptFeedback" in body or error is not None,
         body=body,
         model=text_or_none(body.get("modelVersion")),
         id=text_or_none(body.get("responseId")),
-        text=_said(parts[0]) if parts else "",
+        text=clean(_said(parts[0])) if parts else "",
         finish_reasons=tuple(filter(None, reasons)),
         usage=gemini_usage(body.get("usageMetadata")),
-        tool_calls=sum("functionCall" in part for each in parts for part in each),
+        tool_calls=len(calls),
+        broken_calls=sum(not isinstance(call, Mapping) or not is_object(call.get("args", {})) for call in calls),
         empty=not any(_answers(part) for each in parts for part in each),
         choices=max(1, len(candidates)),
         error=error,
@@ -233,7 +249,7 @@ class GeminiAssembler:
     def complete(self) -> bool:
         if not self._candidates:
             return _block_reason(self._top) is not None
-        return all(candidate.fields.get("finishReason") for candidate in self._candidates.values())
+        return all(reason_or_none(candidate.fields.get("finishReason")) for candidate in self._candidates.values())
 
     def add(self, data: Mapping[str, Any], event: str) -> Chunk:
         self._seen = True
@@ -241,10 +257,10 @@ class GeminiAssembler:
         counts = data.get("usageMetadata")
         for name, value in data.items():
             if (value is not None or name not in self._top) and not (name == "usageMetadata" and value == {}):
-                self._top[name] = value
+                self._top[name] = merged(self._top.get(name), value) if name == "usageMetadata" else value
         for candidate in candidates:
             self._candidates.setdefault(_place(candidate), Candidate()).add(candidate)
-        reasons = (text_or_none(candidate.get("finishReason")) for candidate in candidates)
+        reasons = (reason_or_none(candidate.get("finishReason")) for candidate in candidates)
         return Chunk(
             data=data,
             event=event,
@@ -280,7 +296,7 @@ class Candidate:
             if name == "content" and isinstance(value, Mapping):
                 self._content = {**(self._content or {}), **value}
                 self._add_parts(items(value.get("parts")))
-            elif value is not None or name not in self.fields:
+            elif replaces(name, value, self.fields, "finishReason"):
                 self.fields[name] = value
 
     def _add_parts(self, parts: list[Any]) -> None:
@@ -318,7 +334,7 @@ class TextPart:
         self.is_open = is_plain(part)
 
     def done(self) -> dict[str, Any]:
-        return {**self._fields, "text": "".join(self._texts)}
+        return {**self._fields, "text": joined(self._texts)}
 
 
 def is_text(part: Any) -> bool:

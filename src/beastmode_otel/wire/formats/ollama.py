@@ -18,12 +18,17 @@ from beastmode_otel.wire.reader import EventReader
 from beastmode_otel.wire.stream_lines import LineDecoder
 from beastmode_otel.wire.user_text import Cut, cut_member
 from beastmode_otel.wire.values import (
+    clean,
     content_text,
     count,
     integer,
+    is_object,
     items,
+    joined,
     mapping,
     number,
+    reason_or_none,
+    replaces,
     text,
     text_or_none,
     texts,
@@ -91,17 +96,20 @@ class OllamaChat(Ollama):
         """Of either kind."""
         if not isinstance(body, Mapping):
             return Reply(parsed=False, body=body)
-        message, reason, error = mapping(body.get("message")), text_or_none(body.get("done_reason")), error_in(body)
+        message, reason, error = mapping(body.get("message")), reason_or_none(body.get("done_reason")), error_in(body)
         said = content_text(message.get("content")) + text(body.get("response"))
         calls = items(message.get("tool_calls"))
         return Reply(
             parsed=bool(message) or isinstance(body.get("response"), str) or error is not None,
             body=body,
             model=text_or_none(body.get("model")),
-            text=said,
+            text=clean(said),
             finish_reasons=(reason,) if reason else (),
             usage=ollama_usage(body),
             tool_calls=len(calls),
+            broken_calls=sum(
+                not is_object(mapping(mapping(call).get("function")).get("arguments", {})) for call in calls
+            ),
             empty=not (said or calls or message.get("images") or body.get("image")),
             error=error,
         )
@@ -180,7 +188,7 @@ class OllamaAssembler:
             data=data,
             event=event,
             text=content_text(delta.get("content")) + text(data.get("response")),
-            finish_reason=text_or_none(data.get("done_reason")),
+            finish_reason=reason_or_none(data.get("done_reason")),
             content=generated or any(data.get(name) for name in (*_TEXTS, "image")),
             terminal=data.get("done") is True,
         )
@@ -191,7 +199,7 @@ class OllamaAssembler:
     def body(self) -> dict[str, Any] | None:
         if not self._top:
             return None
-        grown: dict[str, Any] = {name: "".join(parts) for name, parts in self._texts.items()}
+        grown: dict[str, Any] = {name: joined(parts) for name, parts in self._texts.items()}
         if self._message is not None:
             grown["message"] = self._message.done()
         return {**self._top, **grown, **({"logprobs": self._logprobs[:]} if self._logprobs else {})}
@@ -204,7 +212,7 @@ class OllamaAssembler:
             self._texts.setdefault(name, []).append(value)
         elif name == "logprobs" and isinstance(value, list):
             self._logprobs += value
-        if value is not None or name not in self._top:
+        if replaces(name, value, self._top, "done_reason") and (value != 0 or not count(self._top.get(name))):
             self._top[name] = value
 
 

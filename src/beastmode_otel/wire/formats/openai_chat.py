@@ -18,7 +18,19 @@ from beastmode_otel.wire.formats.openai_choices import (
 )
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.user_text import Cut, cut_member
-from beastmode_otel.wire.values import content_text, count, integer, items, mapping, number, text, text_or_none, texts
+from beastmode_otel.wire.values import (
+    clean,
+    content_text,
+    count,
+    integer,
+    is_object,
+    items,
+    mapping,
+    number,
+    text,
+    text_or_none,
+    texts,
+)
 
 
 class OpenAIChat(Format):
@@ -69,8 +81,9 @@ class OpenAIChat(Format):
             choices,
             said=content_text(messages[0].get("content")) if messages else "",
             empty=not any(map(_answers, messages)),
-            refusal=next(filter(None, (text(message.get("refusal")) for message in messages)), None),
+            refusal=next(filter(None, (clean(text(message.get("refusal"))) for message in messages)), None),
             tool_calls=sum(map(_tool_calls, messages)),
+            broken_calls=sum(map(_broken_calls, messages)),
         )
 
     def gets_usage_unasked(self, *, provider: str, client: str) -> bool:
@@ -107,6 +120,15 @@ def _output_type(response_format: Any) -> str | None:
 
 def _tool_calls(message: Body) -> int:
     return len(items(message.get("tool_calls"))) + (1 if mapping(message.get("function_call")) else 0)
+
+
+def _broken_calls(message: Body) -> int:
+    """A custom tool takes any text."""
+    calls = [mapping(call) for call in items(message.get("tool_calls"))]
+    functions = [call.get("function") for call in calls if "function" in call or "custom" not in call]
+    if mapping(message.get("function_call")):
+        functions.append(message["function_call"])
+    return sum(not is_object(mapping(function).get("arguments")) for function in functions)
 
 
 def _answers(message: Body) -> bool:

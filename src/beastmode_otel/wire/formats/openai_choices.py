@@ -8,11 +8,22 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from beastmode_otel.wire.draft import Draft
-from beastmode_otel.wire.facts import Chunk, ProviderError, Reply, Usage, openai_usage
+from beastmode_otel.wire.facts import Chunk, ProviderError, Reply, Usage, merged, openai_usage, told_first
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth
-from beastmode_otel.wire.values import content_text, index, items, mapping, text, text_or_none
+from beastmode_otel.wire.values import (
+    clean,
+    content_text,
+    index,
+    items,
+    joined,
+    mapping,
+    reason_or_none,
+    replaces,
+    text,
+    text_or_none,
+)
 
 Json = Mapping[str, Any]
 
@@ -32,8 +43,8 @@ def reply_of(body: Json, choices: list[Json], *, said: str, empty: bool, **more:
         body=body,
         model=text_or_none(body.get("model")),
         id=text_or_none(body.get("id")),
-        text=said,
-        finish_reasons=tuple(filter(None, (text(choice.get("finish_reason")) for choice in choices))),
+        text=clean(said),
+        finish_reasons=tuple(filter(None, (reason_or_none(choice.get("finish_reason")) for choice in choices))),
         usage=read_usage(body),
         empty=empty,
         choices=max(1, len(choices)),
@@ -43,8 +54,13 @@ def reply_of(body: Json, choices: list[Json], *, said: str, empty: bool, **more:
 
 
 def read_usage(body: Json) -> Usage | None:
-    """Usage of a response or of one event of a stream. Groq's streams hide it in `x_groq`."""
-    return openai_usage(body.get("usage") or mapping(body.get("x_groq")).get("usage"))
+    """Usage of a response or of one event of a stream. Groq's streams hide it in `x_groq`, Moonshot's in the first
+    choice, and then some of them tell it once more at the top."""
+    usage = openai_usage(body.get("usage"))
+    if usage is not None and usage.input_tokens:
+        return usage
+    inside = (openai_usage(mapping(choice).get("usage")) for choice in items(body.get("choices")))
+    return told_first(usage, openai_usage(mapping(body.get("x_groq")).get("usage")), *inside)
 
 
 def with_usage(body: Json) -> dict[str, Any]:
@@ -94,12 +110,17 @@ class ChoicesAssembler:
 
     @property
     def complete(self) -> bool:
-        return bool(self._choices) and all(choice.fields.get("finish_reason") for choice in self._choices.values())
+        return bool(self._choices) and all(
+            reason_or_none(choice.fields.get("finish_reason")) for choice in self._choices.values()
+        )
 
     def add(self, data: Mapping[str, Any], event: str) -> Chunk:
         self._seen = True
+        top = data
+        if mapping(data.get("usage")) and mapping(self._top.get("usage")):
+            top = {**data, "usage": merged(self._top["usage"], data["usage"])}
         # Azure opens with a chunk whose id and model are "": an empty value never replaces another.
-        self._top.update((k, v) for k, v in data.items() if k not in _NOT_KEPT and (v or k not in self._top))
+        self._top.update((k, v) for k, v in top.items() if k not in _NOT_KEPT and (v or k not in self._top))
         choices = [mapping(choice) for choice in items(data.get("choices"))]
         for choice in choices:
             self._choices.setdefault(index(choice.get("index")) or 0, self._choice()).add(choice)
@@ -107,7 +128,7 @@ class ChoicesAssembler:
             data=data,
             event=event,
             text="".join(self._choice.added(choice) for choice in choices if not index(choice.get("index"))),
-            finish_reason=next(filter(None, (text_or_none(choice.get("finish_reason")) for choice in choices)), None),
+            finish_reason=next(filter(None, (reason_or_none(choice.get("finish_reason")) for choice in choices)), None),
             content=any(map(self._choice.generates, choices)),
             usage_only=data.get("choices") == [] and bool(mapping(data.get("usage"))),
             error=error_inside(data, choices),
@@ -142,7 +163,7 @@ class ChatChoice:
         self._message.add(mapping(choice.get("delta")))
         self._logprobs.add(mapping(choice.get("logprobs")))
         for name, value in choice.items():
-            if name != "delta" and (value is not None or name not in self.fields):
+            if name != "delta" and replaces(name, value, self.fields, "finish_reason"):
                 self.fields[name] = value
 
     def growth(self, choice: Mapping[str, Any]) -> list[Growth] | None:
@@ -177,7 +198,7 @@ class TextChoice:
     def add(self, choice: Mapping[str, Any]) -> None:
         self._text.append(self.added(choice))
         self._logprobs.add(mapping(choice.get("logprobs")))
-        self.fields.update((k, v) for k, v in choice.items() if v is not None or k not in self.fields)
+        self.fields.update({k: v for k, v in choice.items() if replaces(k, v, self.fields, "finish_reason")})
 
     def growth(self, choice: Mapping[str, Any]) -> list[Growth] | None:
         said = self.added(choice)
@@ -185,7 +206,7 @@ class TextChoice:
 
     def done(self, place: int) -> dict[str, Any]:
         logprobs = {"logprobs": self._logprobs.done()} if mapping(self.fields.get("logprobs")) else {}
-        return {**self.fields, **logprobs, "index": place, "text": "".join(self._text)}
+        return {**self.fields, **logprobs, "index": place, "text": joined(self._text)}
 
     @staticmethod
     def added(choice: Mapping[str, Any]) -> str:

@@ -15,7 +15,19 @@ from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text, cut_member
-from beastmode_otel.wire.values import count, index, items, mapping, number, text, text_or_none
+from beastmode_otel.wire.values import (
+    clean,
+    count,
+    index,
+    is_object,
+    items,
+    joined,
+    mapping,
+    number,
+    place_in,
+    text,
+    text_or_none,
+)
 
 _TURNS: Final = Turns(member="input", kind="input_text")
 
@@ -79,12 +91,16 @@ class OpenAIResponses(Format):
             body=body,
             model=text_or_none(body.get("model")),
             id=text_or_none(body.get("id")),
-            text=said,
-            finish_reasons=finish_reasons(body),
+            text=clean(said),
+            finish_reasons=finish_reasons(body) if outputs or body.get("status") != "completed" else (),
             usage=openai_usage(body.get("usage")),
-            refusal=refusal,
+            refusal=None if refusal is None else clean(refusal),
             tool_calls=calls_in(body),
+            broken_calls=sum(
+                item.get("type") == "function_call" and not is_object(item.get("arguments")) for item in outputs
+            ),
             empty=not (said or refusal is not None or any(kind and kind not in _NO_ANSWER for kind in kinds)),
+            pending=body.get("status") in _PENDING,
             error=error,
         )
 
@@ -95,6 +111,7 @@ class OpenAIResponses(Format):
         return response_events(body)
 
 
+_PENDING: Final = frozenset({"queued", "in_progress"})  # of a whole answer: in background mode
 _NO_ANSWER: Final = frozenset({"message", "reasoning"})  # kinds of output that are none by being there
 # Calls that the caller has to carry out; every other kind of call (a web search, …) ran at the provider.
 _CALLS: Final = frozenset(
@@ -173,7 +190,8 @@ class ResponseAssembler:
         if (grows := _GROWS.get(whose)) is not None:
             return self._grow(grows, whose, step, data, event)
         if whose == "response.output_item":
-            self._items[_at(data, "output_index")] = Piece(mapping(data.get("item")))
+            place = place_in(data.get("output_index"), self._items, begins=step == "added")
+            self._items[place] = Piece(mapping(data.get("item")))
         elif whose in _PARTS:
             self._item(data, "").put(_PARTS[whose], _at(data, _PLACES[_PARTS[whose]]), mapping(data.get("part")))
         elif kind == "response.output_text.annotation.added":
@@ -211,7 +229,7 @@ class ResponseAssembler:
         return Chunk(data=data, event=event, text=said if whose == _TEXT else "", content=bool(said))
 
     def _item(self, data: Mapping[str, Any], kind: str) -> Piece:
-        place = _at(data, "output_index")
+        place = place_in(data.get("output_index"), self._items)
         if place not in self._items:
             self._items[place] = Piece({"type": kind} if kind else {})
         return self._items[place]
@@ -251,7 +269,7 @@ class Piece:
         return parts[place]
 
     def done(self) -> dict[str, Any]:
-        texts = {name: text(self._fields.get(name)) + "".join(parts) for name, parts in self._texts.items()}
+        texts = {name: joined((text(self._fields.get(name)), *parts)) for name, parts in self._texts.items()}
         lists = {name: self._list(name, parts) for name, parts in self._lists.items()}
         notes = {"annotations": [*items(self._fields.get("annotations")), *self._notes]} if self._notes else {}
         return {**self._fields, **texts, **lists, **notes}

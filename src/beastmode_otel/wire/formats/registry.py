@@ -19,6 +19,7 @@ from beastmode_otel.wire.formats.unknown import Unknown
 from beastmode_otel.wire.paths import PathMatch, Paths
 
 _COUNTERS: Final = {
+    "iterations": anthropic_usage,
     "cache_read_input_tokens": anthropic_usage,
     "cache_creation_input_tokens": anthropic_usage,
     "promptTokenCount": gemini_usage,

@@ -8,14 +8,25 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply, Usage, openai_usage
+from beastmode_otel.wire.facts import Ask, Chunk, ProviderError, Reply, Usage, later, openai_usage
 from beastmode_otel.wire.formats.base import Body, Format
 from beastmode_otel.wire.framing import as_one_event
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.sse import DONE, Event, SSEDecoder
 from beastmode_otel.wire.stream_lines import LineDecoder
-from beastmode_otel.wire.values import content_text, count, decode, items, mapping, number, text, text_or_none
+from beastmode_otel.wire.values import (
+    clean,
+    content_text,
+    count,
+    decode,
+    items,
+    mapping,
+    number,
+    reason_or_none,
+    text,
+    text_or_none,
+)
 
 Counter = Callable[[Any], Usage | None]
 
@@ -57,10 +68,11 @@ class Unknown(Format):
             body=body,
             model=name_in(body, "model"),
             id=name_in(body, "id"),
-            text=text_in(body),
+            text=clean(text_in(body)),
             finish_reasons=(reason,) if reason else (),
             usage=usage_in(body, self._counters),
             empty=not body,
+            whole=True,  # nobody knows how it would end
             error=error_in(body),
         )
 
@@ -77,7 +89,7 @@ class Unknown(Format):
 
 # Streams.
 
-_SSE: Final = (b"data:", b"event:", b"id:", b"retry:", b":")
+_SSE: Final = (b"data:", b"event:", b"id:", b"retry:", b"error:", b":")
 _MAX_HEAD: Final = 8192  # bytes that are looked at, blanks before the first line included
 _ENOUGH: Final = 64  # bytes of the first line that tell as much as all of it
 _MAX_KEPT: Final = 4096  # events kept for `Reply.body`
@@ -98,7 +110,7 @@ class UnknownReader:
         self._events: list[Any] = []
         self._lost = False  # some event is not kept: there is no whole body any more
         self._texts: list[str] = []
-        self._said = Reply(parsed=False)
+        self._said = Reply(parsed=False, whole=True)
 
     @property
     def finished(self) -> bool:
@@ -132,7 +144,7 @@ class UnknownReader:
     def reply(self) -> Reply:
         events = [] if self._lost else self._events
         body = events[0] if len(events) == 1 else [*events] or None
-        return replace(self._said, body=body, text="".join(self._texts), error=self._error)
+        return replace(self._said, body=body, text=clean("".join(self._texts)), error=self._error)
 
     def _choose(self, head: bytes) -> None:
         self._head = None
@@ -170,8 +182,9 @@ class UnknownReader:
             model=last.model or name_in(value, "model"),
             id=last.id or name_in(value, "id"),
             finish_reasons=(reason,) if reason else last.finish_reasons,
-            usage=usage_in(value, self._counters) or last.usage,
+            usage=later(last.usage, usage_in(value, self._counters)),
             empty=False,
+            whole=True,
         )
 
 
@@ -218,10 +231,13 @@ def text_in(value: Any) -> str:
 
 
 def usage_in(value: Any, counters: Mapping[str, Counter]) -> Usage | None:
-    """Usage in the words of OpenAI, Ollama or one of `counters`, at the top or inside `response` or `message`."""
+    """Usage in the words of OpenAI, Ollama or one of `counters`, at the top or inside `response` or the like; Cohere's
+    version 1 has it in `meta`."""
     body = mapping(value)
-    for home in (body, mapping(body.get("response")), mapping(body.get("message"))):
-        for told in (mapping(home.get("usage")), mapping(home.get("usageMetadata"))):
+    inside = (mapping(body.get(name)) for name in ("response", "message", "delta"))
+    choice = mapping(next(iter(items(body.get("choices"))), None))
+    for home in (body, *inside, choice):
+        for told in map(mapping, (home.get("usage"), home.get("usageMetadata"), home.get("meta"))):
             counter = next((counter for name, counter in counters.items() if name in told), openai_usage)
             if told and (usage := counter(told)) is not None:
                 return usage
@@ -243,7 +259,7 @@ def finish_in(value: Any) -> str | None:
     candidate = mapping(next(iter(items(body.get("candidates"))), None))  # Gemini's
     stopped = (body.get("stop_reason"), mapping(body.get("delta")).get("stop_reason"), body.get("done_reason"))
     places = (choice.get("finish_reason"), *stopped, candidate.get("finishReason"))
-    return next((found for place in places if (found := text_or_none(place))), None)
+    return next((found for place in places if (found := reason_or_none(place))), None)
 
 
 def is_last(value: Any) -> bool:

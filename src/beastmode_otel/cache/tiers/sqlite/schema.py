@@ -6,7 +6,7 @@ import json
 import sqlite3
 from typing import Any, Final
 
-from beastmode_otel.cache.entry import Entry
+from beastmode_otel.cache.entry import SKEW, Entry
 from beastmode_otel.cache.tier import Filter
 
 APPLICATION_ID: Final = 0x62656173  # "beas": so that we never write into somebody else's database
@@ -53,8 +53,8 @@ VERSION: Final = len(MIGRATIONS)
 
 READ: Final = "SELECT payload FROM llm_cache WHERE tenant = ? AND key = ? AND expires_at > ?"
 
-# Newest wins: a write that was late replaces nothing newer. Counters belong to the key and stay, except for verdicts
-# on the old answer.
+# Newest wins: a write that was late replaces nothing newer, but for what a clock that ran ahead has stored. Counters
+# belong to the key and stay, except for verdicts on the old answer.
 PUT: Final = """
     INSERT INTO llm_cache (tenant, key, scope, namespace, v, model_requested, model_served, request_id, tags, enc,
         input_tokens, output_tokens, cost_usd, created_at, expires_at, last_accessed_at, payload)
@@ -67,7 +67,7 @@ PUT: Final = """
         input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, cost_usd = excluded.cost_usd,
         created_at = excluded.created_at, expires_at = excluded.expires_at, false_hit_count = 0,
         payload = excluded.payload
-    WHERE excluded.created_at >= llm_cache.created_at"""
+    WHERE excluded.created_at >= llm_cache.created_at OR llm_cache.created_at > :ahead"""
 
 DELETE: Final = "DELETE FROM llm_cache WHERE tenant = ? AND key = ?"
 DELETE_DAMAGED: Final = "DELETE FROM llm_cache WHERE tenant = ? AND key = ? AND payload = ?"  # not what replaced it
@@ -113,7 +113,7 @@ _MATCHES: Final = {
 }
 
 
-def record(entry: Entry, payload: bytes) -> dict[str, Any]:
+def record(entry: Entry, payload: bytes, now: float) -> dict[str, Any]:
     """The parameters of PUT."""
     key, usage = entry.key, entry.usage
     return {
@@ -133,6 +133,7 @@ def record(entry: Entry, payload: bytes) -> dict[str, Any]:
         "created_at": entry.created_at,
         "expires_at": entry.expires_at,
         "payload": payload,
+        "ahead": now + SKEW,
     }
 
 

@@ -111,7 +111,8 @@ class SQLiteTier:
             if not entry.foreign:
                 self._behind(partial(self._execute, sql.DELETE_DAMAGED, (key.tenant, key.digest, data)))
             return None
-        return entry if now < entry.expires_at + self._stale else None  # the column is not signed, the envelope is
+        # The columns are not signed, the envelope is.
+        return entry if now < entry.expires_at + self._stale and not entry.ahead(now) else None
 
     def scan(self, tenant: str | None, limit: int) -> Iterator[Entry]:
         """Newest first, at most `limit`; of one tenant, or of all for None. A page at a time: holds no lock between."""
@@ -145,7 +146,7 @@ class SQLiteTier:
     def put(self, entry: Entry) -> None:
         """Insert, or replace what is not newer."""
         with edge():
-            record = sql.record(entry, self._codec.encode(entry))
+            record = sql.record(entry, self._codec.encode(entry), self._clock())
             try:
                 self._db.write(partial(self._store, record))
             except sqlite3.OperationalError as exc:
