@@ -24,7 +24,6 @@ from beastmode_otel.wire.usage import known
 from beastmode_otel.wire.usage import part as part_of
 from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text
 from beastmode_otel.wire.values import (
-    clean,
     content_text,
     count,
     index,
@@ -221,7 +220,7 @@ def _reply(body: Any) -> Reply:
         body=body,
         model=text_or_none(body.get("modelVersion")),
         id=text_or_none(body.get("responseId")),
-        text=clean(_said(parts[0])) if parts else "",
+        text=_said(parts[0]) if parts else "",
         finish_reasons=tuple(filter(None, reasons)),
         usage=gemini_usage(body.get("usageMetadata")),
         tool_calls=len(calls),

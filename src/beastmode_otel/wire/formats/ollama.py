@@ -19,7 +19,6 @@ from beastmode_otel.wire.stream_lines import LineDecoder
 from beastmode_otel.wire.usage import known
 from beastmode_otel.wire.user_text import Cut, cut_member
 from beastmode_otel.wire.values import (
-    clean,
     content_text,
     count,
     integer,
@@ -104,7 +103,7 @@ class OllamaChat(Ollama):
             parsed=bool(message) or isinstance(body.get("response"), str) or error is not None,
             body=body,
             model=text_or_none(body.get("model")),
-            text=clean(said),
+            text=said,
             finish_reasons=(reason,) if reason else (),
             usage=ollama_usage(body),
             tool_calls=len(calls),
