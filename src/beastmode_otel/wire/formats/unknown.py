@@ -16,11 +16,11 @@ from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.sse import DONE, Event, SSEDecoder
 from beastmode_otel.wire.stream_lines import LineDecoder
 from beastmode_otel.wire.values import (
-    clean,
     content_text,
     count,
     decode,
     items,
+    joined,
     mapping,
     number,
     reason_or_none,
@@ -68,11 +68,12 @@ class Unknown(Format):
             body=body,
             model=name_in(body, "model"),
             id=name_in(body, "id"),
-            text=clean(text_in(body)),
+            text=text_in(body),
             finish_reasons=(reason,) if reason else (),
             usage=usage_in(body, self._counters),
             empty=not body,
             whole=True,  # nobody knows how it would end
+            pending=is_receipt(body),
             error=error_in(body),
         )
 
@@ -144,7 +145,7 @@ class UnknownReader:
     def reply(self) -> Reply:
         events = [] if self._lost else self._events
         body = events[0] if len(events) == 1 else [*events] or None
-        return replace(self._said, body=body, text=clean("".join(self._texts)), error=self._error)
+        return replace(self._said, body=body, text=joined(self._texts), error=self._error)
 
     def _choose(self, head: bytes) -> None:
         self._head = None
@@ -260,6 +261,12 @@ def finish_in(value: Any) -> str | None:
     stopped = (body.get("stop_reason"), mapping(body.get("delta")).get("stop_reason"), body.get("done_reason"))
     places = (choice.get("finish_reason"), *stopped, candidate.get("finishReason"))
     return next((found for place in places if (found := reason_or_none(place))), None)
+
+
+def is_receipt(value: Any) -> bool:
+    """Whether it is OpenAI's response that is still to be made, in background mode."""
+    body = mapping(value)
+    return body.get("object") == "response" and body.get("status") in ("queued", "in_progress")
 
 
 def is_last(value: Any) -> bool:
