@@ -1,4 +1,4 @@
-"""What looks like an answer and is none, and answers that do not look like one: the router and the hook say the same."""
+"""What looks like an answer and is none, and answers that look like none: router and hook say the same."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from beastmode_otel import AsyncModelRouter, BeastModeError, ModelRouter
-from instrumentation.apps import QUESTION
+from instrumentation.apps import QUESTION, STREAMED, App
 from instrumentation.servers import read_request, serving
 from support.recorder import Recorder
 
@@ -36,9 +36,9 @@ EMPTY = {"id": "c", "object": "chat.completion", "model": "m", "choices": []}
 
 
 @contextmanager
-def provider(body: str, kind: str) -> Iterator[str]:
+def provider(body: str, media: str) -> Iterator[str]:
     head = (
-        f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(body.encode())}\r\nconnection: close\r\n\r\n"
+        f"HTTP/1.1 200 OK\r\ncontent-type: {media}\r\ncontent-length: {len(body.encode())}\r\nconnection: close\r\n\r\n"
     )
 
     def serve(connection: socket.socket) -> None:
@@ -57,8 +57,7 @@ def ask(world: str, config: Any, *, stream: bool, recorder: Recorder) -> Any:
         async with AsyncModelRouter(config, **recorder.providers) as router:
             if not stream:
                 return await router.route("m", question)
-            opened = await router.stream("m", question)
-            return [chunk async for chunk in opened]
+            return [chunk async for chunk in router.stream("m", question)]
 
     def here() -> Any:
         with ModelRouter(config, **recorder.providers) as router:
@@ -74,8 +73,9 @@ def routes(*urls: str) -> dict[str, Any]:
     names = [f"d{place}" for place in range(len(urls))]
     return {
         "cache": {"l3": {"url": "off"}},
+        "retry": {"per_deployment": 0},
         "deployments": {
-            name: {"kind": "openai", "provider": "openai", "base_url": url, "model": "gpt-4o-mini"}
+            name: {"kind": "openai", "provider": "openai", "base_url": url, "model": "gpt-4o-mini", "api_key": "sk-x"}
             for name, url in zip(names, urls, strict=True)
         },
         "routes": {"m": {"deployments": names}},
@@ -85,9 +85,7 @@ def routes(*urls: str) -> dict[str, Any]:
 NO_ANSWERS = [
     pytest.param(f"error: {json.dumps(ERROR)}\n\n{DONE}", SSE, "server_error", id="error field"),
     pytest.param(f"error: {json.dumps(ERROR)}\n{DONE}", SSE, "server_error", id="error field and data in one event"),
-    pytest.param(
-        f"{json.dumps({'error': ERROR})}\n\n{DONE}".join((": hi\n\n", "")), SSE, "server_error", id="bare JSON"
-    ),
+    pytest.param(f": hi\n\n{json.dumps({'error': ERROR})}\n\n{DONE}", SSE, "server_error", id="bare JSON"),
     pytest.param(DONE, SSE, "empty_answer", id="done alone"),
     pytest.param(f": keep-alive\n\n{DONE}", SSE, "empty_answer", id="done after a comment"),
     pytest.param(event(**EMPTY) + DONE, SSE, "empty_answer", id="no choices, streamed"),
@@ -99,13 +97,105 @@ NO_ANSWERS = [
 
 
 @pytest.mark.parametrize("world", ["sync", "async"])
-@pytest.mark.parametrize(("body", "kind", "category"), NO_ANSWERS)
+@pytest.mark.parametrize(("body", "media", "category"), NO_ANSWERS)
 def test_the_router_makes_an_error_of_it_and_asks_the_spare(
-    world: str, body: str, kind: str, category: str, recorder: Recorder
+    world: str, body: str, media: str, category: str, recorder: Recorder
 ) -> None:
-    with provider(body, kind) as bad, provider(GOOD, SSE) as good:
-        alone = ask(world, routes(bad) | {"retry": {"attempts": 1}}, stream=True, recorder=recorder)
+    with provider(body, media) as bad, provider(GOOD, SSE) as good:
+        alone = ask(world, routes(bad), stream=True, recorder=recorder)
         assert isinstance(alone, BeastModeError), alone
         assert (alone.category.name, alone.attempts[0].category) == (category, category)
-        told = ask(world, routes(bad, good) | {"retry": {"attempts": 1}}, stream=True, recorder=recorder)
+        told = ask(world, routes(bad, good), stream=True, recorder=recorder)
         assert "".join(chunk.text for chunk in told) == "Hello"
+
+
+@pytest.mark.parametrize(("body", "media", "category"), NO_ANSWERS)
+def test_the_hook_tells_the_same_and_the_app_gets_every_byte(
+    body: str, media: str, category: str, hooked: Recorder, app: App
+) -> None:
+    with provider(body, media) as url:
+        response = app.open(f"{url}/chat/completions", STREAMED)
+        assert b"".join(app.pieces(response)) == body.encode()
+    assert hooked.total("beastmode.request.duration", beastmode__outcome="error") == 1
+    assert hooked.total("beastmode.errors", error__type=category) == 1
+    assert hooked.total("beastmode.cost") == 0
+
+
+SHAPES = [
+    pytest.param(GOOD, JSON, True, id="SSE as JSON"),
+    pytest.param("\ufeff\r\n" + GOOD, JSON, True, id="SSE as JSON, after a BOM"),
+    pytest.param(": keep-alive\n\n" + GOOD, JSON, True, id="SSE as JSON, after a comment"),
+    pytest.param(GOOD, SSE, False, id="SSE, not asked for"),
+    pytest.param(GOOD, JSON, False, id="SSE as JSON, not asked for"),
+    pytest.param(GOOD, "text/plain", False, id="SSE as text, not asked for"),
+]
+WHOLE = json.dumps(
+    {
+        "id": "c",
+        "object": "chat.completion",
+        "model": "m",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
+        "usage": USAGE,
+    }
+)
+SHAPES += [
+    pytest.param(WHOLE, SSE, True, id="JSON as SSE"),
+    pytest.param(f" \n\n{WHOLE}", SSE, False, id="JSON as SSE after blanks, not asked for"),
+    pytest.param(WHOLE, "text/plain", True, id="JSON as text"),
+]
+
+
+@pytest.mark.parametrize("world", ["sync", "async"])
+@pytest.mark.parametrize(("body", "media", "stream"), SHAPES)
+def test_the_shape_of_a_body_decides_in_the_router(
+    world: str, body: str, media: str, stream: bool, recorder: Recorder
+) -> None:
+    with provider(body, media) as url:
+        told = ask(world, routes(url), stream=stream, recorder=recorder)
+    assert not isinstance(told, BeastModeError), told
+    text = "".join(chunk.text for chunk in told) if stream else told.text
+    assert text == "Hello"
+    assert recorder.total("beastmode.request.duration", beastmode__outcome="ok") == 1
+    assert token_counts(recorder) == (7, 5)
+
+
+@pytest.mark.parametrize(("body", "media", "stream"), SHAPES)
+def test_the_shape_of_a_body_decides_in_the_hook(
+    body: str, media: str, stream: bool, hooked: Recorder, app: App
+) -> None:
+    with provider(body, media) as url:
+        response = app.open(f"{url}/chat/completions", STREAMED if stream else QUESTION)
+        assert b"".join(app.pieces(response)) == body.encode()
+    assert hooked.total("beastmode.request.duration", beastmode__outcome="ok") == 1
+    assert token_counts(hooked) == (7, 5)
+
+
+def token_counts(recorder: Recorder) -> tuple[float, float]:
+    found = {}
+    for point in recorder.points()["gen_ai.client.token.usage"]:
+        found[point.attributes["gen_ai.token.type"]] = point.sum
+    return found["input"], found["output"]
+
+
+QUEUED = {"id": "r", "object": "response", "status": "queued", "background": True, "model": "gpt-4o-mini", "output": []}
+
+
+@pytest.mark.parametrize("status", ["queued", "in_progress"])
+@pytest.mark.parametrize("usage", [None, {"input_tokens": 7, "output_tokens": 0}])
+def test_a_receipt_is_delivered_and_counts_as_no_answer(status: str, usage: Any, hooked: Recorder, app: App) -> None:
+    body = json.dumps(QUEUED | {"status": status, "usage": usage})
+    with provider(body, JSON) as url:
+        response = app.post(f"{url}/responses", {"model": "gpt-4o-mini", "input": "hi", "background": True})
+    assert response.json()["status"] == status
+    assert hooked.total("beastmode.request.duration", beastmode__outcome="ok") == 1
+    assert hooked.total("beastmode.cost") == 0
+    assert "gen_ai.client.token.usage" not in hooked.points()
+
+
+@pytest.mark.parametrize("world", ["sync", "async"])
+def test_the_router_delivers_a_receipt_too(world: str, recorder: Recorder) -> None:
+    with provider(json.dumps(QUEUED), JSON) as url:
+        config = routes(url)
+        config["deployments"]["d0"] |= {"kind": "passthrough", "base_url": f"{url}/responses"}
+        told = ask(world, config, stream=False, recorder=recorder)
+    assert (told.text, told.usage, told.cost) == ("", None, None)

@@ -73,6 +73,7 @@ class Unknown(Format):
             usage=usage_in(body, self._counters),
             empty=not body,
             whole=True,  # nobody knows how it would end
+            pending=is_receipt(body),
             error=error_in(body),
         )
 
@@ -260,6 +261,12 @@ def finish_in(value: Any) -> str | None:
     stopped = (body.get("stop_reason"), mapping(body.get("delta")).get("stop_reason"), body.get("done_reason"))
     places = (choice.get("finish_reason"), *stopped, candidate.get("finishReason"))
     return next((found for place in places if (found := reason_or_none(place))), None)
+
+
+def is_receipt(value: Any) -> bool:
+    """Whether it is OpenAI's response that is still to be made, in background mode."""
+    body = mapping(value)
+    return body.get("object") == "response" and body.get("status") in ("queued", "in_progress")
 
 
 def is_last(value: Any) -> bool:
