@@ -564,9 +564,7 @@ def test_bytes_are_ascii_whatever_the_text_is() -> None:
     said = "a\u2028b\u0085c\ud83dd🌍"
     stream = b"".join(sse_bytes(OPENAI.replay(p.completion({"content": said}), include_usage=True)))
     assert stream.isascii()
-    chunk = replay("openai.chat", p.completion({"role": "assistant", "content": said}))[1]
-    assert chunk.data["choices"][0]["delta"]["content"] == said
-    assert chunk.text == said.replace("\ud83d", "\ufffd")  # half of a character is no text
+    assert replay("openai.chat", p.completion({"role": "assistant", "content": said}))[1].text == said
 
 
 def test_a_name_with_a_line_break_is_not_written() -> None:
