@@ -72,3 +72,16 @@ def test_content_goes_where_it_was_asked_for(
     assert messages[1]["parts"][1] == {"type": "image_url"}
     assert json.loads(str(found["gen_ai.output.messages"]))[0]["parts"][0]["content"] == "the ANSWER"
     assert "PLANTED" not in recorder.exported_text()
+
+
+def test_half_of_a_character_is_none_in_telemetry(
+    talkative: Simulator, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No exporter can encode it."""
+    monkeypatch.setenv(VARIABLE, "SPAN_ONLY")
+    monkeypatch.setitem(REQUEST, "messages", [{"role": "user", "content": "a half \ud83d and a whole 🌍"}])
+    ask(talkative, recorder)
+    told = [text for span in recorder.spans() for text in (span.attributes or {}).values() if isinstance(text, str)]
+    assert any("a half \ufffd and a whole 🌍" in text for text in told)
+    for text in told:
+        text.encode()

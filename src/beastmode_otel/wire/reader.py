@@ -11,8 +11,8 @@ from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth, Repeat, repeat_of
 from beastmode_otel.wire.sse import DONE, Event, SSEDecoder
 from beastmode_otel.wire.values import (
-    clean,
     decode,
+    joined,
 )
 
 _MAX_PIECE: Final = 64 * 1024
@@ -146,14 +146,14 @@ class EventReader:
         return chunk
 
     def _whole_characters(self, chunk: Chunk) -> Chunk:
-        """The chunk with no half of a character in its text: the first half waits for the text that has the second."""
+        """The chunk without the first half of a character at the end of its text: that waits for the second."""
         said = self._half + chunk.text
         if not (chunk.text or chunk.terminal):
             return chunk
         self._half = ""
         if said and "\ud800" <= said[-1] <= "\udbff" and not chunk.terminal:
             said, self._half = said[:-1], said[-1]
-        said = clean(said)
+        said = joined((said,))
         return chunk if said == chunk.text else replace(chunk, text=said)
 
     def _meaning(self, event: Event) -> Chunk:

@@ -14,7 +14,6 @@ from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth
 from beastmode_otel.wire.values import (
-    clean,
     content_text,
     count,
     decode,
@@ -97,10 +96,10 @@ class AnthropicMessages(Format):
             body=body,
             model=text_or_none(body.get("model")),
             id=text_or_none(body.get("id")),
-            text=clean(said),
+            text=said,
             finish_reasons=(reason,) if reason else (),
             usage=anthropic_usage(body.get("usage")),
-            refusal=None if refusal is None else clean(refusal),
+            refusal=refusal,
             tool_calls=len(calls),
             broken_calls=sum(not isinstance(call.get("input"), Mapping) for call in calls),
             empty=not (said or calls or refusal is not None),

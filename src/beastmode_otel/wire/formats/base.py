@@ -7,7 +7,6 @@ where it differs from these defaults, which are OpenAI's ways, since most APIs a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -19,7 +18,6 @@ from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.reader import Assembler, EventReader, StreamReader
 from beastmode_otel.wire.user_text import Cut, cut_last_text
 from beastmode_otel.wire.values import (
-    clean,
     count,
     decode,
     mapping,
@@ -190,7 +188,7 @@ class Format:
         assembler, events = self.assembler(), self.events(body, include_usage=include_usage)
         last = Chunk(terminal=True)
         if events is not None:
-            chunks = [_clean(assembler.add(event, self._name(event))) for event in events]
+            chunks = [assembler.add(event, self._name(event)) for event in events]
             return [*chunks, last] if self.done else chunks
         if self.final is not None:
             last = assembler.add({**self.final}, self._name(self.final))
@@ -199,11 +197,6 @@ class Format:
 
     def _name(self, event: Mapping[str, Any]) -> str:
         return text(event.get("type")) if self.named else ""
-
-
-def _clean(chunk: Chunk) -> Chunk:
-    said = clean(chunk.text)
-    return chunk if said is chunk.text else replace(chunk, text=said)
 
 
 class Embeddings(Format):

@@ -14,7 +14,6 @@ from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in, shorten
 from beastmode_otel.wire.repeats import Growth
 from beastmode_otel.wire.values import (
-    clean,
     content_text,
     count,
     integer,
@@ -89,7 +88,7 @@ class CohereChat(Cohere):
             parsed=("message" in body and isinstance(body["message"], Mapping)) or error is not None,
             body=body,
             id=text_or_none(body.get("id")),
-            text=clean(said),
+            text=said,
             finish_reasons=(reason,) if reason else (),
             usage=cohere_usage(body.get("usage")),
             tool_calls=len(calls),

@@ -23,7 +23,6 @@ from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text
 from beastmode_otel.wire.values import (
-    clean,
     content_text,
     count,
     index,
@@ -219,7 +218,7 @@ def _reply(body: Any) -> Reply:
         body=body,
         model=text_or_none(body.get("modelVersion")),
         id=text_or_none(body.get("responseId")),
-        text=clean(_said(parts[0])) if parts else "",
+        text=_said(parts[0]) if parts else "",
         finish_reasons=tuple(filter(None, reasons)),
         usage=gemini_usage(body.get("usageMetadata")),
         tool_calls=len(calls),

@@ -18,7 +18,6 @@ from beastmode_otel.wire.reader import EventReader
 from beastmode_otel.wire.stream_lines import LineDecoder
 from beastmode_otel.wire.user_text import Cut, cut_member
 from beastmode_otel.wire.values import (
-    clean,
     content_text,
     count,
     integer,
@@ -103,7 +102,7 @@ class OllamaChat(Ollama):
             parsed=bool(message) or isinstance(body.get("response"), str) or error is not None,
             body=body,
             model=text_or_none(body.get("model")),
-            text=clean(said),
+            text=said,
             finish_reasons=(reason,) if reason else (),
             usage=ollama_usage(body),
             tool_calls=len(calls),

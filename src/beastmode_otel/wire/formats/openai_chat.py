@@ -19,7 +19,6 @@ from beastmode_otel.wire.formats.openai_choices import (
 from beastmode_otel.wire.paths import CallPath
 from beastmode_otel.wire.user_text import Cut, cut_member
 from beastmode_otel.wire.values import (
-    clean,
     content_text,
     count,
     integer,
@@ -81,7 +80,7 @@ class OpenAIChat(Format):
             choices,
             said=content_text(messages[0].get("content")) if messages else "",
             empty=not any(map(_answers, messages)),
-            refusal=next(filter(None, (clean(text(message.get("refusal"))) for message in messages)), None),
+            refusal=next(filter(None, (text(message.get("refusal")) for message in messages)), None),
             tool_calls=sum(map(_tool_calls, messages)),
             broken_calls=sum(map(_broken_calls, messages)),
         )

@@ -13,7 +13,6 @@ from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.repeats import Growth
 from beastmode_otel.wire.values import (
-    clean,
     content_text,
     index,
     items,
@@ -43,7 +42,7 @@ def reply_of(body: Json, choices: list[Json], *, said: str, empty: bool, **more:
         body=body,
         model=text_or_none(body.get("model")),
         id=text_or_none(body.get("id")),
-        text=clean(said),
+        text=said,
         finish_reasons=tuple(filter(None, (reason_or_none(choice.get("finish_reason")) for choice in choices))),
         usage=read_usage(body),
         empty=empty,

@@ -16,7 +16,6 @@ from beastmode_otel.wire.pieces import pieces
 from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.user_text import Cut, Turns, cut_last_text, cut_member
 from beastmode_otel.wire.values import (
-    clean,
     count,
     index,
     is_object,
@@ -91,10 +90,10 @@ class OpenAIResponses(Format):
             body=body,
             model=text_or_none(body.get("model")),
             id=text_or_none(body.get("id")),
-            text=clean(said),
+            text=said,
             finish_reasons=finish_reasons(body) if outputs or body.get("status") != "completed" else (),
             usage=openai_usage(body.get("usage")),
-            refusal=None if refusal is None else clean(refusal),
+            refusal=refusal,
             tool_calls=calls_in(body),
             broken_calls=sum(
                 item.get("type") == "function_call" and not is_object(item.get("arguments")) for item in outputs

@@ -16,11 +16,11 @@ from beastmode_otel.wire.provider_error import error_in
 from beastmode_otel.wire.sse import DONE, Event, SSEDecoder
 from beastmode_otel.wire.stream_lines import LineDecoder
 from beastmode_otel.wire.values import (
-    clean,
     content_text,
     count,
     decode,
     items,
+    joined,
     mapping,
     number,
     reason_or_none,
@@ -68,7 +68,7 @@ class Unknown(Format):
             body=body,
             model=name_in(body, "model"),
             id=name_in(body, "id"),
-            text=clean(text_in(body)),
+            text=text_in(body),
             finish_reasons=(reason,) if reason else (),
             usage=usage_in(body, self._counters),
             empty=not body,
@@ -145,7 +145,7 @@ class UnknownReader:
     def reply(self) -> Reply:
         events = [] if self._lost else self._events
         body = events[0] if len(events) == 1 else [*events] or None
-        return replace(self._said, body=body, text=clean("".join(self._texts)), error=self._error)
+        return replace(self._said, body=body, text=joined(self._texts), error=self._error)
 
     def _choose(self, head: bytes) -> None:
         self._head = None
