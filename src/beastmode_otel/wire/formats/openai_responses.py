@@ -99,7 +99,7 @@ class OpenAIResponses(Format):
                 item.get("type") == "function_call" and not is_object(item.get("arguments")) for item in outputs
             ),
             empty=not (said or refusal is not None or any(kind and kind not in _NO_ANSWER for kind in kinds)),
-            pending=body.get("status") in _PENDING,
+            pending=text(body.get("status")) in _PENDING,
             error=error,
         )
 
