@@ -79,7 +79,7 @@ def test_half_of_a_character_is_none_in_telemetry(
 ) -> None:
     """No exporter can encode it."""
     monkeypatch.setenv(VARIABLE, "SPAN_ONLY")
-    monkeypatch.setitem(REQUEST, "messages", [{"role": "user", "content": "a half \ud83d and a whole 🌍"}])
+    talkative.define("a", Behaviour(text="a half \ud83d and a whole 🌍"), Behaviour(status=400))
     ask(talkative, recorder)
     told = [text for span in recorder.spans() for text in (span.attributes or {}).values() if isinstance(text, str)]
     assert any("a half \ufffd and a whole 🌍" in text for text in told)

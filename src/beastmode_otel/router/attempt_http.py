@@ -113,7 +113,9 @@ class AttemptHttp:
         """Send, and read the whole answer."""
         response = await self._open()
         body = self._body_of(response, math.inf)
-        body.feed(await response.read())
+        data = await response.read()
+        self._check_clock()
+        body.feed(data)
         body.end()
         if body.streams and not body.finished and body.error is None:
             raise failures.AttemptFailed(self._early_end(response))
@@ -157,7 +159,6 @@ class AttemptHttp:
         return response
 
     def _checked(self, response: HttpResponse, reply: Reply) -> Reply:
-        self._check_clock()
         wrong = failures.check_reply(self._place, response.status, response.headers, reply)
         if wrong is not None:
             raise failures.AttemptFailed(wrong)
@@ -176,6 +177,8 @@ class AttemptHttp:
     def _at_end(self, response: HttpResponse, body: BodyReader) -> list[Chunk]:
         """The chunks that are left at the end of the body. Of a whole answer, as a provider that ignores `stream` gives
         it, the caller gets one, with all of it."""
+        if not body.streams:
+            self._check_clock()
         chunks = body.end()
         if not body.streams:
             reply = self._checked(response, body.reply())
