@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Protocol
 
 from beastmode_otel.attempts.progress import Trail
 from beastmode_otel.record import record
+
+Adds = Callable[[], tuple[tuple[str, str], ...] | None]
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -47,16 +49,13 @@ class HttpResponse(Protocol):
 class Http(Protocol):
     """An HTTP client. Raises the library's own exceptions; the caller maps them.
 
+    adds: what a client that was passed in adds to each request: headers, names in lower case, and a query as "?"; gives
+    None where it has an `auth` of its own, which may log anybody in. None for our own clients, which add nothing.
     closings: how often connections of ours were closed; who sees it grow was cut off by ourselves.
     """
 
+    adds: Adds | None
     closings: int
-
-    def adds(self) -> tuple[tuple[str, str], ...] | None:
-        """What a client that was passed in adds to each request: headers, names in lower case, and a query as "?".
-
-        None: it has an `auth` of its own, which may log anybody in. Empty for our own clients.
-        """
 
     async def open(self, request: HttpRequest) -> HttpResponse:
         """Send and return as soon as the response's head is there."""

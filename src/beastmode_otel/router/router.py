@@ -142,7 +142,8 @@ class Router:
 
     def client_adds(self) -> tuple[tuple[str, str], ...] | None:
         """See http.Http.adds."""
-        return self._services.http.adds()
+        adds = self._services.http.adds
+        return () if adds is None else adds()
 
     def whole(self, call: Call, scope: RequestScope) -> RoutedAnswer:
         """A request for a whole answer, not yet sent."""

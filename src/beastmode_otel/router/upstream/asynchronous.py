@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import weakref
 from collections.abc import Mapping
 from typing import Any
 
-from beastmode_otel.router.http import HttpRequest, HttpResponse
+from beastmode_otel.router.http import Adds, HttpRequest, HttpResponse
 from beastmode_otel.router.upstream.library import DRAIN_SECONDS, added_by, library, next_hop, options
 from beastmode_otel.runtime import in_child
 
@@ -18,6 +19,7 @@ class AsyncHttp:
 
     def __init__(self, client: Any = None, *, max_connections: int = 1000) -> None:
         self._given = client
+        self.adds: Adds | None = None if client is None else functools.partial(added_by, client)
         self._max_connections = max_connections
         self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
         self._closing: set[asyncio.Task[None]] = set()
@@ -44,9 +46,6 @@ class AsyncHttp:
             loop = reference()
             if loop is not None and loop.is_closed():
                 self._clients.pop(loop, None)
-
-    def adds(self) -> tuple[tuple[str, str], ...] | None:
-        return added_by(self._given)
 
     async def open(self, request: HttpRequest) -> HttpResponse:
         client = self._client()

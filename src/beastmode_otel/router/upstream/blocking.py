@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from beastmode_otel.router.http import HttpRequest, HttpResponse
+from beastmode_otel.router.http import Adds, HttpRequest, HttpResponse
 from beastmode_otel.router.upstream.library import DRAIN_SECONDS, added_by, library, next_hop, options
 from beastmode_otel.runtime import BlockingRuntime, PoolFull, WorkerPool, in_child
 
@@ -17,6 +18,7 @@ class BlockingHttp:
 
     def __init__(self, pool: WorkerPool, client: Any = None, *, max_connections: int = 1000) -> None:
         self._given = client
+        self.adds: Adds | None = None if client is None else functools.partial(added_by, client)
         self._client = client
         self._pool = pool
         self._max_connections = max_connections
@@ -34,9 +36,6 @@ class BlockingHttp:
                 if self._client is None:
                     self._client = library().Client(**options(self._max_connections))
         return self._client
-
-    def adds(self) -> tuple[tuple[str, str], ...] | None:
-        return added_by(self._given)
 
     async def open(self, request: HttpRequest) -> HttpResponse:
         client = self._open_client()

@@ -51,8 +51,6 @@ def _origin(url: Any) -> tuple[str, str, int | None]:
 
 def added_by(client: Any) -> tuple[tuple[str, str], ...] | None:
     """See http.Http.adds."""
-    if client is None:
-        return ()
     if client.auth is not None:
         return None
     query = (("?", str(client.params)),) if client.params else ()
