@@ -135,6 +135,8 @@ class EventReader:
     def reply(self) -> Reply:
         body = self._assembler.body()
         said = self._read(body) if body is not None else Reply(parsed=self._error is not None)
+        if said.pending:  # in progress is what a stream says of itself until its end; only a whole answer is a receipt
+            said = replace(said, pending=False)
         return replace(said, error=self._error) if self._error is not None else said
 
     def _chunk(self, event: Event) -> Chunk:
