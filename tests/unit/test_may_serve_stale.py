@@ -16,7 +16,7 @@ ALWAYS = {
     *("tls_cert_invalid", "tls_handshake", "invalid_header", "invalid_url", "redirect_loop", "invalid_response"),
     *("circuit_open", "_OTHER", "context_length_exceeded", "authentication_error", "quota_exhausted"),
     *("permission_denied", "model_not_found", "endpoint_not_found", "request_timeout", "conflict", "too_early"),
-    "rate_limited",
+    *("rate_limited", "not_supported", "empty_answer"),
 }
 
 

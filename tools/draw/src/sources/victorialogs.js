@@ -10,7 +10,9 @@ function logFrame(records, { target, expr }) {
   const field = (name, type, values) => ({ name, type, config: {}, values });
   const hidden = ['_msg', '_time', '_stream'];
   const labels = (record) => Object.fromEntries(Object.entries(record).filter(([name]) => !hidden.includes(name)));
-  records.sort((a, b) => (a._time < b._time ? 1 : -1));
+  // The store gives them in no order; two of one moment keep theirs from picture to picture.
+  const told = (record) => `${record._time} ${record._msg} ${record.span_id}`;
+  records.sort((a, b) => (told(a) < told(b) ? 1 : told(a) > told(b) ? -1 : 0));
   return {
     refId: target.refId,
     length: records.length,
