@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+WORKERS ?= 3
 STAMP := $(VENV)/.ready
 
 .PHONY: picture stack stack-build demo test lint check bench wheel docs dashboards prices clean help
