@@ -20,7 +20,7 @@ wheel: $(STAMP)  ## build the wheel and install it into the virtual environment
 demo: wheel  ## 20 seconds of mixed load against a simulated provider, and what its telemetry says
 	$(BIN)/beastmode-otel demo
 
-test: wheel  ## all tests, against the installed wheel, by WORKERS processes (2)
+test: wheel  ## all tests, against the installed wheel, by WORKERS processes (3)
 	$(BIN)/python -P -m pytest -n $(WORKERS) --no-loadscope-reorder
 
 check: lint  ## lint, format, types, generated files, architecture: before a commit
