@@ -2,7 +2,7 @@
 
 from beastmode_otel.errors.categories import CATEGORIES, OTHER, Category, category
 from beastmode_otel.errors.origin import raised_by_signal, somebody_elses
-from beastmode_otel.errors.redact import RedactedError, Redactor, safe_cause
+from beastmode_otel.errors.redact import RedactedError, Redactor, public_url, safe_cause
 from beastmode_otel.errors.tree import (
     AccessDenied,
     AttemptRecord,
@@ -27,6 +27,7 @@ __all__ = [
     "RequestError",
     "UpstreamError",
     "category",
+    "public_url",
     "raised_by_signal",
     "safe_cause",
     "somebody_elses",

@@ -55,6 +55,27 @@ def _masked(match: re.Match[str]) -> str:
     return "".join(group for group in match.groups() if group) + MASK
 
 
+_SECRET_NAMES: Final = re.compile(
+    r"(?i)([?&;\s][a-z_-]*(?:pass(?:word|wd)?|pwd|token|secret|key|sig(?:nature)?)=)[^&;\s#]*"
+)
+
+
+def public_url(url: str) -> str:
+    """A URL, or a libpq connection string, as people may see it: without its user's name, password, tokens and keys.
+
+    Never raises. A URL that cannot be read loses rather too much: a password may hold what ends the host's part.
+    """
+    scheme, mark, rest = url.partition("://")
+    if mark:
+        authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+        _, colon, port = authority.rpartition(":")
+        odd = "@" in authority or (colon and not port.isdigit() and not authority.endswith("]"))
+        if odd and "@" in rest:
+            rest = f"{MASK}@{rest.rpartition('@')[2]}"
+    shown = _SECRET_NAMES.sub(rf"\1{MASK}", f" {scheme}{mark}{rest}")
+    return shown[1:]
+
+
 class RedactedError(Exception):
     """Stands in as `__cause__` for a foreign exception whose own text holds a secret."""
 
