@@ -122,11 +122,15 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """After `failures` health errors in a row a deployment rests for `cooldown` seconds, doubling to `max_cooldown`."""
+    """After `failures` health errors in a row a deployment is asked only by one probe each `cooldown` seconds (and up
+    to a tenth more, drawn), however long that goes on: it is back that soon after an outage of any length.
+
+    max_cooldown: the longest wait that a provider's Retry-After beside a health error may put in the place of cooldown.
+    """
 
     failures: int = 5
     cooldown: float = 10.0
-    max_cooldown: float = 300.0
+    max_cooldown: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,14 +180,15 @@ class Attempt:
         return reply
 
     def _tell_health(self, kind: OutcomeKind) -> None:
-        health, name, started = self._services.health, self.deployment.name, self._http.deadlines.started
+        health, name, http = self._services.health, self.deployment.name, self._http
+        started, sent = http.deadlines.started, http.sent
         if kind == "ok":
-            health.succeeded(name)
+            health.succeeded(name, started)
         elif kind == "error" and self.failure is not None and not self.cut_off:
             kind_of_error, now = self.failure.error.category, self._services.clock()
-            health.failed(name, kind_of_error, now, self.failure.retry_after, started=started)
+            health.failed(name, kind_of_error, now, self.failure.retry_after, started=started, sent=sent)
         else:
-            health.unknown(name, started)
+            health.unknown(name, started, sent=sent)
 
     # Its connection.
 
