@@ -26,15 +26,23 @@ _CUT_OFF: Final = "the router was closed while this request was under way: close
 class Attempt:
     """Created open; ends with `finish`, which every failure inside calls by itself.
 
+    spare: whether another deployment can answer.
     `failure` is set when it failed, `record` when it ended; `usage` and `cost` then say what it used.
     Raises TypeError or ValueError at creation when the body is no JSON; nothing is open then.
     """
 
     def __init__(
-        self, services: Services, call: Call, deployment: Deployment, number: int, scope: RequestScope
+        self,
+        services: Services,
+        call: Call,
+        deployment: Deployment,
+        number: int,
+        scope: RequestScope,
+        *,
+        spare: bool = False,
     ) -> None:
         self._services, self.deployment = services, deployment
-        self._http = AttemptHttp(services, call, deployment)
+        self._http = AttemptHttp(services, call, deployment, spare=spare)
         self.failure: Failure | None = None
         self.record: AttemptRecord | None = None
         self.usage: Usage | None = None
