@@ -95,7 +95,7 @@ class Timeouts:
     """Seconds. first_token and read hold for each attempt, total for the request with all its attempts.
 
     first_token_fallback: in the place of first_token while another deployment can answer; None: a third of it.
-    In the synchronous world first_token and total are looked at between chunks: at worst they are exceeded by `read`.
+    In the synchronous world total is looked at between chunks: at worst it is exceeded by `read`.
     """
 
     connect: float = 5.0
