@@ -15,7 +15,7 @@ from support.fault_wall import ANSWER, FAST, Attempt
 CUT: dict[str, Verdict] = {"S08": "safe", "S09": "safe", "S14": "safe"}  # after content it is an error
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Verdict]]] = {
     "defaults": ({}, {"S01": "partial", **CUT}),  # another deployment is asked at once
-    "tuned": ({**TUNED}, CUT),
+    "tuned": ({**TUNED}, {}),
 }
 NAMES = [scenario.name for scenario in SCENARIOS]
 

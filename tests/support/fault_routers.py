@@ -16,7 +16,7 @@ from support.fault_scenarios import SCENARIOS, Run, Scenario, Told, play
 from support.fault_wall import SPARE, FaultWall, Pace
 
 QUESTION: Final = {"messages": [{"role": "user", "content": "Tell me about the lighthouse."}]}
-TUNED: Final[Mapping[str, Any]] = {"patience": 2.0}
+TUNED: Final[Mapping[str, Any]] = {"patience": 2.0, "on_cut": "restart"}
 WORLDS: Final = ("sync", "async")
 
 
