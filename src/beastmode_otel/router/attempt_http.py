@@ -232,7 +232,9 @@ class AttemptHttp:
         """For what the HTTP client has raised."""
         failure, self._looks_sent = failures.from_exception(self._place, exc)
         kind = failure.error.category
-        if (kind.phase or kind.cut) and self.deadlines.over:  # we have cut the phase, or the connection
+        if kind.cut and self.deadlines.over:  # by ourselves, to interrupt a thread
+            return self.limit()
+        if kind.phase and self.deadlines.over:  # the phase was cut to what was left
             return failures.from_exception(self._place, exc, category(self.deadlines.which()[0]))[0]
         if kind.cut and self.status is not None and self._call.stream:
             return failures.from_exception(self._place, exc, category("stream_truncated"))[0]
