@@ -137,8 +137,12 @@ class EventReader:
     def end(self) -> list[Chunk]:
         # What does not decode here is not malformed but cut, and the missing terminal event tells that.
         chunks = [self._chunk(event) for event in self._decoder.end() if _is_whole(event)]
-        if self._error is None and self._assembler.complete and not (self._broken and not self._is_whole_without()):
-            self._finished = True
+        if self._finished or self._error is not None:
+            return chunks
+        if self._broken and not self._is_whole_without():
+            self._error = _NOT_JSON
+            return [*chunks, Chunk(error=_NOT_JSON)]
+        self._finished = self._assembler.complete
         return chunks
 
     def reply(self) -> Reply:
