@@ -61,20 +61,20 @@ class RouterParts:
 
 
 def build_blocking(
-    config: ConfigLike, *, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
+    config: ConfigLike, *, cache: Any, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
 ) -> RouterParts:
     """The parts of a ModelRouter. Raises ConfigError."""
-    settings, pool = load(config), WorkerPool("http")
+    settings, pool = load(config, cache=cache), WorkerPool("http")
     _check(tenant, client, access, wants_async=False)
     http = BlockingHttp(pool, client, max_connections=settings.max_connections)
     return _build(settings, http, BlockingRuntime(), pool, (tenant, access), providers)
 
 
 def build_async(
-    config: ConfigLike, *, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
+    config: ConfigLike, *, cache: Any, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
 ) -> RouterParts:
     """The parts of an AsyncModelRouter. Raises ConfigError."""
-    settings, pool = load(config), WorkerPool("http")
+    settings, pool = load(config, cache=cache), WorkerPool("http")
     _check(tenant, client, access, wants_async=True)
     http = AsyncHttp(client, max_connections=settings.max_connections)
     return _build(settings, http, AsyncioRuntime(), pool, (tenant, access), providers)

@@ -24,6 +24,7 @@ class AsyncModelRouter:
         self,
         config: ConfigLike = None,
         *,
+        cache: Any = None,
         tenant: str | None = None,
         client: Any = None,
         access: AccessRule | None = None,
@@ -32,7 +33,7 @@ class AsyncModelRouter:
         logger_provider: LoggerProvider | None = None,
     ) -> None:
         providers = (tracer_provider, meter_provider, logger_provider)
-        self._parts = build_async(config, tenant=tenant, client=client, access=access, providers=providers)
+        self._parts = build_async(config, cache=cache, tenant=tenant, client=client, access=access, providers=providers)
 
     async def route(
         self,

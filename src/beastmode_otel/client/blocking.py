@@ -22,6 +22,8 @@ class ModelRouter:
 
     config: a path of a TOML file, a mapping of the same shape, a Config, or None: BEASTMODE_CONFIG, ./beastmode.toml,
     else only prefixed ids (openai:gpt-4o-mini, anthropic:claude-sonnet-4-5).
+    cache: "on" to have one, "off" for none whatever is configured, or a mapping in the place of `[cache]`; None: where
+    `[cache]` or BEASTMODE_CACHE asks for it.
     tenant: whom the requests are for, when a call does not say. client: your own httpx or httpx2 Client; it stays open.
     access: a callable that gets an AccessRequest and returns True, False, or the reason of a refusal.
     *_provider: OpenTelemetry providers; None: the global ones. Raises ConfigError.
@@ -31,6 +33,7 @@ class ModelRouter:
         self,
         config: ConfigLike = None,
         *,
+        cache: Any = None,
         tenant: str | None = None,
         client: Any = None,
         access: AccessRule | None = None,
@@ -39,7 +42,9 @@ class ModelRouter:
         logger_provider: LoggerProvider | None = None,
     ) -> None:
         providers = (tracer_provider, meter_provider, logger_provider)
-        self._parts = build_blocking(config, tenant=tenant, client=client, access=access, providers=providers)
+        self._parts = build_blocking(
+            config, cache=cache, tenant=tenant, client=client, access=access, providers=providers
+        )
 
     def route(
         self, model_id: str, request: Mapping[str, Any], user_id: str | None = None, **options: Unpack[RouteOptions]

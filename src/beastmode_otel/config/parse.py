@@ -54,7 +54,7 @@ def parse(values: Mapping[str, Any], source: Source) -> Config:
         labels=_labels(top),
         prices={name: _price(source, name, value) for name, value in top.table("prices").items()},
         bounds=_bounds(top.table("bounds")),
-        cache=read_cache(top.table("cache"), source),
+        cache=read_cache(top, source),
         max_connections=top.whole("max_connections", 1000, least=1),
         disabled=_disabled(source),
     )

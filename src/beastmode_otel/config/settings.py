@@ -36,9 +36,14 @@ class Secret:
 
 
 CacheMode = Literal["off", "on"]
+SaidBy = Literal["nobody", "a Config", "[cache]", "BEASTMODE_CACHE", "cache="]
 WriteMode = Literal["background", "sync"]
 DEFAULT_L3 = "sqlite:///~/.cache/beastmode_otel/cache.db"
 OFF = "off"
+ASK_FOR_CACHE = (
+    'a [cache] table in the configuration (an empty one will do), cache="on" at the router, the transport or '
+    "instrument(), or BEASTMODE_CACHE=on"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +77,11 @@ class StoreTier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
-    """mode: off, or on (exact matches). stale_if_error: seconds for which an expired entry may still answer when every
-    deployment failed. write_mode: sync writes the slower tiers before the answer is returned. max_body: bytes of a
-    stored answer. secret: signs what is stored outside of the process.
+    """What a cache is like: to write one is to ask for it, as `[cache]` is; a Config without one has none.
+
+    mode: off, or on (exact matches). said_by: who said so. stale_if_error: seconds for which an expired entry may still
+    answer when every deployment failed. write_mode: sync writes the slower tiers before the answer is returned.
+    max_body: bytes of a stored answer. secret: signs what is stored outside of the process.
     """
 
     mode: CacheMode = "on"
@@ -84,7 +91,10 @@ class CacheSettings:
     write_mode: WriteMode = "background"
     max_body: int = 1024 * 1024
     secret: Secret | None = None
+    said_by: SaidBy = field(default="a Config", compare=False)
 
+
+NO_CACHE = CacheSettings(mode="off", said_by="nobody")
 
 ProviderKind = Literal["openai", "anthropic", "passthrough"]
 _APIS: Mapping[str, str] = {"openai": "openai.chat", "anthropic": "anthropic.messages", "passthrough": "unknown"}
@@ -226,7 +236,7 @@ class Config:
     labels: tuple[str, ...] = ()
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by model, in USD; see prices.py
     bounds: LabelBounds = LabelBounds()
-    cache: CacheSettings = field(default_factory=CacheSettings)
+    cache: CacheSettings = NO_CACHE
     max_connections: int = 1000
     disabled: bool = False
 

@@ -55,8 +55,15 @@ class Table:
         self._known.append(key)
         return self._values.get(key, default)
 
-    def table(self, key: str) -> Table:
-        return Table(self.source, self.at(key), self.get(key, {}))
+    def has(self, key: str) -> bool:
+        return key in self._values
+
+    def table(self, key: str, *, short: str | None = None) -> Table:
+        """short: the key of that table that a text in its place is the value of."""
+        value = self.get(key, {})
+        if short is not None and isinstance(value, str):
+            value = {short: value}
+        return Table(self.source, self.at(key), value)
 
     def items(self) -> Iterable[tuple[str, Any]]:
         self._known.extend(self._values)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final, Generic, TypeVar
 
 from beastmode_otel.cache import FlightResult, Key, SingleFlight, Tiered
-from beastmode_otel.config.settings import CacheSettings
+from beastmode_otel.config.settings import ASK_FOR_CACHE, CacheSettings
 from beastmode_otel.engine.cache_request import CacheRequest
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.engine.entries import RequestStore
@@ -244,12 +244,13 @@ def _note_collapsed(ending: Ending, collapsed: bool) -> None:
         ending.cache = replace(ending.cache, collapsed=collapsed)
 
 
-def not_cached(model_id: str) -> RequestError:
-    """What cache='only' gets for a miss."""
+def not_cached(model_id: str, *, off: bool = False) -> RequestError:
+    """What cache='only' gets for a miss, and where there is no cache at all (off)."""
     return RequestError(
-        f"{model_id}: not in the cache, and cache='only' asks nobody else",
+        f"{model_id}: {'there is no cache' if off else 'not in the cache'}, and cache='only' asks nobody else",
         category="cache_miss",
         context=Context(model=model_id),
+        hints=(f"ask for one: {ASK_FOR_CACHE}",) if off else (),
     )
 
 
