@@ -249,7 +249,8 @@ def _target(route: Table, item: Any, deployments: Mapping[str, Deployment], out:
 def _timeouts(table: Table) -> Timeouts:
     timeouts = table.fill(Timeouts, Timeouts())
     for name in Timeouts.__dataclass_fields__:
-        if getattr(timeouts, name) <= 0:
+        seconds = getattr(timeouts, name)
+        if seconds is not None and seconds <= 0:
             raise table.fail(name, "must be above 0 seconds")
     return timeouts
 

@@ -104,6 +104,7 @@ _APIS: Mapping[str, str] = {"openai": "openai.chat", "anthropic": "anthropic.mes
 class Timeouts:
     """Seconds. first_token and read hold for each attempt, total for the request with all its attempts.
 
+    first_token_fallback: in the place of first_token while another deployment can answer; None: a third of it.
     In the synchronous world first_token and total are looked at between chunks: at worst they are exceeded by `read`.
     """
 
@@ -114,6 +115,14 @@ class Timeouts:
     first_token: float = 30.0
     total: float = 120.0
     idle: float = 600.0  # an open stream that nobody reads for so long is abandoned
+    first_token_fallback: float | None = None
+
+    def first_token_of(self, *, spare: bool) -> float:
+        """The limit of an attempt. spare: whether another deployment can answer."""
+        if not spare:
+            return self.first_token
+        own = self.first_token_fallback
+        return self.first_token / 3 if own is None else min(own, self.first_token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,22 +130,28 @@ class Retry:
     """How often and how long. Waits are drawn between 0 and min(cap, base * 2**n) seconds (full jitter).
 
     per_deployment: tries of one deployment after its first. max_wait: a provider that asks for a longer wait is left
-    for the next deployment, or its error is raised.
+    for the next deployment, or its error is raised. patience: how long a request waits, in all, for deployments that
+    ask it to wait (Retry-After) although another could answer at once.
     """
 
     per_deployment: int = 2
     base: float = 0.5
     cap: float = 8.0
     max_wait: float = 60.0
+    patience: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """After `failures` health errors in a row a deployment rests for `cooldown` seconds, doubling to `max_cooldown`."""
+    """After `failures` health errors in a row a deployment is asked only by one probe each `cooldown` seconds (and up
+    to a tenth more, drawn), however long that goes on: it is back that soon after an outage of any length.
+
+    max_cooldown: the longest wait that a provider's Retry-After beside a health error may put in the place of cooldown.
+    """
 
     failures: int = 5
     cooldown: float = 10.0
-    max_cooldown: float = 300.0
+    max_cooldown: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,11 +153,14 @@ class Table:
         return found
 
     def fill(self, kind: type[D], defaults: D) -> D:
-        """A dataclass of numbers from this table; integers stay integers."""
-        values = {}
+        """A dataclass of numbers from this table; integers stay integers, and None what is not given."""
+        values: dict[str, float | None] = {}
         for name in kind.__dataclass_fields__:  # type: ignore[attr-defined]
             default = getattr(defaults, name)
-            values[name] = self.whole(name, default) if isinstance(default, int) else self.number(name, default)
+            if default is None and self.get(name) is None:
+                values[name] = None
+            else:
+                values[name] = self.whole(name, default) if isinstance(default, int) else self.number(name, default)
         self.done()
         return kind(**values)
 

@@ -260,13 +260,14 @@ _PASSING: Final = (408, 409, 425, 429)  # 4xx that the same request may not get 
 def may_serve_stale(error: BeastModeError, *, callers_account: bool) -> bool:
     """Whether the way to an answer failed, so that an expired one is better than none.
 
-    Not for a request that every provider would refuse, nor, where key and address are the caller's own
-    (callers_account), for a 4xx that says so (a key may have been revoked) or a redirect, which the client follows.
+    Not for a request that was refused for what it is (too long, filtered, malformed), nor, where key and address are
+    the caller's own (callers_account), for a 4xx that says so (a key may have been revoked) or a redirect, which the
+    client follows.
     """
     kind = error.category
     if kind.all_rest or kind.callers_own:  # no other deployment may be tried, and none refused the request
         return True
-    if not isinstance(error, UpstreamError) or not kind.fallback:
+    if not isinstance(error, UpstreamError) or not kind.fallback or kind.refused:
         return False
     status = error.status_code
     return not (callers_account and status is not None and 300 <= status < 500 and status not in _PASSING)
