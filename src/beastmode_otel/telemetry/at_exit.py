@@ -47,9 +47,8 @@ def end_where_nobody_listens(providers: Iterable[Any]) -> None:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         where = ", ".join(f"{host}:{port}" for host, port in sorted(dead))
         why = "as OTEL_EXPORTER_OTLP_ENDPOINT says" if has_endpoint() else "OTEL_EXPORTER_OTLP_ENDPOINT is not set"
-        _say(
-            f"telemetry of this process is not exported: nothing listens at {where} ({why}); run `beastmode-otel doctor`"
-        )
+        lost = "telemetry of this process is not exported"
+        _say(f"{lost}: nothing listens at {where} ({why}); run `beastmode-otel doctor`")
         # The exporter first: then what exports has nothing left to wait for, also where no thread can be started.
         ends = [(exporter.shutdown, part.shutdown) for part, exporter, place in found if place in dead]
         all_in_time([functools.partial(_both, *both) for both in ends], _END)
