@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from beastmode_otel.cli.demo.signals import Signals
 from beastmode_otel.doctor.targets import secrets_of
 from beastmode_otel.errors import Redactor
+from beastmode_otel.telemetry.at_exit import all_in_time
 from beastmode_otel.telemetry.exporters import (
     ForkSafeLogExporter,
     ForkSafeMetricExporter,
@@ -27,7 +28,7 @@ from beastmode_otel.telemetry.exporters import (
     Results,
     exporter_factories,
 )
-from beastmode_otel.telemetry.setup import all_in_time, live_delay
+from beastmode_otel.telemetry.setup import live_delay
 from beastmode_otel.version import VERSION
 
 SERVICE: Final = "beastmode-demo"
