@@ -12,7 +12,7 @@ from typing import Any
 from beastmode_otel.config.parse import parse
 from beastmode_otel.config.settings import NO_CACHE, CacheSettings, Config
 from beastmode_otel.config.table import Source
-from beastmode_otel.errors import ConfigError
+from beastmode_otel.errors import ConfigError, Redactor, public_url
 
 DEFAULT_FILE = "beastmode.toml"
 
@@ -58,7 +58,7 @@ def _loaded(config: Any, environ: Mapping[str, str], prefixes: bool) -> Config:
     path = _path(config, environ)
     if path is None:
         return parse({}, Source(environ=environ, prefixes=prefixes))
-    return parse(_read(path), Source(environ=environ, prefixes=prefixes, file=True, name=str(path)))
+    return parse(_read(path), Source(environ=environ, prefixes=prefixes, file=True, name=public_url(str(path))))
 
 
 def _path(config: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Path | None:
@@ -72,15 +72,19 @@ def _path(config: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> 
 
 
 def _read(path: Path) -> dict[str, Any]:
+    # Outside of `except`: these exceptions hold the path and the whole file, and would hang on as cause or context.
     try:
         return tomllib.loads(path.expanduser().read_text(encoding="utf-8"))
     except (OSError, RuntimeError) as exc:  # RuntimeError: ~somebody without a home
         reason = exc.strerror if isinstance(exc, OSError) else str(exc)
+        problem = f"cannot be read ({reason or type(exc).__name__})"
         hint = "it is the path that was passed, or that BEASTMODE_CONFIG names: correct it, or unset the variable"
-        raise ConfigError(f"{path}: cannot be read ({reason or type(exc).__name__})", hints=(hint,)) from exc
-    except ValueError as exc:  # neither TOML nor UTF-8
-        hint = 'names with a colon, a dot or a blank need quotes: [routes."custom:chat"]; files are UTF-8'
-        raise ConfigError(f"{path}: is not valid TOML: {exc}", hints=(hint,)) from exc
+    except UnicodeDecodeError as exc:
+        problem, hint = f"is not valid TOML: byte {exc.start} is not UTF-8", "save it as UTF-8"
+    except ValueError as exc:
+        problem = f"is not valid TOML: {exc}"
+        hint = 'names with a colon, a dot or a blank need quotes: [routes."custom:chat"]'
+    raise ConfigError(Redactor(shapes=False)(f"{public_url(str(path))}: {problem}"), hints=(hint,))
 
 
 def door_settings(

@@ -24,6 +24,7 @@ from beastmode_otel.config.settings import (
 )
 from beastmode_otel.config.table import Source, Table, UnsetVariable
 from beastmode_otel.errors import ConfigError
+from beastmode_otel.errors.redact import secrets_in_environ
 from beastmode_otel.providers import PROVIDERS, Provider, owner_of
 from beastmode_otel.semconv import METRICS, SDK_SET_LIMIT
 
@@ -57,6 +58,7 @@ def parse(values: Mapping[str, Any], source: Source) -> Config:
         cache=read_cache(top, source),
         max_connections=top.whole("max_connections", 1000, least=1),
         disabled=_disabled(source),
+        hidden=tuple(Secret(text) for text in secrets_in_environ(source.environ)),
     )
     top.done()
     return config

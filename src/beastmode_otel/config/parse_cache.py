@@ -16,6 +16,7 @@ from beastmode_otel.config.settings import (
     WriteMode,
 )
 from beastmode_otel.config.table import Source, Table
+from beastmode_otel.errors.redact import shown
 
 
 def read_cache(top: Table, source: Source) -> CacheSettings:
@@ -67,10 +68,9 @@ def _mode(table: Table, source: Source, *, written: bool) -> tuple[CacheMode, Sa
 def _store(table: Table, source: Source) -> StoreTier:
     given = _overridden(table, "url", "BEASTMODE_L3_URL", source) or table.text("url")
     url = given or DEFAULT_L3
-    parts = urlsplit(url)
-    if url != OFF and (parts.scheme != "sqlite" or parts.netloc or len(parts.path) < 2):
+    if url != OFF and not _is_sqlite(url):
         hint = "write sqlite:///relative.db, sqlite:////absolute.db, sqlite:///~/file.db, or off"
-        raise table.fail("url", f"is {url!r}", hint)
+        raise table.fail("url", f"is {shown(url)}", hint)
     store = StoreTier(
         url=url,
         ttl=table.number("ttl", 86_400.0, above=True),
@@ -80,6 +80,14 @@ def _store(table: Table, source: Source) -> StoreTier:
     )
     table.done()
     return store
+
+
+def _is_sqlite(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "sqlite" and not parts.netloc and len(parts.path) >= 2
 
 
 def _secret(table: Table, source: Source) -> Secret | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from beastmode_otel.errors import Redactor
+from beastmode_otel.errors import Redactor, public_url
+from beastmode_otel.errors.urls import MASK, is_secret_name, secrets_in_url
 from beastmode_otel.providers import provider_of
 
 
@@ -33,6 +34,13 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._value)
+
+
+def _public_repr(settings: Any, **instead: object) -> str:
+    """A dataclass's own repr, with these fields as people may see them."""
+    named = [each.name for each in fields(settings) if each.repr]
+    shown = (f"{name}={instead.get(name, getattr(settings, name))!r}" for name in named)
+    return f"{type(settings).__name__}({', '.join(shown)})"
 
 
 CacheMode = Literal["off", "on"]
@@ -68,6 +76,9 @@ class StoreTier:
     soft: float = 0.15
     max_bytes: int = 1024 * 1024 * 1024
     given: bool = False
+
+    def __repr__(self) -> str:
+        return _public_repr(self, url=public_url(self.url))
 
     @property
     def path(self) -> str | None:
@@ -176,6 +187,10 @@ class Deployment:
         if not self.provider:
             object.__setattr__(self, "provider", self.provider_by_host)
 
+    def __repr__(self) -> str:
+        headers, query = _public_values(self.headers), _public_values(self.query)
+        return _public_repr(self, base_url=public_url(self.base_url), headers=headers, query=query)
+
     @property
     def provider_by_host(self) -> str:
         """The provider where nobody says another."""
@@ -190,7 +205,21 @@ class Deployment:
     def secrets(self) -> list[str]:
         """What must never be shown; of `Bearer KEY` also the key alone."""
         found = [value.reveal() for value in (self.api_key, *self.headers.values()) if isinstance(value, Secret)]
-        return [*found, *(value.rpartition(" ")[2] for value in found)]
+        found += [value for held in (self.headers, self.query) for value in _secret_texts(held)]
+        return [*found, *(value.rpartition(" ")[2] for value in found), *secrets_in_url(self.base_url)]
+
+
+_LEAST: int = 12  # characters of a plain text that counts as a key by its name: shorter ones are words
+
+
+def _secret_texts(named: Mapping[str, str | Secret]) -> list[str]:
+    """Values that are written as plain text, and are keys by their names."""
+    texts = ((name, value) for name, value in named.items() if isinstance(value, str))
+    return [value for name, value in texts if is_secret_name(name) and len(value) >= _LEAST]
+
+
+def _public_values(named: Mapping[str, str | Secret]) -> dict[str, object]:
+    return {name: MASK if isinstance(value, str) and is_secret_name(name) else value for name, value in named.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +267,7 @@ class Config:
     """Everything a router is built from. Make one with `beastmode_otel.config.load`, or directly from these classes.
 
     out: deployments that are asked for nothing, since a variable that they need is not set, and what is said of it.
+    hidden: what no text may show besides: the passwords of proxies and exporters in the environment.
     """
 
     namespace: str = "default"
@@ -254,10 +284,14 @@ class Config:
     cache: CacheSettings = NO_CACHE
     max_connections: int = 1000
     disabled: bool = False
+    hidden: tuple[Secret, ...] = field(default=(), repr=False, compare=False)
 
     def redactor(self) -> Redactor:
         """Knows every secret of this configuration."""
-        return Redactor(secret for deployment in self._every_deployment() for secret in deployment.secrets())
+        cache = self.cache
+        found = [secret for deployment in self._every_deployment() for secret in deployment.secrets()]
+        found += [secret.reveal() for secret in (cache.secret, *self.hidden) if secret is not None]
+        return Redactor([*found, *secrets_in_url(cache.l3.url)])
 
     def said_providers(self) -> dict[tuple[str, int | None], str]:
         """What `provider = …` says of a host and port (None: the scheme's own), for those who meet only the host.

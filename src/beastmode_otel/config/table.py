@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
 from beastmode_otel.config.settings import Secret
-from beastmode_otel.errors import ConfigError
+from beastmode_otel.errors import ConfigError, Redactor
+from beastmode_otel.errors.redact import secrets_in_environ, shown, shown_variable
 
 D = TypeVar("D")
 _HUGE = 1e15  # beyond it nothing here makes sense, and floats are no longer exact
@@ -28,7 +29,8 @@ class Source:
     prefixes: bool = True
 
     def fail(self, path: str, problem: str, *hints: str) -> ConfigError:
-        return ConfigError(f"{self.name}: {path}: {problem}", hints=hints)
+        redact = Redactor(secrets_in_environ(self.environ), shapes=False)
+        return ConfigError(redact(f"{self.name}: {path}: {problem}"), hints=tuple(redact(hint) for hint in hints))
 
 
 class UnsetVariable(ConfigError):
@@ -96,7 +98,7 @@ class Table:
         value = self.text(key, default)
         allowed = get_args(choices)
         if value not in allowed:
-            raise self.fail(key, f"is {value!r}", f"use one of {', '.join(allowed)}")
+            raise self.fail(key, f"is {shown(value)}", f"use one of {', '.join(allowed)}")
         return value
 
     def number(self, key: str, default: float, *, least: float = 0.0, above: bool = False) -> float:
@@ -148,6 +150,7 @@ class Table:
             raise self.fail(key, 'is not a reference; write { env = "NAME" }')
         found = self.source.environ.get(name, value.get("default"))
         if not isinstance(found, str) or not found.strip():
+            name = shown_variable(name)
             problem = f"{self.source.name}: {self.at(key)}: the environment variable {name} is not set"
             raise UnsetVariable(problem, hints=(f"export {name}=…",))
         return found

@@ -27,6 +27,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from beastmode_otel.errors import ConfigError
+from beastmode_otel.errors.redact import shown
 from beastmode_otel.telemetry.instruments import count_lost
 
 R = TypeVar("R", SpanExportResult, MetricExportResult, LogRecordExportResult)
@@ -49,7 +50,7 @@ def _factory(signal: str, name: str, environ: Mapping[str, str]) -> Callable[[],
     found = list(entry_points(group=f"opentelemetry_{signal}_exporter", name=name))
     if not found:
         raise ConfigError(
-            f"OTEL_{signal.upper()}_EXPORTER: no installed package offers the exporter {name!r}",
+            f"OTEL_{signal.upper()}_EXPORTER: no installed package offers the exporter {shown(name)}",
             hints=("use otlp, console or none, or install the exporter's package",),
         )
     factory: Callable[[], Any] = found[0].load()
@@ -74,7 +75,7 @@ def protocol(signal: str, environ: Mapping[str, str]) -> str:
 def ignored_protocols(environ: Mapping[str, str]) -> dict[str, str]:
     """By variable, what is said of one whose protocol no exporter here speaks, where a signal goes by OTLP."""
     return {
-        variable: f"{variable} is {environ[variable]!r}: ignored, {protocol(signal, environ)} is spoken "
+        variable: f"{variable} is {shown(environ[variable])}: ignored, {protocol(signal, environ)} is spoken "
         f"(Python's exporters know {' and '.join(_PROTOCOLS)})"
         for signal in ("traces", "metrics", "logs")
         if "otlp" in (environ.get(f"OTEL_{signal.upper()}_EXPORTER") or "otlp")
