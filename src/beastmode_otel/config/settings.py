@@ -73,8 +73,9 @@ class StoreTier:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
     """mode: off, or on (exact matches). stale_if_error: seconds for which an expired entry may still answer when every
-    deployment failed. write_mode: sync writes the slower tiers before the answer is returned. max_body: bytes of a
-    stored answer. secret: signs what is stored outside of the process.
+    deployment failed. write_mode: sync writes the slower tiers before the answer is returned. lease: among processes
+    that share a tier, one asks upstream for a key; lease_seconds: what one that dies meanwhile costs the others.
+    max_body: bytes of a stored answer. secret: signs what is stored outside of the process.
     """
 
     mode: CacheMode = "on"
@@ -82,6 +83,8 @@ class CacheSettings:
     l3: StoreTier = StoreTier()
     stale_if_error: float = 0.0
     write_mode: WriteMode = "background"
+    lease: bool = False
+    lease_seconds: float = 5.0
     max_body: int = 1024 * 1024
     secret: Secret | None = None
 
