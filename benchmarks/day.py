@@ -3,11 +3,11 @@
     python benchmarks/day.py [--l2 redis://...] [--l3 sqlite:///...|postgresql://...] [--seconds 144]
 
 The trace: `--requests` requests in a day, `--one-off` of them asked once and never again, the others drawn by Zipf's
-law with exponent `--zipf` from `--questions` questions; arrivals as a Poisson process, spread over `--processes` processes
-that are all replaced `--lives` times a day, as by deployments and autoscaling: each begins with an empty L1. A day is
-run in `--seconds`, and the tiers' times to live (1 h, 2 h, 24 h) are shortened alike. The same trace is run with L1
-alone, with L1 and L3, and with all three where there is an L2. Every request goes through a ModelRouter; every answer
-is compared with what was asked, so that a wrong hit would be seen.
+law with exponent `--zipf` from `--questions` questions; arrivals as a Poisson process, spread over `--processes`
+processes that are all replaced `--lives` times a day, as by deployments and autoscaling: each begins with an empty L1.
+A day is run in `--seconds`, and the tiers' times to live (1 h, 2 h, 24 h) are shortened alike. The same trace is run
+with L1 alone, with L1 and L3, and with all three where there is an L2. Every request goes through a ModelRouter; every
+answer is compared with what was asked, so that a wrong hit would be seen.
 """
 
 from __future__ import annotations
