@@ -14,7 +14,7 @@ from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from beastmode_otel.cache import Memory, ResilientTier, SingleFlight, Tiered, TierTimes
+from beastmode_otel.cache import Leases, LeaseStore, Memory, ResilientTier, SingleFlight, Tiered, TierTimes
 from beastmode_otel.cache.tiers import open_l3
 from beastmode_otel.config import load
 from beastmode_otel.config.settings import CacheSettings, Config
@@ -166,7 +166,20 @@ def build_cache(
         _watch(tiered, observer)
     else:
         tiered.tiers = [tier.for_runtime(runtime, tiered.late) for tier in beside.tiered.tiers]
-    return CacheFlow(tiered, _ANSWERS, settings, runtime=runtime)
+    leases = _leases(settings, tiered.tiers, runtime, observer) if settings.lease else None
+    return CacheFlow(tiered, _ANSWERS, settings, runtime=runtime, leases=leases)
+
+
+def _leases(
+    settings: CacheSettings, tiers: Sequence[ResilientTier], runtime: Runtime, observer: Observer
+) -> Leases | None:
+    """Those of the fastest tier that has any: what processes share is what they can hold a lease in."""
+    for tier in tiers:
+        store: LeaseStore | None = getattr(tier.tier, "leases", None)
+        if store is not None:
+            return Leases(tier, store, seconds=settings.lease_seconds, runtime=runtime, observer=observer)
+    _log.warning("lease = true has no effect: no tier that processes share is there")
+    return None
 
 
 def _memory(settings: CacheSettings, observer: Observer) -> Memory:

@@ -33,6 +33,8 @@ def read_cache(top: Table, source: Source) -> CacheSettings:
         l3=_store(table.table("l3", short="url"), source),
         stale_if_error=table.number("stale_if_error", 0.0),
         write_mode=table.choice("write_mode", WriteMode, "background"),
+        lease=table.flag("lease", False),
+        lease_seconds=table.number("lease_seconds", 5.0, above=True),
         max_body=table.whole("max_body", 1024 * 1024, least=1),
         secret=_secret(table, source),
     )

@@ -91,7 +91,8 @@ class CacheSettings:
     """What a cache is like: to write one is to ask for it, as `[cache]` is; a Config without one has none.
 
     mode: off, or on (exact matches). said_by: who said so. stale_if_error: seconds for which an expired entry may still
-    answer when every deployment failed. write_mode: sync writes the slower tiers before the answer is returned.
+    answer when every deployment failed. write_mode: sync writes the slower tiers before the answer is returned. lease:
+    among processes that share a tier, one asks upstream for a key; lease_seconds: what one that dies costs the others.
     max_body: bytes of a stored answer. secret: signs what is stored outside of the process.
     """
 
@@ -100,6 +101,8 @@ class CacheSettings:
     l3: StoreTier = StoreTier()
     stale_if_error: float = 0.0
     write_mode: WriteMode = "background"
+    lease: bool = False
+    lease_seconds: float = 5.0
     max_body: int = 1024 * 1024
     secret: Secret | None = None
     said_by: SaidBy = field(default="a Config", compare=False)

@@ -111,6 +111,12 @@ class Table:
             raise self.fail(key, f"is {value}", f"use a number {'above' if above else 'from'} {least:g}")
         return float(value)
 
+    def flag(self, key: str, default: bool) -> bool:
+        value = self.get(key, default)
+        if not isinstance(value, bool):
+            raise self.fail(key, f"is {value!r}", "use true or false")
+        return value
+
     def whole(self, key: str, default: int, *, least: int = 0) -> int:
         value = self.number(key, default, least=least)
         if value != int(value):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Generic, TypeVar
 
-from beastmode_otel.cache import FlightResult, Key, SingleFlight, Tiered
+from beastmode_otel.cache import ALONE, FlightResult, Key, Lease, Leases, SingleFlight, Tiered
 from beastmode_otel.config.settings import ASK_FOR_CACHE, CacheSettings
 from beastmode_otel.engine.cache_request import CacheRequest
 from beastmode_otel.engine.ending import Ending
@@ -39,7 +39,7 @@ class CacheFlow:
     """Answers from the cache where it may, and fills it with what comes from upstream.
 
     answers: the single flight of whole answers, one for the process. The openings of streams are shared in this flow
-    only, because a stream belongs to the runtime that reads it.
+    only, because a stream belongs to the runtime that reads it. leases: so that one asks upstream among processes, too.
     """
 
     def __init__(
@@ -49,8 +49,10 @@ class CacheFlow:
         settings: CacheSettings,
         *,
         runtime: Runtime,
+        leases: Leases | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._leases = leases
         self.tiered, self.answers, self.runtime = tiered, answers, runtime
         self.openings: SingleFlight[CacheResult] = SingleFlight()
         self._settings, self._clock = settings, clock
@@ -133,7 +135,16 @@ class CacheFlow:
         """What the leader of a flight does, and whoever goes alone."""
         found, expired = await self._lookup_tiers(asked)
         # A semantic match stands between these two: exact in every tier first, then similar, then upstream.
-        return found or await self._fetch_upstream(asked, expired)
+        if found is not None:
+            return found
+        turn = ALONE if self._leases is None else await self._leases.turn(asked.key, asked.upstream.patience)
+        if turn.waited:
+            found, expired = await self._lookup_tiers(asked)
+        if found is None:
+            return await self._fetch_upstream(asked, expired, turn.lease)
+        if turn.lease is not None:
+            turn.lease.give_up()
+        return found
 
     # The slower tiers.
 
@@ -185,11 +196,27 @@ class CacheFlow:
 
     # Upstream.
 
-    async def _fetch_upstream(self, asked: _Asked[A], expired: CacheResult | None) -> CacheResult:
+    async def _fetch_upstream(
+        self, asked: _Asked[A], expired: CacheResult | None, lease: Lease | None = None
+    ) -> CacheResult:
+        if lease is None:
+            return await self._fetch(asked, expired, None)
+        try:
+            result = await self._fetch(asked, expired, lease)
+        except BaseException:
+            lease.give_up()
+            raise
+        if result.entry is None and result.reason is None:  # a stream under way: it lands, or its request just ends
+            asked.ending.after = lease.give_up
+        else:
+            lease.give_up()
+        return result
+
+    async def _fetch(self, asked: _Asked[A], expired: CacheResult | None, lease: Lease | None) -> CacheResult:
         upstream = asked.upstream
         store = RequestStore(
             self.tiered, self._settings, self.runtime, self._clock,
-            wanted=asked.wanted, key=asked.key, ending=asked.ending,
+            wanted=asked.wanted, key=asked.key, ending=asked.ending, lease=lease,
         )  # fmt: skip
         try:
             return await upstream.fetch(store, expired)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from beastmode_otel.cache import Entry, Key, KeyTarget, Tiered, may_store
+from beastmode_otel.cache import Entry, Key, KeyTarget, Lease, Tiered, may_store
 from beastmode_otel.config.settings import CacheSettings
 from beastmode_otel.engine.cache_request import CacheRequest
 from beastmode_otel.engine.ending import Ending
@@ -92,10 +92,10 @@ class RequestStore:
 
     def __init__(
         self, tiered: Tiered, settings: CacheSettings, runtime: Runtime, clock: Callable[[], float], *,
-        wanted: CacheRequest, key: Key, ending: Ending,
+        wanted: CacheRequest, key: Key, ending: Ending, lease: Lease | None = None,
     ) -> None:  # fmt: skip
         self._tiered, self._settings, self._runtime, self._clock = tiered, settings, runtime, clock
-        self._wanted, self._key, self._ending = wanted, key, ending
+        self._wanted, self._key, self._ending, self._lease = wanted, key, ending, lease
         self._asked = time.monotonic()
         self._writes: list[Job[None]] = []
 
@@ -113,6 +113,8 @@ class RequestStore:
             reason, self._writes = ("invalidated", []) if writes is None else (None, writes)
         if reason is not None:
             ending.cache = replace(ending.cache, reason=reason)
+        if self._lease is not None:
+            self._lease.landed(self._writes)
         return CacheResult(entry=entry, delivery=reply, reason=reason)
 
     async def written(self) -> None:
