@@ -15,6 +15,7 @@ from beastmode_otel.config.settings import (
     Config,
     Deployment,
     LabelBounds,
+    OnCut,
     ProviderKind,
     Retry,
     Route,
@@ -46,7 +47,7 @@ def parse(values: Mapping[str, Any], source: Source) -> Config:
     config = Config(
         namespace=top.text("namespace", "default") or "default",
         timeouts=_timeouts(top.table("timeouts")),
-        retry=top.table("retry").fill(Retry, Retry()),
+        retry=_retry(top.table("retry")),
         breaker=top.table("breaker").fill(Breaker, Breaker()),
         deployments=deployments,
         out={name: unset.message for name, unset in out.items()},
@@ -207,6 +208,7 @@ def _route(source: Source, name: str, value: Any, deployments: Mapping[str, Depl
             name=name,
             targets=_targets(table, targets, deployments, out),
             reference_model=table.text("reference_model"),
+            on_cut=table.choice("on_cut", OnCut, None),
         )
         table.done()
     kinds = {target.deployment.kind for target in route.targets}
@@ -246,6 +248,10 @@ def _target(route: Table, item: Any, deployments: Mapping[str, Deployment], out:
     order, weight = table.whole("order", 1), table.number("weight", 1.0, above=True)
     table.done()
     return Target(deployment=deployments[name], order=order, weight=weight) if name in deployments else name
+
+
+def _retry(table: Table) -> Retry:
+    return table.fill(Retry, Retry(), on_cut=table.choice("on_cut", OnCut, "error"))
 
 
 def _timeouts(table: Table) -> Timeouts:

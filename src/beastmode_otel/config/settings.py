@@ -119,7 +119,7 @@ class Timeouts:
     """Seconds. first_token and read hold for each attempt, total for the request with all its attempts.
 
     first_token_fallback: in the place of first_token while another deployment can answer; None: a third of it.
-    In the synchronous world first_token and total are looked at between chunks: at worst they are exceeded by `read`.
+    In the synchronous world total is looked at between chunks: at worst it is exceeded by `read`.
     """
 
     connect: float = 5.0
@@ -139,13 +139,17 @@ class Timeouts:
         return self.first_token / 3 if own is None else min(own, self.first_token)
 
 
+OnCut = Literal["error", "restart"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """How often and how long. Waits are drawn between 0 and min(cap, base * 2**n) seconds (full jitter).
 
     per_deployment: tries of one deployment after its first. max_wait: a provider that asks for a longer wait is left
     for the next deployment, or its error is raised. patience: how long a request waits, in all, for deployments that
-    ask it to wait (Retry-After) although another could answer at once.
+    ask it to wait (Retry-After) although another could answer at once. on_cut: what becomes of a stream that fails
+    after content: an error, or another deployment's answer from its start, after a chunk that says so (Chunk.void).
     """
 
     per_deployment: int = 2
@@ -153,6 +157,7 @@ class Retry:
     cap: float = 8.0
     max_wait: float = 60.0
     patience: float = 0.0
+    on_cut: OnCut = "error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,12 +244,14 @@ class Route:
     """A public model id and the deployments that serve it, all of one provider kind.
 
     reference_model: what the team would have called without a router; the difference in price is saved by routing.
+    on_cut: over that of Retry; None: that one.
     first: the targets that the caller means, which are those of the lowest order; later ones are fallbacks.
     """
 
     name: str
     targets: tuple[Target, ...]
     reference_model: str | None = None
+    on_cut: OnCut | None = None
     first: tuple[Target, ...] = field(init=False, repr=False, compare=False)  # each request needs it
 
     def __post_init__(self) -> None:

@@ -94,8 +94,10 @@ class Table:
         unquoted = [f'a name with a dot needs quotes, such as "gpt-4.1": {inner[0]!r} is a table here'] if inner else []
         return self.fail(key, "is missing", hint, *unquoted)
 
-    def choice(self, key: str, choices: Any, default: str) -> Any:
+    def choice(self, key: str, choices: Any, default: str | None) -> Any:
         value = self.text(key, default)
+        if value is None:
+            return None
         allowed = get_args(choices)
         if value not in allowed:
             raise self.fail(key, f"is {shown(value)}", f"use one of {', '.join(allowed)}")
@@ -161,10 +163,11 @@ class Table:
             raise UnsetVariable(problem, hints=(f"export {name}=…",))
         return found
 
-    def fill(self, kind: type[D], defaults: D) -> D:
-        """A dataclass of numbers from this table; integers stay integers, and None what is not given."""
-        values: dict[str, float | None] = {}
-        for name in kind.__dataclass_fields__:  # type: ignore[attr-defined]
+    def fill(self, kind: type[D], defaults: D, **read: Any) -> D:
+        """A dataclass of numbers from this table; integers stay integers, and None what is not given. read: fields that
+        were read before."""
+        values: dict[str, Any] = dict(read)
+        for name in kind.__dataclass_fields__.keys() - read.keys():  # type: ignore[attr-defined]
             default = getattr(defaults, name)
             if default is None and self.get(name) is None:
                 values[name] = None

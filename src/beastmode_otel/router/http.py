@@ -14,7 +14,8 @@ Adds = Callable[[], tuple[tuple[str, str], ...] | None]
 
 @record(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """A POST. timeouts: seconds by phase (connect, read, write, pool).
+    """A POST. timeouts: seconds by phase (connect, read, write, pool). head: seconds for which a thread that cannot be
+    interrupted may wait for the response's head.
 
     Its repr shows neither address (gateways put keys into queries) nor headers nor body.
     """
@@ -23,6 +24,7 @@ class HttpRequest:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     timeouts: Mapping[str, float]
+    head: float
     trail: Trail
 
 
@@ -37,6 +39,10 @@ class HttpResponse(Protocol):
 
     async def next(self) -> bytes | None:
         """The next piece of the body; None at its end."""
+
+    def limit(self, seconds: float | None) -> None:
+        """For a world that cannot interrupt a read (the others need not do anything): one that is still waiting after
+        so many seconds, best effort, ends as a connection that was cut. None: no longer."""
 
     async def release(self, *, complete: bool) -> None:
         """Give the connection back. complete: the caller has all it wants, so what is left of the body is read for a

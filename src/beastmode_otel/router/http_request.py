@@ -88,14 +88,21 @@ def body_of(call: Call, deployment: Deployment) -> dict[str, Any]:
     return wire_format(deployment).body(call.body, model=deployment.model, stream=call.stream)
 
 
-def http_request(call: Call, deployment: Deployment, body: Mapping[str, Any], left: float) -> HttpRequest:
-    """The POST, with no phase allowed to last longer than the `left` seconds of the request."""
+def http_request(
+    call: Call, deployment: Deployment, body: Mapping[str, Any], *, left: float, first: float
+) -> HttpRequest:
+    """The POST. No phase may last longer than the `left` seconds of the request, and none before the first token longer
+    than `first`."""
     limits = call.timeouts
     return HttpRequest(
         url=url_of(deployment, model=str(call.body.get("model", "")), stream=call.stream),
         headers=headers_of(deployment, stream=call.stream),
         body=encode(body),
-        timeouts={phase: min(getattr(limits, phase), left, _LONGEST) for phase in ("connect", "read", "write", "pool")},
+        timeouts={
+            phase: min(getattr(limits, phase), left if phase == "read" else first, _LONGEST)
+            for phase in ("connect", "read", "write", "pool")
+        },
+        head=min(limits.read, first, _LONGEST),
         trail=Trail(),
     )
 

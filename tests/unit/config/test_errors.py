@@ -57,7 +57,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(values: Any, path: s
 
 def test_an_unknown_key_that_is_near_to_nothing_lists_what_is_known():
     text = refused({"retry": {"zzz": 1}})
-    assert text.endswith("hint: known here: base, cap, max_wait, patience, per_deployment")
+    assert text.endswith("hint: known here: base, cap, max_wait, on_cut, patience, per_deployment")
 
 
 # Types.
@@ -102,6 +102,17 @@ def test_the_first_token_of_those_with_a_spare_follows_first_token_unless_it_is_
     given = [load({"timeouts": table}, environ={}).timeouts for table in tables]
     assert [timeouts.first_token_of(spare=True) for timeouts in given] == [20.0, 5.0]
     assert [timeouts.first_token_of(spare=False) for timeouts in given] == [60.0, 30.0]
+
+
+@pytest.mark.parametrize("table", ["retry", "route"])
+def test_what_a_cut_stream_becomes_is_one_of_two(table: str):
+    def given(value: Any) -> dict[str, Any]:
+        return {"retry": {"on_cut": value}} if table == "retry" else with_route("main", on_cut=value)
+
+    assert "on_cut: is 'again'\n  hint: use one of error, restart" in refused(given("again"))
+    config = load(given("restart"), environ={})
+    assert (config.retry.on_cut if table == "retry" else config.routes["chat"].on_cut) == "restart"
+    assert load(with_route("main"), environ={}).routes["chat"].on_cut is None
 
 
 def test_zero_retries_is_a_setting():

@@ -107,6 +107,9 @@ class AsyncResponse:
             return None
         return chunk
 
+    def limit(self, seconds: float | None) -> None:
+        pass  # asyncio interrupts
+
     async def release(self, *, complete: bool) -> None:
         if self._response.is_closed:
             return
