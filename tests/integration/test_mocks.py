@@ -18,6 +18,7 @@ from pytest_httpx import HTTPXMock
 
 from beastmode_otel import async_transport, transport
 from beastmode_otel.router.upstream.library import library
+from beastmode_otel.router.upstream.mocks import asks_the_host
 from beastmode_otel.simulator import Simulator
 from support.drivers import DRIVERS, QUESTION
 from support.recorder import Recorder
@@ -113,6 +114,20 @@ def test_real_answers_before_and_after_a_mock(
     assert answers(driver) == [(text, "hit", None)] * 2
     assert simulator.received == 1
     close(driver, given)
+
+
+@pytest.mark.parametrize("using", ["httpcore", "httpx"])
+@pytest.mark.parametrize("first", ["mocked", "real"])
+def test_mock_of_a_proxys_pool_comes_and_goes(first: str, using: str) -> None:
+    """It is put into a class that only inherits what is mocked, and taken out again."""
+    with httpx.Client(proxy="http://proxy.test:3128") as client:
+        for _ in range(2):
+            if first == "real":
+                assert asks_the_host(client, HOST)
+            with respx.mock(using=using):
+                assert not asks_the_host(client, HOST)
+            first = "real"
+        assert asks_the_host(client, HOST)
 
 
 Make = Callable[[Any, bool, list[Any]], Any]

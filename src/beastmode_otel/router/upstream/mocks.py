@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import FunctionType
 from typing import Any, Final
 
@@ -55,14 +55,13 @@ def asks_the_host(client: Any, url: str) -> bool:
     """
     try:
         kind: Any = type(client.base_url)
-        sends = all(_leads(client, name, True) for name in _SENDS)
-        return sends and reaches_host(client._transport_for_url(_url(kind, url)))
+        return _lead(_parts(client, _SENDS), True) and reaches_host(client._transport_for_url(_url(kind, url)))
     except Exception:  # noqa: BLE001  (a client of its own kind)
         return False
 
 
 @functools.lru_cache(maxsize=256)
-def _url(kind: Callable[[str], Any], url: str) -> Any:
+def _url(kind: Any, url: str) -> Any:
     """Parsed once: for each request it would cost more than all the rest."""
     return kind(url)
 
@@ -87,7 +86,13 @@ def is_mock(transport: Any, depth: int = DEPTH) -> bool:
 
 def _is_network(transport: Any) -> bool:
     """The library's own, or a subclass."""
-    return any(kind.__name__ in OWN and kind.__module__.partition(".")[0] in OF for kind in type(transport).__mro__)
+    kind: Any = type(transport)
+    return _is_network_kind(kind)
+
+
+@functools.lru_cache(maxsize=256)
+def _is_network_kind(kind: Any) -> bool:
+    return any(base.__name__ in OWN and base.__module__.partition(".")[0] in OF for base in kind.__mro__)
 
 
 def inner_transports(transport: Any) -> list[Any]:
@@ -108,31 +113,46 @@ def library_asks_the_host(library: Any, *, is_async: bool) -> bool:
     handle = _HANDLES[is_async]
     found = tuple([getattr(client, name, None) for name in _SENDS])
     below = (getattr(transport, handle, None), *(() if pool is None else (getattr(pool, handle, None),)))
+    return _lead(found, True) and _lead(below, False)
+
+
+def _lead(functions: tuple[Any, ...], through_wraps: bool) -> bool:
+    """Whether all of them lead to the library."""
     try:
-        return _lead(found, True) and _lead(below, False)
-    except TypeError:  # something that cannot be hashed
+        return _remembered(functions, through_wraps)
+    except TypeError:  # a stand-in that cannot be hashed
         return False
 
 
 @functools.lru_cache(maxsize=64)
-def _lead(functions: tuple[Any, ...], through_wraps: bool) -> bool:
-    """Once for each set of functions: each request of a router asks."""
+def _remembered(functions: tuple[Any, ...], through_wraps: bool) -> bool:
+    """Looked at once for each set of functions: each request of a router asks."""
     return all(leads_to_library(function, through_wraps=through_wraps) for function in functions)
 
 
 def _handles(transport: Any) -> bool:
     """Whether its handler, and its connection pool's, are still the library's. An app's subclass may add to them."""
-    parts = (transport, getattr(transport, "_pool", None))
-    return all(_leads(part, name, False) for part in parts for name in _HANDLES if hasattr(part, name))
+    pool = getattr(transport, "_pool", None)
+    return _lead(_parts(transport, _HANDLES) + (() if pool is None else _parts(pool, _HANDLES)), False)
 
 
-def _leads(thing: Any, name: str, through_wraps: bool) -> bool:
-    """Whether the library's part in `thing.name` is its own. What an app's subclass defines is passed over."""
-    if name in getattr(thing, "__dict__", ()):
-        return leads_to_library(thing.__dict__[name], through_wraps=through_wraps)
-    found = (kind for kind in type(thing).__mro__ if name in kind.__dict__ and _is_library(kind.__module__))
-    kind = next(found, None)
-    return kind is None or leads_to_library(kind.__dict__[name], through_wraps=through_wraps)
+def _parts(thing: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+    """What the library has, or is made to have, under those names; what an app's subclass defines is passed over."""
+    kind: Any = type(thing)
+    parts = []
+    places = (getattr(thing, "__dict__", {}), *_library_classes(kind))
+    for name in names:
+        for place in places:
+            if name in place:
+                parts.append(place[name])
+                break
+    return tuple(parts)
+
+
+@functools.lru_cache(maxsize=256)
+def _library_classes(kind: Any) -> tuple[Mapping[str, Any], ...]:
+    """What stands in those of the library, at any time: a mock may come to any of them, and go."""
+    return tuple(base.__dict__ for base in kind.__mro__ if _is_library(base.__module__))
 
 
 def _is_library(module: str) -> bool:
