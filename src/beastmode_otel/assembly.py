@@ -57,7 +57,9 @@ class RouterParts:
 
     def summary(self) -> str:
         routes = ", ".join(list(self.config.routes)[:5]) or "prefixed ids only"
-        return f"routes: {routes}; {len(self.config.deployments)} deployments"
+        there = len(self.config.deployments.keys() | self.config.out.keys())
+        out = f", {len(self.config.out)} of them out" if self.config.out else ""
+        return f"routes: {routes}; {there} deployment{'s' * (there != 1)}{out}"
 
 
 def build_blocking(

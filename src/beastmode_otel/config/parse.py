@@ -23,7 +23,7 @@ from beastmode_otel.config.settings import (
     Target,
     Timeouts,
 )
-from beastmode_otel.config.table import Source, Table, UnsetVariable
+from beastmode_otel.config.table import Source, Table, UnsetVariable, port_problem
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.errors.redact import secrets_in_environ
 from beastmode_otel.providers import PROVIDERS, Provider, owner_of
@@ -36,12 +36,14 @@ _BASE_URLS = {"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL"}
 _KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = frozenset({"content-length", "transfer-encoding", "host"})  # they follow from the request
+_TOP = tuple(name for name in Config.__dataclass_fields__ if name not in ("out", "vendors", "disabled"))
+_ROUTE = ("deployments", *(name for name in Route.__dataclass_fields__ if name not in ("name", "targets", "first")))
 _PRICES = ("input", "output", "cached_input", "cache_write", "per_request")
 
 
 def parse(values: Mapping[str, Any], source: Source) -> Config:
     """A checked Config. Raises ConfigError that names the setting and says what to write instead."""
-    top = Table(source, "", values)
+    top = Table(source, "", values).expect(*_TOP)
     deployments, out = _deployments(source, top.table("deployments"))
     routes = {name: _route(source, name, value, deployments, out) for name, value in top.table("routes").items()}
     config = Config(
@@ -127,6 +129,7 @@ def _secret(table: Table, key: str, missing: list[UnsetVariable]) -> Secret | No
 
 def _read_deployment(table: Table, name: str, missing: list[UnsetVariable]) -> Deployment:
     """missing: gets the keys that are not there."""
+    table.expect(*Deployment.__dataclass_fields__)
     base_url = _url(table)
     deployment = Deployment(
         name=name,
@@ -156,6 +159,10 @@ def _url(table: Table) -> str:
         good = good and url.isprintable() and " " not in url
     except ValueError:
         good = False
+    if (problem := port_problem(url)) is not None:
+        raise table.fail(
+            "base_url", f"is not a full address: {problem}", "it is http:// or https://, a host and, if need be, a port"
+        )
     if not good:
         raise table.fail("base_url", "is not a full address", "it begins with http:// or https:// and names a host")
     if parts.username or parts.password:
@@ -179,7 +186,7 @@ def _headers(table: Table, missing: list[UnsetVariable]) -> dict[str, str | Secr
 
 def _price(source: Source, name: str, value: Any) -> Mapping[str, float]:
     """Checked here, where the setting can be named; prices.py says what it means."""
-    table = Table(source, f'prices."{name}"', value)
+    table = Table(source, f'prices."{name}"', value).expect(*_PRICES)
     if table.get("input") is None:
         raise table.missing("input", "input = 0 when it is free")
     price = {key: table.number(key, 0.0) for key in _PRICES if table.get(key) is not None}
@@ -200,7 +207,7 @@ def _route(source: Source, name: str, value: Any, deployments: Mapping[str, Depl
     if isinstance(value, Route):
         route = value
     else:
-        table = Table(source, f'routes."{name}"', value)
+        table = Table(source, f'routes."{name}"', value).expect(*_ROUTE)
         targets = table.get("deployments", ())
         if not isinstance(targets, list | tuple) or not targets:
             raise table.fail("deployments", "must list at least one deployment", 'deployments = [{ name = "main" }]')
@@ -239,12 +246,11 @@ def _targets(
 def _target(route: Table, item: Any, deployments: Mapping[str, Deployment], out: Unset) -> Target | str:
     """The name alone of a deployment that is out and cannot be said."""
     item = {"name": item} if isinstance(item, str) else item
-    table = Table(route.source, route.at("deployments"), item)
+    table = Table(route.source, route.at("deployments"), item).expect("name", "order", "weight")
     name = table.required("name")
     if name not in deployments and name not in out:
-        raise table.fail(
-            "name", f"there is no deployment {name!r}", f"configured: {', '.join(sorted(deployments)) or 'none'}"
-        )
+        configured = sorted(deployments.keys() | out.keys())
+        raise table.fail("name", f"there is no deployment {name!r}", f"configured: {', '.join(configured) or 'none'}")
     order, weight = table.whole("order", 1), table.number("weight", 1.0, above=True)
     table.done()
     return Target(deployment=deployments[name], order=order, weight=weight) if name in deployments else name

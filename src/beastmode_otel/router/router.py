@@ -155,6 +155,11 @@ class Router:
         adds = self._services.http.adds
         return () if adds is None else adds()
 
+    def asks_hosts(self, route: Route) -> bool:
+        """Whether every deployment of it is asked itself, and no mock in its place."""
+        asks = self._services.http.asks_host
+        return all(asks(target.deployment.base_url) for target in route.targets)
+
     def whole(self, call: Call, scope: RequestScope) -> RoutedAnswer:
         """A request for a whole answer, not yet sent."""
         return RoutedAnswer(AttemptSequence(self._services, call, scope))
