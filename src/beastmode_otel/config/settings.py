@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from beastmode_otel.errors import Redactor, public_url
-from beastmode_otel.errors.urls import MASK, is_secret_name, secrets_in_url
+from beastmode_otel.errors import ConfigError, Redactor, public_url
+from beastmode_otel.errors.urls import MASK, is_secret_name, login_in, secrets_in_url, without_login
 from beastmode_otel.providers import provider_of
 
 
@@ -159,6 +159,17 @@ class Deployment:
     query: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        url, login = without_login(self.base_url)
+        if url is None:
+            raise ConfigError(
+                f"the deployment {self.name!r}: base_url is not a full address",
+                hints=(
+                    "it begins with http:// or https:// and names a host; a password in it must be percent-encoded",
+                ),
+            )
+        if login:
+            object.__setattr__(self, "base_url", url)
+            object.__setattr__(self, "headers", {**self.headers, "authorization": Secret(f"Basic {login}")})
         if not self.provider:
             object.__setattr__(self, "provider", self.provider_by_host)
 
@@ -181,7 +192,9 @@ class Deployment:
         """What must never be shown; of `Bearer KEY` also the key alone."""
         found = [value.reveal() for value in (self.api_key, *self.headers.values()) if isinstance(value, Secret)]
         found += [value for held in (self.headers, self.query) for value in _secret_texts(held)]
-        return [*found, *(value.rpartition(" ")[2] for value in found), *secrets_in_url(self.base_url)]
+        found += [value.rpartition(" ")[2] for value in found]
+        logins = [login for value in found for login in login_in(value)]
+        return [*found, *logins, *secrets_in_url(self.base_url)]
 
 
 _LEAST: int = 12  # characters of a plain text that counts as a key by its name: shorter ones are words
