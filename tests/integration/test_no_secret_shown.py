@@ -71,6 +71,7 @@ SETTINGS: Final[dict[str, Row]] = {
     "Deployment.base_url": lambda text: (deployment(base_url=text), {}),
     "Deployment.api_key": lambda text: (deployment(api_key=text), {}),
     "Deployment.api_key by name": lambda text: (deployment(api_key={"env": text}), {}),
+    "Deployment.key_header": lambda text: (deployment(key_header=text), {}),
     "Deployment.headers": lambda text: (deployment(headers={"authorization": text, "x-session-token": text}), {}),
     "Deployment.query": lambda text: (deployment(query={"key": text, "sig": text}), {}),
     "Deployment.kind": lambda text: (deployment(kind=text), {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
@@ -98,6 +99,7 @@ class CacheSettings:
 
 
 ProviderKind = Literal["openai", "anthropic", "passthrough"]
+_VERSIONED: re.Pattern[str] = re.compile(r"/v[0-9]+$")
 _APIS: Mapping[str, str] = {"openai": "openai.chat", "anthropic": "anthropic.messages", "passthrough": "unknown"}
 
 
@@ -145,7 +147,9 @@ class Deployment:
     """A callable target: endpoint, model and key.
 
     model: the name sent to the vendor; None takes what stands after the prefix of the model id, or the request's own.
-    provider: the `gen_ai.provider.name`; empty takes that of the host, see providers.py. headers, query: sent with each
+    provider: the `gen_ai.provider.name`; empty takes that of the host, see providers.py. base_url: Anthropic's with or
+    without /v1, which is added; `{model}` in it stands for the model. key_header: the header in which the key goes;
+    empty: as the API has it; in `authorization` it is a bearer's. headers, query: sent with each
     request; secret values are Secret.
     """
 
@@ -155,11 +159,14 @@ class Deployment:
     model: str | None = None
     provider: str = ""
     api_key: Secret | None = None
+    key_header: str = ""
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         url, login = without_login(self.base_url)
+        if url is not None and self.kind == "anthropic" and not _VERSIONED.search(url):
+            url = f"{url.rstrip('/')}/v1"
         if url is None:
             raise ConfigError(
                 f"the deployment {self.name!r}: base_url is not a full address",
@@ -167,8 +174,8 @@ class Deployment:
                     "it begins with http:// or https:// and names a host; a password in it must be percent-encoded",
                 ),
             )
+        object.__setattr__(self, "base_url", url)
         if login:
-            object.__setattr__(self, "base_url", url)
             object.__setattr__(self, "headers", {**self.headers, "authorization": Secret(f"Basic {login}")})
         if not self.provider:
             object.__setattr__(self, "provider", self.provider_by_host)
