@@ -31,9 +31,10 @@ class Provider(NamedTuple):
     wants no plain key. formats: the families of wire formats that it speaks (`openai` of `openai.chat`), best first.
 
     What else its own SDK reads from the environment, so that a variable means here what it means there. address: the
-    variable that moves its address; rest: what the SDK puts behind that, up to where base_url ends. key_headers: the
-    headers in which the keys go, where it is not that of the format. headers, query: variables, and the header or the
-    parameter that they fill; the latter must be set. more_headers: a variable with lines `name: value`.
+    variable that moves its address; rest: what the SDK puts behind that, up to where base_url ends. bearer: a variable
+    that goes before the keys. key_headers: the headers in which the keys go, where it is not that of the format.
+    headers, query: variables, and the header or the parameter that they fill; the latter must be set. more_headers: a
+    variable with lines `name: value`.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Provider(NamedTuple):
     formats: tuple[str, ...] = ("openai",)
     address: str = ""
     rest: str = ""
+    bearer: str = ""
     key_headers: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
@@ -118,7 +120,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
     Provider(
         "azure.ai.openai",
         ("*.openai.azure.com", "*.openai.azure.us", "*.openai.azure.cn", "*.cognitiveservices.azure.com"),
-        keys=("AZURE_OPENAI_AD_TOKEN", "AZURE_OPENAI_API_KEY"),
+        keys=("AZURE_OPENAI_API_KEY",),
+        bearer="AZURE_OPENAI_AD_TOKEN",
         address="AZURE_OPENAI_ENDPOINT",
         rest="/openai/deployments/{model}",
         key_headers=(("AZURE_OPENAI_API_KEY", "api-key"),),

@@ -103,7 +103,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     for each in PROVIDERS:
-        for name in (*each.keys, each.address, each.more_headers, *dict(each.headers), *dict(each.query)):
+        for name in (*each.keys, each.bearer, each.address, each.more_headers, *dict(each.headers), *dict(each.query)):
             monkeypatch.delenv(name, raising=False)
 
 

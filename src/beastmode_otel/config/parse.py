@@ -88,7 +88,7 @@ def vendors(source: Source) -> dict[str, Deployment]:
 
 def _vendor(provider: Provider, environ: Mapping[str, str]) -> dict[str, Any] | None:
     """Its deployment as a table; None where the variables do not make one."""
-    key = next((name for name in provider.keys if environ.get(name)), None)
+    key = next((name for name in (provider.bearer, *provider.keys) if environ.get(name)), None)
     moved = environ.get(provider.address, "").strip()
     query = {name: environ.get(variable, "").strip() for variable, name in provider.query}
     base_url = f"{moved.removesuffix('/')}{provider.rest}" if moved else provider.base_url
