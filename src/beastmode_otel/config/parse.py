@@ -106,10 +106,14 @@ def _vendor(provider: Provider, environ: Mapping[str, str]) -> dict[str, Any] | 
 
 
 def _header_lines(text: str) -> dict[str, str | Secret]:
-    """Of lines `name: value`; others say nothing."""
+    """Of lines `name: value`; others say nothing, and are not shown."""
     pairs = (line.partition(":") for line in text.split("\n") if ":" in line)
     named = ((name.strip().lower(), value.strip()) for name, _, value in pairs)
-    return {name: Secret(value) if is_secret_name(name) or name in _KEY_HEADERS else value for name, value in named}
+    return {
+        name: Secret(value) if is_secret_name(name) or name in _KEY_HEADERS else value
+        for name, value in named
+        if _HEADER_NAME.fullmatch(name)
+    }
 
 
 Unset = dict[str, UnsetVariable]

@@ -181,7 +181,8 @@ class Deployment:
             object.__setattr__(self, "provider", self.provider_by_host)
 
     def __repr__(self) -> str:
-        headers, query = _public_values(self.headers), _public_values(self.query)
+        headers = {name: value if isinstance(value, Secret) else MASK for name, value in self.headers.items()}
+        query = {name: MASK if is_secret_name(name) else public_url(value) for name, value in self.query.items()}
         return _public_repr(self, base_url=public_url(self.base_url), headers=headers, query=query)
 
     @property
@@ -211,10 +212,6 @@ def _secret_texts(named: Mapping[str, str | Secret]) -> list[str]:
     """Values that are written as plain text, and are keys by their names."""
     texts = ((name, value) for name, value in named.items() if isinstance(value, str))
     return [value for name, value in texts if is_secret_name(name) and len(value) >= _LEAST]
-
-
-def _public_values(named: Mapping[str, str | Secret]) -> dict[str, object]:
-    return {name: MASK if isinstance(value, str) and is_secret_name(name) else value for name, value in named.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
