@@ -26,12 +26,12 @@ from beastmode_otel.config.settings import (
 from beastmode_otel.config.table import Source, Table, UnsetVariable, port_problem
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.errors.redact import secrets_in_environ
+from beastmode_otel.errors.urls import is_secret_name
 from beastmode_otel.providers import PROVIDERS, Provider, owner_of
 from beastmode_otel.semconv import METRICS, SDK_SET_LIMIT
 
 MAX_LABELS = 8
-# Where the SDK of a provider lets the environment move its address; these are known by prefix without a key too.
-_BASE_URLS = {"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL"}
+_ALWAYS = frozenset({"openai", "anthropic"})  # known by prefix without a key too: a gateway may want none
 # Headers that carry a key: their values are secrets, however they are written.
 _KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -68,20 +68,17 @@ def parse(values: Mapping[str, Any], source: Source) -> Config:
 
 
 def vendors(source: Source) -> dict[str, Deployment]:
-    """What `openai:X`, `anthropic:X` and the name of any other provider whose key is set mean without a route."""
+    """What `openai:X`, `anthropic:X` and the name of any other provider whose key is set mean without a route.
+
+    Each from the variables that the provider's own SDK reads, as that reads them; a blank one counts as unset.
+    """
     found: dict[str, Deployment] = {}
     for provider in PROVIDERS:
-        moved = _BASE_URLS.get(provider.name)
-        key = next((name for name in provider.keys if source.environ.get(name)), None)
-        if not provider.base_url or (key is None and moved is None):
+        values = _vendor(provider, source.environ)
+        if values is None:
             continue
-        values = {
-            "base_url": (source.environ.get(moved) if moved else None) or provider.base_url,
-            "kind": _kind(provider),
-            "api_key": {"env": key} if key else None,
-        }
         # A broken key of somebody whom this program may never ask must not stop it.
-        strict = source.prefixes and moved is not None
+        strict = source.prefixes and provider.name in _ALWAYS
         missing: list[UnsetVariable] = []
         with suppress(*(() if strict else (ConfigError,))):
             table = Table(source, f"environment {provider.name.upper()}_*", values)
@@ -90,6 +87,36 @@ def vendors(source: Source) -> dict[str, Deployment]:
                 raise missing[0]
             found[provider.name] = vendor
     return found
+
+
+def _vendor(provider: Provider, environ: Mapping[str, str]) -> dict[str, Any] | None:
+    """Its deployment as a table; None where the variables do not make one."""
+    key = next((name for name in (provider.bearer, *provider.keys) if environ.get(name)), None)
+    moved = environ.get(provider.address, "").strip()
+    query = {name: environ.get(variable, "").strip() for variable, name in provider.query}
+    base_url = f"{moved.removesuffix('/')}{provider.rest}" if moved else provider.base_url
+    if not base_url or (key is None and provider.name not in _ALWAYS) or not all(query.values()):
+        return None
+    headers = {name: environ[variable].strip() for variable, name in provider.headers if variable in environ}
+    return {
+        "base_url": base_url,
+        "kind": _kind(provider),
+        "api_key": {"env": key} if key else None,
+        "key_header": dict(provider.key_headers).get(key or ""),
+        "headers": headers | _header_lines(environ.get(provider.more_headers, "")),
+        "query": query,
+    }
+
+
+def _header_lines(text: str) -> dict[str, str | Secret]:
+    """Of lines `name: value`; others say nothing, and are not shown."""
+    pairs = (line.partition(":") for line in text.split("\n") if ":" in line)
+    named = ((name.strip().lower(), value.strip()) for name, _, value in pairs)
+    return {
+        name: Secret(value) if is_secret_name(name) or name in _KEY_HEADERS else value
+        for name, value in named
+        if _HEADER_NAME.fullmatch(name)
+    }
 
 
 Unset = dict[str, UnsetVariable]
@@ -138,6 +165,7 @@ def _read_deployment(table: Table, name: str, missing: list[UnsetVariable]) -> D
         model=table.text("model"),
         provider=table.text("provider") or "",
         api_key=_secret(table, "api_key", missing),
+        key_header=_key_header(table),
         headers=_headers(table.table("headers"), missing),
         query=_query(table.table("query")),
     )
@@ -170,6 +198,13 @@ def _url(table: Table) -> str:
     if "?" in url or "#" in url:
         raise table.fail("base_url", "holds a query or a fragment", 'write query = { name = "value" } beside it')
     return url.rstrip("/")
+
+
+def _key_header(table: Table) -> str:
+    name = (table.text("key_header") or "").lower()
+    if name and (not _HEADER_NAME.fullmatch(name) or name in _OURS):
+        raise table.fail("key_header", "is no header that can be set", "write its name alone, such as authorization")
+    return name
 
 
 def _headers(table: Table, missing: list[UnsetVariable]) -> dict[str, str | Secret]:

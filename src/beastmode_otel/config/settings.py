@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from beastmode_otel.errors import Redactor, public_url
-from beastmode_otel.errors.urls import MASK, is_secret_name, secrets_in_url
+from beastmode_otel.errors import ConfigError, Redactor, public_url
+from beastmode_otel.errors.urls import MASK, is_secret_name, login_in, secrets_in_url, without_login
 from beastmode_otel.providers import provider_of
 
 
@@ -111,6 +112,7 @@ class CacheSettings:
 NO_CACHE = CacheSettings(mode="off", said_by="nobody")
 
 ProviderKind = Literal["openai", "anthropic", "passthrough"]
+_VERSIONED: re.Pattern[str] = re.compile(r"/v[0-9]+$")
 _APIS: Mapping[str, str] = {"openai": "openai.chat", "anthropic": "anthropic.messages", "passthrough": "unknown"}
 
 
@@ -178,7 +180,9 @@ class Deployment:
     """A callable target: endpoint, model and key.
 
     model: the name sent to the vendor; None takes what stands after the prefix of the model id, or the request's own.
-    provider: the `gen_ai.provider.name`; empty takes that of the host, see providers.py. headers, query: sent with each
+    provider: the `gen_ai.provider.name`; empty takes that of the host, see providers.py. base_url: Anthropic's with or
+    without /v1, which is added; `{model}` in it stands for the model. key_header: the header in which the key goes;
+    empty: as the API has it; in `authorization` it is a bearer's. headers, query: sent with each
     request; secret values are Secret.
     """
 
@@ -188,15 +192,30 @@ class Deployment:
     model: str | None = None
     provider: str = ""
     api_key: Secret | None = None
+    key_header: str = ""
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        url, login = without_login(self.base_url)
+        if url is not None and self.kind == "anthropic" and not _VERSIONED.search(url):
+            url = f"{url.rstrip('/')}/v1"
+        if url is None:
+            raise ConfigError(
+                f"the deployment {self.name!r}: base_url is not a full address",
+                hints=(
+                    "it begins with http:// or https:// and names a host; a password in it must be percent-encoded",
+                ),
+            )
+        object.__setattr__(self, "base_url", url)
+        if login:
+            object.__setattr__(self, "headers", {**self.headers, "authorization": Secret(f"Basic {login}")})
         if not self.provider:
             object.__setattr__(self, "provider", self.provider_by_host)
 
     def __repr__(self) -> str:
-        headers, query = _public_values(self.headers), _public_values(self.query)
+        headers = {name: value if isinstance(value, Secret) else MASK for name, value in self.headers.items()}
+        query = {name: MASK if is_secret_name(name) else public_url(value) for name, value in self.query.items()}
         return _public_repr(self, base_url=public_url(self.base_url), headers=headers, query=query)
 
     @property
@@ -214,7 +233,9 @@ class Deployment:
         """What must never be shown; of `Bearer KEY` also the key alone."""
         found = [value.reveal() for value in (self.api_key, *self.headers.values()) if isinstance(value, Secret)]
         found += [value for held in (self.headers, self.query) for value in _secret_texts(held)]
-        return [*found, *(value.rpartition(" ")[2] for value in found), *secrets_in_url(self.base_url)]
+        found += [value.rpartition(" ")[2] for value in found]
+        logins = [login for value in found for login in login_in(value)]
+        return [*found, *logins, *secrets_in_url(self.base_url)]
 
 
 _LEAST: int = 12  # characters of a plain text that counts as a key by its name: shorter ones are words
@@ -224,10 +245,6 @@ def _secret_texts(named: Mapping[str, str | Secret]) -> list[str]:
     """Values that are written as plain text, and are keys by their names."""
     texts = ((name, value) for name, value in named.items() if isinstance(value, str))
     return [value for name, value in texts if is_secret_name(name) and len(value) >= _LEAST]
-
-
-def _public_values(named: Mapping[str, str | Secret]) -> dict[str, object]:
-    return {name: MASK if isinstance(value, str) and is_secret_name(name) else value for name, value in named.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
