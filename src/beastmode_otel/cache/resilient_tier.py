@@ -67,11 +67,13 @@ class ResilientTier:
         self.breaker = TierBreaker(lambda state: observer.tier_state(name, state))
 
     def for_runtime(self, runtime: Runtime, late: Late) -> ResilientTier:
-        """The same tier and pool for the callers of another runtime, with a breaker and a queue of its own."""
-        return ResilientTier(
+        """The same tier, as ill or well, for the callers of another runtime: what one of both learns, the other knows."""
+        other = ResilientTier(
             self.name, self.tier, self.times, pool=self.pool, runtime=runtime, observer=self._observer, late=late,
             async_tier=self.async_tier, clock=self._clock,
         )  # fmt: skip
+        other.breaker, other._recovery, other._under_way = self.breaker, self._recovery, self._under_way
+        return other
 
     # Reading.
 
@@ -109,10 +111,11 @@ class ResilientTier:
             job = self._read_on_loop(self.async_tier, key)
         else:
             pending = self.tier.ask(key)
-            if pending.ready(0.0):
+            # A caller who may block waits on the socket itself: handing it to a thread costs more than the read.
+            if pending.ready(0.0 if self._runtime.suspends else soft):
                 return pending.take(), False
             job = self._read_on_pool(pending)
-        if not await self._runtime.wait(job, soft):
+        if not await self._runtime.wait(job, max(0.0, asked + soft - time.monotonic())):
             job.add_done_callback(lambda done: self._came_late(done, asked))
             return None, True
         ended = job.exception()

@@ -23,8 +23,8 @@ class Codec(Protocol):
 
     def encode(self, entry: Entry) -> bytes: ...
 
-    def decode(self, data: bytes, key: Key) -> Entry | Damage:
-        """The entry of exactly this key (tenant and digest). Never raises."""
+    def decode(self, data: bytes, key: Key | None) -> Entry | Damage:
+        """The entry of exactly this key (tenant and digest); of whatever key for None. Never raises."""
 
 
 class TierUnavailable(Exception):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from beastmode_otel.config.redis_url import RedisUrl
 from beastmode_otel.errors import Redactor
 from beastmode_otel.providers import provider_of
 
@@ -71,6 +72,19 @@ class StoreTier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedTier:
+    """L2. url: where; None for none. ttl: seconds. soft: seconds that a request waits for it. hard: seconds after which
+    a command is given up. prefix: all its keys begin with it.
+    """
+
+    url: RedisUrl | None = None
+    ttl: float = 7_200.0
+    soft: float = 0.05
+    hard: float = 0.25
+    prefix: str = "beastmode"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
     """mode: off, or on (exact matches). stale_if_error: seconds for which an expired entry may still answer when every
     deployment failed. write_mode: sync writes the slower tiers before the answer is returned. max_body: bytes of a
@@ -79,6 +93,7 @@ class CacheSettings:
 
     mode: CacheMode = "on"
     l1: MemoryTier = MemoryTier()
+    l2: SharedTier = SharedTier()
     l3: StoreTier = StoreTier()
     stale_if_error: float = 0.0
     write_mode: WriteMode = "background"
