@@ -67,7 +67,7 @@ class ResilientTier:
         self.breaker = TierBreaker(lambda state: observer.tier_state(name, state))
 
     def for_runtime(self, runtime: Runtime, late: Late) -> ResilientTier:
-        """The same tier, as ill or well, for the callers of another runtime: what one of both learns, the other knows."""
+        """The same tier for the callers of another runtime: what one of both learns of its health, the other knows."""
         other = ResilientTier(
             self.name, self.tier, self.times, pool=self.pool, runtime=runtime, observer=self._observer, late=late,
             async_tier=self.async_tier, clock=self._clock,
@@ -173,13 +173,18 @@ class ResilientTier:
     def invalidate(self, which: Filter) -> int:
         """Remove what matches, also what is on its way to the tier; how many the tier had. Raises TierUnavailable."""
         now = self._clock()
+        self.revoke(which)
+        return self.tier.invalidate(which, now)
+
+    def revoke(self, which: Filter) -> None:
+        """Of what is on its way to the tier, what matches: another process has removed the rest."""
+        now = self._clock()
 
         def covered(write: TierWrite) -> bool:
             return write.entry is not None and which.matches(write.entry, now)
 
         self._recovery.forget(covered)
         self._under_way.revoke(covered)
-        return self.tier.invalidate(which, now)
 
     def _submit_write(self, write: TierWrite) -> Job[None] | None:
         self._under_way.begin(write)
@@ -245,6 +250,19 @@ class ResilientTier:
             self.tier.purge(self._clock())
 
     # Health.
+
+    def greet(self, tell: Callable[[str], None]) -> None:
+        """Ask it once, on the pool: the first request finds a connection, and people hear of a tier that is ill."""
+
+        def ask() -> None:
+            try:
+                self.tier.ping()
+            except TierUnavailable as ill:
+                self._count(ill)
+                tell(ill.reason)
+
+        with suppress(PoolFull):
+            self.pool.submit(ask)
 
     def _count(self, ill: TierUnavailable) -> None:
         if not ill.healthy:

@@ -65,7 +65,7 @@ class RedisUrl:
     login: tuple[str | None, str | None] = field(default=(None, None), repr=False)
     sentinel_login: tuple[str | None, str | None] = field(default=(None, None), repr=False)
     client_name: str | None = None
-    tls: Mapping[str, str | bool] | None = field(default=None, repr=False)
+    tls: tuple[tuple[str, str | bool], ...] | None = field(default=None, repr=False)
 
     @property
     def shown(self) -> str:
@@ -121,13 +121,13 @@ def _options(query: str, *, secure: bool) -> dict[str, str]:
     return options
 
 
-def _tls(options: Mapping[str, str]) -> Mapping[str, str | bool]:
+def _tls(options: Mapping[str, str]) -> tuple[tuple[str, str | bool], ...]:
     tls: dict[str, str | bool] = {name: options[name] for name in _TLS_OPTIONS if name in options}
     if tls.get("ssl_cert_reqs", "required") not in ("none", "optional", "required"):
         raise BadRedisUrl("has an odd ssl_cert_reqs", "use ssl_cert_reqs=required, optional or none")
     if "ssl_check_hostname" in tls:
         tls["ssl_check_hostname"] = str(tls["ssl_check_hostname"]).lower() not in _FALSE
-    return tls
+    return tuple(tls.items())
 
 
 def _socket(authority: str, path: str) -> str:

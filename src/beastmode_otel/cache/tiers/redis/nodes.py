@@ -149,7 +149,7 @@ def options(url: RedisUrl, host: Host, hard: float, *, sentinel: bool = False) -
     return {
         **where,
         **_QUIET,
-        **(url.tls or {}),
+        **dict(url.tls or ()),
         "db": 0 if sentinel else url.db,
         "username": user,
         "password": password,
