@@ -42,14 +42,20 @@ def free_port() -> int:
 class RedisServer:
     """A server with nothing in it. It can be killed, stopped for a while, and started again on the same port."""
 
-    def __init__(self, kind: str = VALKEY, *options: str, port: int | None = None, sentinel: bool = False) -> None:
-        """Skips the test when the distribution's Redis is not there, which is optional outside of CI."""
+    def __init__(
+        self, kind: str = VALKEY, *options: str, port: int | None = None, sentinel: bool = False, conf: str = ""
+    ) -> None:
+        """Skips the test when the distribution's Redis is not there, which is optional outside of CI.
+
+        port: 0 for none, as with TLS only. conf: what a Sentinel's file says.
+        """
         program = binary(kind)
         if program is None:
             pytest.skip("no redis-server here: the distribution's package has it")
         self.directory = Path(tempfile.mkdtemp(prefix="beastmode-redis-"))
         self._program, self._sentinel, self._options = program, sentinel, options
-        self.port = port or free_port()
+        self.port = free_port() if port is None else port
+        self._conf = conf
         self.start()
         atexit.register(self.close)
 
@@ -71,6 +77,7 @@ class RedisServer:
             str(pidfile),
         ]
         if self._sentinel:
+            (self.directory / "sentinel.conf").write_text(self._conf)
             words = [str(self.directory / "sentinel.conf"), "--sentinel", *fixed]
         else:
             words = [*fixed, "--save", "", "--appendonly", "no", *self._options]
@@ -86,7 +93,8 @@ class RedisServer:
         while True:
             with contextlib.suppress(OSError, ValueError):
                 self.pid = int(pidfile.read_text())
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                if self.port:
+                    socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return
             if time.monotonic() > until:
                 raise AssertionError(f"it did not start: {(self.directory / 'log').read_text()}")
@@ -129,10 +137,11 @@ class Relay:
     """Between a client and a server: hangs, loses connections, and counts them, on command.
 
     hang: seconds before what a client says goes on. lost: connections end instead. accepted: how many there were.
+    messages: how often a client said something.
     """
 
     def __init__(self, port: int) -> None:
-        self.hang, self.lost, self.accepted = 0.0, False, 0
+        self.hang, self.lost, self.accepted, self.messages = 0.0, False, 0, 0
         self.release = threading.Event()
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -158,6 +167,7 @@ class Relay:
     def _carry(self, source: socket.socket, target: socket.socket, asks: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                self.messages += asks
                 if asks and self.hang:
                     self.release.wait(self.hang)
                 if asks and self.lost:

@@ -34,6 +34,8 @@ _ROWS: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], 
 
 
 def unavailable(exc: BaseException) -> TierUnavailable:
+    if isinstance(exc, redis.ResponseError) and "unauthenticated" in str(exc):
+        exc = redis.AuthenticationError(str(exc))  # of a command longer than strangers may send
     for kinds, healthy, reason in _ROWS:
         if isinstance(exc, kinds):
             said = str(exc).strip()

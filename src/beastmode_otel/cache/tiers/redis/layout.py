@@ -39,11 +39,12 @@ _HEAD: Final = struct.Struct(">16sdI")  # generation in digits, created_at, leng
 
 # Newest wins, but for one whose clock ran ahead. The generation is made here when the index has none.
 # KEYS: index, entry. ARGV: created_at, what is ahead of the clock, milliseconds, expires_at, digest, a new generation,
-# the value behind its generation.
+# the value behind its generation. 0: a newer one stays; 2: the index is new.
 PUT: Final = b"""
 local made = redis.call('ZSCORE', KEYS[1], 'g')
+local told = 1
 if not made then
-  made = ARGV[6]
+  made, told = ARGV[6], 2
   redis.call('ZADD', KEYS[1], '-' .. made, 'g')
 end
 local generation = string.format('%016.0f', math.abs(tonumber(made)))
@@ -56,7 +57,7 @@ redis.call('SET', KEYS[2], generation .. ARGV[7], 'PX', ARGV[3])
 redis.call('ZADD', KEYS[1], ARGV[4], ARGV[5])
 local left = redis.call('PTTL', KEYS[1])
 if left < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
-return 1
+return told
 """
 
 # KEYS: index, entries. ARGV: what has expired at this time, digests. What was stored anew meanwhile stays.

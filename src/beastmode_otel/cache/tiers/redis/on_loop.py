@@ -91,6 +91,7 @@ class _Loop:
         self._url, self._hard, self._nodes = url, hard, nodes
         self._idle: dict[Host, deque[aio.AbstractConnection]] = defaultdict(deque)
         self._room, self._closed = asyncio.Semaphore(_MOST), False
+        self._tls: aio.RedisSSLContext | None = None
         # The one hook that every loop has for its end: asyncio.run, and uvloop, close the generators that were begun.
         self.keeper = self._keep_until_the_end()
 
@@ -99,8 +100,10 @@ class _Loop:
             yield
         finally:
             self._closed = True
-            for idle in self._idle.values():
-                await _drop(idle)
+            left = [connection for idle in self._idle.values() for connection in idle]
+            # To its end, as the loop has none of its steps left afterwards: TLS says goodbye, for `hard` at most.
+            await asyncio.gather(*(one.disconnect() for one in left), return_exceptions=True)
+            await asyncio.sleep(0)
 
     async def ask(self, host: Host, commands: Sequence[bytes]) -> list[Any]:
         async with self._room:
@@ -120,6 +123,8 @@ class _Loop:
         )
         # socket_timeout: with one, redis-py makes a task for each write; the whole command has a limit here.
         made: aio.AbstractConnection = kind(**options(self._url, host, self._hard), socket_timeout=None)
+        if isinstance(made, aio.SSLConnection):  # reading the system's authorities takes too long to do it each time
+            self._tls = made.ssl_context = self._tls or made.ssl_context
         return made
 
     async def _on(self, connection: aio.AbstractConnection, host: Host, commands: Sequence[bytes]) -> list[Any]:

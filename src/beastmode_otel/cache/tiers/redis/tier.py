@@ -149,8 +149,7 @@ class RedisTier:
                 place, entry, self._codec.encode(entry), now=now, stale=self._stale,
                 fresh=self._rng.randrange(*_GENERATIONS),
             )  # fmt: skip
-            self.run(place.slot, PUT, words)
-            self._tell_tenant(entry, now)
+            self._tell_tenant(entry, now, anew=self.run(place.slot, PUT, words) == 2)
 
     def run(self, slot: int, script: bytes, words: list[bytes]) -> Any:
         """A script's answer. A server that does not know it, as after its restart, is told it whole."""
@@ -160,10 +159,10 @@ class RedisTier:
             (answer,) = self._connections.call(slot, command(b"EVAL", script, *words))
         return answer
 
-    def _tell_tenant(self, entry: Entry, now: float) -> None:
-        """That it has entries, for those who look at all of them. Once in ten minutes."""
+    def _tell_tenant(self, entry: Entry, now: float, *, anew: bool) -> None:
+        """That it has entries, for those who look at all of them. Once in ten minutes, and when something was lost."""
         tenant, gone = entry.key.tenant, entry.expires_at + self._stale
-        if self._tenants.get(tenant, 0.0) >= gone:
+        if not anew and self._tenants.get(tenant, 0.0) >= gone:
             return
         if len(self._tenants) >= _TENANTS:
             self._tenants.clear()
