@@ -24,7 +24,8 @@ class RedisCluster:
                 bounds = [16384 * number // 3, 16384 * (number + 1) // 3 - 1]
                 client.execute_command("CLUSTER", "ADDSLOTSRANGE", *bounds)
         for node in self.nodes[1:]:
-            clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", node.port)
+            bus = node.options[node.options.index("--cluster-port") + 1]
+            clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", node.port, bus)
         wait_until(lambda: all(_info(client)["cluster_state"] == "ok" for client in clients), 30)
         wait_until(lambda: all(_info(client)["cluster_known_nodes"] == str(len(clients)) for client in clients), 30)
         for number, client in enumerate(clients[3:]):
@@ -83,10 +84,8 @@ class RedisSentinels:
     @staticmethod
     def _sees_all(one: RedisServer) -> bool:
         with redis.Redis(port=one.port) as client:
-            raw = client.execute_command("SENTINEL", "MASTERS")
-        said = raw["shop"] if isinstance(raw, dict) else dict(zip(raw[0][::2], raw[0][1::2], strict=True))
-        facts = {str(name, "utf-8") if isinstance(name, bytes) else name: value for name, value in said.items()}
-        return int(facts["num-slaves"]) == 1 and int(facts["num-other-sentinels"]) == 2
+            facts = client.info("sentinel").get("master0", {})
+        return facts.get("slaves") == 1 and facts.get("sentinels") == 3
 
     @property
     def url(self) -> str:

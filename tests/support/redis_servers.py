@@ -53,7 +53,7 @@ class RedisServer:
         if program is None:
             pytest.skip("no redis-server here: the distribution's package has it")
         self.directory = Path(tempfile.mkdtemp(prefix="beastmode-redis-"))
-        self._program, self._sentinel, self._options = program, sentinel, options
+        self._program, self._sentinel, self.options = program, sentinel, options
         self.port = free_port() if port is None else port
         self._conf = conf
         self.start()
@@ -80,7 +80,7 @@ class RedisServer:
             (self.directory / "sentinel.conf").write_text(self._conf)
             words = [str(self.directory / "sentinel.conf"), "--sentinel", *fixed]
         else:
-            words = [*fixed, "--save", "", "--appendonly", "no", *self._options]
+            words = [*fixed, "--save", "", "--appendonly", "no", *self.options]
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 ["sh", "-c", '"$@" & cat >/dev/null; kill -9 $!', "sh", self._program, *words],
