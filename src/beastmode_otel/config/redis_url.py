@@ -68,6 +68,12 @@ class RedisUrl:
     tls: tuple[tuple[str, str | bool], ...] | None = field(default=None, repr=False)
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """Its passwords."""
+        keys = (self.login[1], self.sentinel_login[1], dict(self.tls or ()).get("ssl_password"))
+        return tuple(str(key) for key in keys if key)
+
+    @property
     def shown(self) -> str:
         """For people: where it is, without who asks."""
         if self.kind == "unix":

@@ -247,7 +247,8 @@ class Config:
 
     def redactor(self) -> Redactor:
         """Knows every secret of this configuration."""
-        return Redactor(secret for deployment in self._every_deployment() for secret in deployment.secrets())
+        shared = () if self.cache.l2.url is None else self.cache.l2.url.secrets
+        return Redactor((*shared, *(one for each in self._every_deployment() for one in each.secrets())))
 
     def said_providers(self) -> dict[tuple[str, int | None], str]:
         """What `provider = …` says of a host and port (None: the scheme's own), for those who meet only the host.
