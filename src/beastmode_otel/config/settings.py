@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from beastmode_otel.config.redis_url import RedisUrl
 from beastmode_otel.errors import ConfigError, Redactor, public_url
 from beastmode_otel.errors.urls import MASK, is_secret_name, login_in, secrets_in_url, without_login
 from beastmode_otel.providers import provider_of
@@ -88,6 +89,19 @@ class StoreTier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedTier:
+    """L2. url: where; None for none. ttl: seconds. soft: seconds that a request waits for it. hard: seconds after which
+    a command is given up. prefix: all its keys begin with it.
+    """
+
+    url: RedisUrl | None = None
+    ttl: float = 7_200.0
+    soft: float = 0.05
+    hard: float = 0.25
+    prefix: str = "beastmode"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
     """What a cache is like: to write one is to ask for it, as `[cache]` is; a Config without one has none.
 
@@ -99,6 +113,7 @@ class CacheSettings:
 
     mode: CacheMode = "on"
     l1: MemoryTier = MemoryTier()
+    l2: SharedTier = SharedTier()
     l3: StoreTier = StoreTier()
     stale_if_error: float = 0.0
     write_mode: WriteMode = "background"
@@ -318,7 +333,8 @@ class Config:
         cache = self.cache
         found = [secret for deployment in self._every_deployment() for secret in deployment.secrets()]
         found += [secret.reveal() for secret in (cache.secret, *self.hidden) if secret is not None]
-        return Redactor([*found, *secrets_in_url(cache.l3.url)])
+        shared = () if cache.l2.url is None else cache.l2.url.secrets
+        return Redactor([*found, *shared, *secrets_in_url(cache.l3.url)])
 
     def said_providers(self) -> dict[tuple[str, int | None], str]:
         """What `provider = …` says of a host and port (None: the scheme's own), for those who meet only the host.
