@@ -246,4 +246,4 @@ STANDS = {
 }
 ASYNC_STANDS = {"socket": SocketStand, "valkey": RelayedRedisStand, "redis": RelayedDebianRedisStand}
 INSPECTABLE_STANDS = {"sqlite": SQLiteStand, "memory": SocketStand}
-LEASE_STANDS: dict[str, type[Any]] = {"sqlite": SQLiteStand}
+LEASE_STANDS: dict[str, type[Any]] = {"sqlite": SQLiteStand, "valkey": RedisStand, "redis": DebianRedisStand}

@@ -2,6 +2,7 @@
 
     {prefix}:1:{<tenant>.<bucket>}:e:<digest>   a string: head, facts, envelope; the server expires it
     {prefix}:1:{<tenant>.<bucket>}:i            a sorted set: digest -> when it expires; "g" -> -generation
+    {prefix}:1:{<tenant>.<bucket>}:l:<digest>   a string: who asks upstream for it now (leases.py)
     {prefix}:1:tenants                          a sorted set: tenant -> when the last of its entries will be gone
 
 - The braces are the cluster's hash tag: an entry and its index lie in one slot, so that a read and a write are one
@@ -168,6 +169,9 @@ class Place:
 
     def entry(self, digest: bytes) -> bytes:
         return self.base + b":e:" + digest.hex().encode()
+
+    def lease(self, digest: bytes) -> bytes:
+        return self.base + b":l:" + digest.hex().encode()
 
     def delete(self, digests: Sequence[bytes]) -> tuple[bytes, bytes]:
         return command(b"UNLINK", *map(self.entry, digests)), command(b"ZREM", self.index, *digests)

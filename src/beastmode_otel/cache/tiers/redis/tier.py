@@ -27,6 +27,7 @@ from beastmode_otel.cache.tiers.redis.layout import (
     head_of,
     number,
 )
+from beastmode_otel.cache.tiers.redis.leases import RedisLeases
 from beastmode_otel.cache.tiers.redis.on_loop import LoopConnections
 from beastmode_otel.config.redis_url import Host, RedisUrl
 from beastmode_otel.runtime import PoolFull, WorkerPool
@@ -67,6 +68,7 @@ class RedisTier:
         self._layout = Layout(prefix)
         self._connections = Connections(url, hard)
         self._on_loops = LoopConnections(url, hard, self._connections, pool)
+        self.leases = RedisLeases(self._layout, self.run)
         self._tenants: dict[str, float] = {}  # until when their names are known to the server
         self._rng = random.Random()
 
