@@ -36,7 +36,7 @@ _ALWAYS = frozenset({"openai", "anthropic"})  # known by prefix without a key to
 _KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = frozenset({"content-length", "transfer-encoding", "host"})  # they follow from the request
-_TOP = tuple(name for name in Config.__dataclass_fields__ if name not in ("out", "vendors", "disabled"))
+_TOP = tuple(name for name in Config.__dataclass_fields__ if name not in ("out", "vendors", "hidden", "disabled"))
 _ROUTE = ("deployments", *(name for name in Route.__dataclass_fields__ if name not in ("name", "targets", "first")))
 _PRICES = ("input", "output", "cached_input", "cache_write", "per_request")
 
