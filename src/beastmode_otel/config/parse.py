@@ -31,6 +31,7 @@ from beastmode_otel.providers import PROVIDERS, Provider, owner_of
 from beastmode_otel.semconv import METRICS, SDK_SET_LIMIT
 
 MAX_LABELS = 8
+_COMPATIBLE = ("openai", "openapi", "compatib")  # in the paths of Gemini, Vertex AI, Cohere
 _ALWAYS = frozenset({"openai", "anthropic"})  # known by prefix without a key too: a gateway may want none
 # Headers that carry a key: their values are secrets, however they are written.
 _KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
@@ -100,7 +101,7 @@ def _vendor(provider: Provider, environ: Mapping[str, str]) -> dict[str, Any] | 
     headers = {name: environ[variable].strip() for variable, name in provider.headers if variable in environ}
     return {
         "base_url": base_url,
-        "kind": _kind(provider),
+        "kind": _kind(provider, provider.base_url or base_url),
         "api_key": {"env": key} if key else None,
         "key_header": dict(provider.key_headers).get(key or ""),
         "headers": headers | _header_lines(environ.get(provider.more_headers, "")),
@@ -160,7 +161,7 @@ def _read_deployment(table: Table, name: str, missing: list[UnsetVariable]) -> D
     base_url = _url(table)
     deployment = Deployment(
         name=name,
-        kind=table.choice("kind", ProviderKind, _kind(owner_of(urlsplit(base_url).hostname or ""))),
+        kind=table.choice("kind", ProviderKind, _kind(owner_of(urlsplit(base_url).hostname or ""), base_url)),
         base_url=base_url,
         model=table.text("model"),
         provider=table.text("provider") or "",
@@ -173,9 +174,10 @@ def _read_deployment(table: Table, name: str, missing: list[UnsetVariable]) -> D
     return deployment
 
 
-def _kind(provider: Provider | None) -> str:
-    """The kind of a deployment that does not say it."""
-    spoken = () if provider is None else provider.formats
+def _kind(provider: Provider | None, base_url: str) -> str:
+    """The kind of a deployment that does not say it. Many speak OpenAI's format too, at a path that says so."""
+    path = urlsplit(base_url).path
+    spoken = () if provider is None or any(word in path for word in _COMPATIBLE) else provider.formats
     return next((family for family in spoken if family in get_args(ProviderKind)), "openai")
 
 

@@ -126,9 +126,25 @@ class CacheSettings:
 
 NO_CACHE = CacheSettings(mode="off", said_by="nobody")
 
-ProviderKind = Literal["openai", "anthropic", "passthrough"]
+ProviderKind = Literal["openai", "anthropic", "gemini", "cohere", "passthrough"]
 _VERSIONED: re.Pattern[str] = re.compile(r"/v[0-9]+$")
-_APIS: Mapping[str, str] = {"openai": "openai.chat", "anthropic": "anthropic.messages", "passthrough": "unknown"}
+_APIS: Mapping[str, str] = {
+    "openai": "openai.chat",
+    "anthropic": "anthropic.messages",
+    "gemini": "gemini.generate_content",
+    "cohere": "cohere.chat",
+    "passthrough": "unknown",
+}
+
+
+def _settled(kind: ProviderKind, url: str) -> str:
+    """A base URL in the one of its spellings to which the API's path is added: people write it with and without the
+    version, and so do the SDKs."""
+    if kind == "anthropic" and not _VERSIONED.search(url):
+        return f"{url.rstrip('/')}/v1"
+    if kind == "gemini" and urlsplit(url).path in ("", "/"):
+        return f"{url.rstrip('/')}/v1beta"
+    return _VERSIONED.sub("", url) if kind == "cohere" else url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,9 +212,9 @@ class Deployment:
 
     model: the name sent to the vendor; None takes what stands after the prefix of the model id, or the request's own.
     provider: the `gen_ai.provider.name`; empty takes that of the host, see providers.py. base_url: Anthropic's with or
-    without /v1, which is added; `{model}` in it stands for the model. key_header: the header in which the key goes;
-    empty: as the API has it; in `authorization` it is a bearer's. headers, query: sent with each
-    request; secret values are Secret.
+    without /v1, Gemini's with /v1beta or the host alone, Cohere's with or without /v2; `{model}` in it stands for the
+    model. key_header: the header in which the key goes; empty: as the API has it; in `authorization` it is a bearer's.
+    headers, query: sent with each request; secret values are Secret.
     """
 
     name: str
@@ -213,8 +229,6 @@ class Deployment:
 
     def __post_init__(self) -> None:
         url, login = without_login(self.base_url)
-        if url is not None and self.kind == "anthropic" and not _VERSIONED.search(url):
-            url = f"{url.rstrip('/')}/v1"
         if url is None:
             raise ConfigError(
                 f"the deployment {self.name!r}: base_url is not a full address",
@@ -222,7 +236,7 @@ class Deployment:
                     "it begins with http:// or https:// and names a host; a password in it must be percent-encoded",
                 ),
             )
-        object.__setattr__(self, "base_url", url)
+        object.__setattr__(self, "base_url", _settled(self.kind, url))
         if login:
             object.__setattr__(self, "headers", {**self.headers, "authorization": Secret(f"Basic {login}")})
         if not self.provider:
