@@ -139,6 +139,10 @@ class Connections:
                     answers[place] = answer
         return answers
 
+    def at(self, host: Host, packed: bytes) -> Any:
+        """The answer of one server, which may be its refusal."""
+        return self._at(host, [packed])[0]
+
     def on_each(self, packed: bytes) -> list[Any]:
         """The answer of each primary."""
         self._open_host(0)
