@@ -10,7 +10,7 @@ from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 from beastmode_otel.cache.envelope import EnvelopeCodec
-from beastmode_otel.cache.tier import AsyncTier, Backplane, BlockingTier, InspectableTier
+from beastmode_otel.cache.tier import AsyncTier, Backplane, BlockingTier, InspectableTier, StoreFacts
 from beastmode_otel.config.redis_url import RedisUrl
 from beastmode_otel.config.settings import CacheSettings
 from beastmode_otel.runtime import WorkerPool
@@ -27,6 +27,15 @@ def open_l2(settings: CacheSettings, pool: WorkerPool) -> tuple[BlockingTier, As
         l2.url, codec=_codec(settings), pool=pool, prefix=l2.prefix, stale=settings.stale_if_error, hard=l2.hard
     )
     return tier, tier
+
+
+def examine_l2(settings: CacheSettings) -> list[StoreFacts]:
+    """What the servers behind the configured L2 say of themselves. Raises TierUnavailable."""
+    if settings.l2.url is None:
+        return []
+    from beastmode_otel.cache.tiers.redis.examine import examine
+
+    return examine(settings.l2.url, settings.l2.hard)
 
 
 # One for all caches of the process that share a server: its thread hears for all of them.
