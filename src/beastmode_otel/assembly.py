@@ -7,7 +7,7 @@ import os
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from opentelemetry._logs import LoggerProvider
@@ -16,7 +16,7 @@ from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.cache import Memory, ResilientTier, SingleFlight, Tiered, TierTimes
 from beastmode_otel.cache.tiers import open_l3
-from beastmode_otel.config import load
+from beastmode_otel.config import Ttl, load, with_ttl
 from beastmode_otel.config.settings import CacheSettings, Config
 from beastmode_otel.engine import AccessRule, CacheFlow, CacheResult, Engine
 from beastmode_otel.errors import ConfigError, Redactor
@@ -61,20 +61,22 @@ class RouterParts:
 
 
 def build_blocking(
-    config: ConfigLike, *, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
+    config: ConfigLike, *, ttl: Ttl, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
 ) -> RouterParts:
     """The parts of a ModelRouter. Raises ConfigError."""
     settings, pool = load(config), WorkerPool("http")
+    settings = replace(settings, cache=with_ttl(settings.cache, ttl))
     _check(tenant, client, access, wants_async=False)
     http = BlockingHttp(pool, client, max_connections=settings.max_connections)
     return _build(settings, http, BlockingRuntime(), pool, (tenant, access), providers)
 
 
 def build_async(
-    config: ConfigLike, *, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
+    config: ConfigLike, *, ttl: Ttl, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
 ) -> RouterParts:
     """The parts of an AsyncModelRouter. Raises ConfigError."""
     settings, pool = load(config), WorkerPool("http")
+    settings = replace(settings, cache=with_ttl(settings.cache, ttl))
     _check(tenant, client, access, wants_async=True)
     http = AsyncHttp(client, max_connections=settings.max_connections)
     return _build(settings, http, AsyncioRuntime(), pool, (tenant, access), providers)
@@ -160,13 +162,13 @@ def build_cache(
     if settings.mode == "off":
         return None
     memory = _memory(settings, observer) if beside is None else beside.tiered.memory
-    tiered = Tiered(memory, l1_ttl=settings.l1.ttl, observer=observer)
+    tiered = Tiered(memory, l1_ttl=settings.l1.ttl, jitter=settings.jitter, observer=observer)
     if beside is None:
         tiered.tiers = _slow_tiers(settings, tiered, runtime, observer)
         _watch(tiered, observer)
     else:
         tiered.tiers = [tier.for_runtime(runtime, tiered.late) for tier in beside.tiered.tiers]
-    return CacheFlow(tiered, _ANSWERS, settings, runtime=runtime)
+    return CacheFlow(tiered, _ANSWERS, settings, runtime=runtime, told=None if beside is None else beside.told)
 
 
 def _memory(settings: CacheSettings, observer: Observer) -> Memory:
@@ -199,5 +201,5 @@ def _slow_tiers(
         return ()
     if tier is None:
         return ()
-    times = TierTimes(ttl=settings.l3.ttl, soft=settings.l3.soft)
+    times = TierTimes(ttl=settings.l3.ttl, soft=settings.l3.soft, jitter=settings.jitter)
     return (ResilientTier("l3", tier, times, pool=pool, runtime=runtime, observer=observer, late=tiered.late),)

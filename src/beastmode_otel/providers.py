@@ -29,6 +29,8 @@ class Provider(NamedTuple):
     `name:model` asks when no route is configured; empty where it depends on a region, a resource or an account.
     keys: the variables in which its own SDK or documentation puts the key, the first that is set counts; none where it
     wants no plain key. formats: the families of wire formats that it speaks (`openai` of `openai.chat`), best first.
+    forbids_storing: it says `cache-control: no-store` with every answer, which then says nothing about this one
+    (docs/decisions.md has the evidence).
     """
 
     name: str
@@ -36,6 +38,7 @@ class Provider(NamedTuple):
     base_url: str = ""
     keys: tuple[str, ...] = ()
     formats: tuple[str, ...] = ("openai",)
+    forbids_storing: bool = False
 
 
 PROVIDERS: Final[tuple[Provider, ...]] = (
@@ -60,7 +63,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         ("MISTRAL_API_KEY",),
         ("openai", "mistral"),
     ),
-    Provider("groq", ("api.groq.com",), "https://api.groq.com/openai/v1", ("GROQ_API_KEY",)),
+    Provider("groq", ("api.groq.com",), "https://api.groq.com/openai/v1", ("GROQ_API_KEY",), forbids_storing=True),
     Provider("deepseek", ("api.deepseek.com",), "https://api.deepseek.com", ("DEEPSEEK_API_KEY",), _BOTH),
     Provider("x_ai", ("api.x.ai", "*.api.x.ai"), "https://api.x.ai/v1", ("XAI_API_KEY",), _BOTH),
     Provider("perplexity", ("api.perplexity.ai",), "https://api.perplexity.ai", ("PERPLEXITY_API_KEY", "PPLX_API_KEY")),
@@ -70,6 +73,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         "https://api.cohere.ai/compatibility/v1",
         ("CO_API_KEY", "COHERE_API_KEY"),
         ("cohere", "openai"),
+        forbids_storing=True,
     ),
     Provider(
         "gcp.gemini",
@@ -299,6 +303,12 @@ def owner_of(host: str) -> Provider | None:
     if exact is not None:
         return exact
     return next((provider for pattern, provider in _PATTERNS if pattern.fullmatch(host)), None)
+
+
+def forbids_storing(name: str) -> bool:
+    """Whether this provider says `cache-control: no-store` with every answer."""
+    provider = BY_NAME.get(name)
+    return provider is not None and provider.forbids_storing
 
 
 def is_local(host: str) -> bool:

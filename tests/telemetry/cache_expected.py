@@ -159,6 +159,8 @@ def _cache(asked: Asked, door: Door) -> list[tuple[str, dict[str, Any], float]]:
         found.append(("beastmode.cache.write.duration", labels, 1))
     if asked.l3 == "hit":
         found.append(("beastmode.cache.promotions", {"beastmode.cache.tier": "l1"}, 1))
+    if asked.reason is not None:
+        found.append(("beastmode.cache.not_stored", {"beastmode.cache.reason": asked.reason}, 1))
     if asked.collapsed:
         found.append(("beastmode.cache.collapsed", model, 1))
     if asked.saved:

@@ -1,6 +1,7 @@
 """Frozen settings from TOML, mappings and the environment; the only reader of os.environ besides telemetry's set-up."""
 
 from beastmode_otel.config.load import DoorSettings, door_settings, load
+from beastmode_otel.config.parse_cache import is_ttl, with_ttl
 from beastmode_otel.config.settings import (
     Breaker,
     CacheSettings,
@@ -14,6 +15,7 @@ from beastmode_otel.config.settings import (
     StoreTier,
     Target,
     Timeouts,
+    Ttl,
 )
 
 __all__ = [
@@ -30,6 +32,9 @@ __all__ = [
     "StoreTier",
     "Target",
     "Timeouts",
+    "Ttl",
     "door_settings",
+    "is_ttl",
     "load",
+    "with_ttl",
 ]

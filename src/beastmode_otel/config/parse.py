@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
-from beastmode_otel.config.parse_cache import read_cache
+from beastmode_otel.config.parse_cache import read_cache, read_switch, read_ttl
 from beastmode_otel.config.settings import (
     Breaker,
     Config,
@@ -134,6 +134,7 @@ def _read_deployment(table: Table, name: str, missing: list[UnsetVariable]) -> D
         api_key=_secret(table, "api_key", missing),
         headers=_headers(table.table("headers"), missing),
         query=_query(table.table("query")),
+        obey_cache_control=read_switch(table, "obey_cache_control"),
     )
     table.done()
     return deployment
@@ -205,6 +206,7 @@ def _route(source: Source, name: str, value: Any, deployments: Mapping[str, Depl
             name=name,
             targets=_targets(table, targets, deployments, out),
             reference_model=table.text("reference_model"),
+            ttl=read_ttl(table),
         )
         table.done()
     kinds = {target.deployment.kind for target in route.targets}

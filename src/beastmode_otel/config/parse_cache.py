@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from beastmode_otel.config.settings import (
@@ -12,15 +15,20 @@ from beastmode_otel.config.settings import (
     MemoryTier,
     Secret,
     StoreTier,
+    Ttl,
     WriteMode,
 )
 from beastmode_otel.config.table import Source, Table
+from beastmode_otel.errors import ConfigError
 
 
 def read_cache(table: Table, source: Source) -> CacheSettings:
     """What a program passes in wins over the environment, and that over a file. Raises ConfigError."""
     settings = CacheSettings(
         mode=_mode(table, source),
+        ttl=read_ttl(table),
+        jitter=_jitter(table),
+        obey_cache_control=read_switch(table, "obey_cache_control"),
         l1=_memory(table.table("l1")),
         l3=_store(table.table("l3"), source),
         stale_if_error=table.number("stale_if_error", 0.0),
@@ -30,6 +38,49 @@ def read_cache(table: Table, source: Source) -> CacheSettings:
     )
     table.done()
     return settings
+
+
+_LONGEST = 1e12
+_SPAN = "a number of seconds above 0, or a function that takes the answer and returns one, or None"
+
+
+def read_ttl(table: Table) -> Ttl:
+    """A function only from Python, which TOML has none of. Raises ConfigError."""
+    ttl: Ttl = table.get("ttl")
+    if ttl is not None and not is_ttl(ttl):
+        raise table.fail("ttl", f"is {ttl!r:.40}", f"write {_SPAN}")
+    return ttl
+
+
+def is_ttl(value: Any) -> bool:
+    """Whether it is seconds above 0, or can be called."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return callable(value)
+    return 0 < value <= _LONGEST or value == math.inf
+
+
+def with_ttl(settings: CacheSettings, ttl: Ttl) -> CacheSettings:
+    """The settings with a constructor's `ttl=`, which outranks them. Raises ConfigError."""
+    if ttl is None:
+        return settings
+    if not is_ttl(ttl):
+        raise ConfigError(f"ttl is {ttl!r:.40}", hints=(f"pass {_SPAN}",))
+    return replace(settings, ttl=ttl)
+
+
+def read_switch(table: Table, key: str) -> bool | None:
+    """true, false, or not said. Raises ConfigError."""
+    value = table.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise table.fail(key, f"is {value!r:.40}", "write true or false")
+    return value
+
+
+def _jitter(table: Table) -> float:
+    jitter = table.number("jitter", 0.1)
+    if jitter >= 1:
+        raise table.fail("jitter", f"is {jitter:g}", "write a part below 1, such as 0.1, or 0 for none")
+    return jitter
 
 
 def _memory(table: Table) -> MemoryTier:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from beastmode_otel.errors import Redactor
-from beastmode_otel.providers import provider_of
+from beastmode_otel.providers import forbids_storing, provider_of
 
 
 class Secret:
@@ -35,6 +35,8 @@ class Secret:
         return hash(self._value)
 
 
+# Seconds; or a function that is given the Answer and returns seconds, or None for what is not to be stored.
+Ttl = float | Callable[[Any], float | None] | None
 CacheMode = Literal["off", "on"]
 WriteMode = Literal["background", "sync"]
 DEFAULT_L3 = "sqlite:///~/.cache/beastmode_otel/cache.db"
@@ -72,18 +74,36 @@ class StoreTier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
-    """mode: off, or on (exact matches). stale_if_error: seconds for which an expired entry may still answer when every
+    """mode: off, or on (exact matches). ttl: seconds that answers live, or a function of the answer; None: as long as
+    the longest tier keeps them, which is the most in any case. jitter: the part of a lifetime by which it is shortened
+    at most. obey_cache_control: whether an answer that says no-store is not stored; None: unless its provider says so
+    of every answer. stale_if_error: seconds for which an expired entry may still answer when every
     deployment failed. write_mode: sync writes the slower tiers before the answer is returned. max_body: bytes of a
     stored answer. secret: signs what is stored outside of the process.
     """
 
     mode: CacheMode = "on"
+    ttl: Ttl = None
+    jitter: float = 0.1
+    obey_cache_control: bool | None = None
     l1: MemoryTier = MemoryTier()
     l3: StoreTier = StoreTier()
     stale_if_error: float = 0.0
     write_mode: WriteMode = "background"
     max_body: int = 1024 * 1024
     secret: Secret | None = None
+
+    @property
+    def longest_ttl(self) -> float:
+        """Seconds for which some tier keeps an answer."""
+        return max(self.l1.ttl, self.l3.ttl)
+
+    def obeys(self, said: bool | None, provider: str) -> bool:
+        """Whether an answer's no-store counts. said: what its deployment's obey_cache_control says."""
+        for one in (said, self.obey_cache_control):
+            if one is not None:
+                return one
+        return not forbids_storing(provider)
 
 
 ProviderKind = Literal["openai", "anthropic", "passthrough"]
@@ -135,7 +155,7 @@ class Deployment:
 
     model: the name sent to the vendor; None takes what stands after the prefix of the model id, or the request's own.
     provider: the `gen_ai.provider.name`; empty takes that of the host, see providers.py. headers, query: sent with each
-    request; secret values are Secret.
+    request; secret values are Secret. obey_cache_control: as in CacheSettings, which None leaves it to.
     """
 
     name: str
@@ -146,6 +166,7 @@ class Deployment:
     api_key: Secret | None = None
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    obey_cache_control: bool | None = None
 
     def __post_init__(self) -> None:
         if not self.provider:
@@ -182,12 +203,14 @@ class Route:
     """A public model id and the deployments that serve it, all of one provider kind.
 
     reference_model: what the team would have called without a router; the difference in price is saved by routing.
+    ttl: seconds that its answers live in the cache, or a function of the answer.
     first: the targets that the caller means, which are those of the lowest order; later ones are fallbacks.
     """
 
     name: str
     targets: tuple[Target, ...]
     reference_model: str | None = None
+    ttl: Ttl = None
     first: tuple[Target, ...] = field(init=False, repr=False, compare=False)  # each request needs it
 
     def __post_init__(self) -> None:
@@ -197,6 +220,10 @@ class Route:
     @property
     def kind(self) -> ProviderKind:
         return self.targets[0].deployment.kind
+
+
+Place = tuple[str, int | None]
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,19 +261,24 @@ class Config:
         """Knows every secret of this configuration."""
         return Redactor(secret for deployment in self._every_deployment() for secret in deployment.secrets())
 
-    def said_providers(self) -> dict[tuple[str, int | None], str]:
+    def said_providers(self) -> dict[Place, str]:
         """What `provider = …` says of a host and port (None: the scheme's own), for those who meet only the host.
 
         Only where the deployments there agree, and where it is not what the host says by itself.
         """
-        said: dict[tuple[str, int | None], set[str]] = {}
+        return self._said_of_places(lambda one: None if one.provider == one.provider_by_host else one.provider)
+
+    def said_obedience(self) -> dict[Place, bool]:
+        """What `obey_cache_control = …` says of a host and port, where the deployments there agree."""
+        return self._said_of_places(lambda one: one.obey_cache_control)
+
+    def _said_of_places(self, say: Callable[[Deployment], S | None]) -> dict[Place, S]:
+        said: dict[Place, set[S | None]] = {}
         for deployment in self._every_deployment():
             parts = urlsplit(deployment.base_url)
             port = None if parts.port == {"http": 80, "https": 443}.get(parts.scheme) else parts.port
-            said.setdefault((parts.hostname or "", port), set()).add(
-                "" if deployment.provider == deployment.provider_by_host else deployment.provider
-            )
-        return {place: name for place, (name, *others) in said.items() if name and not others}
+            said.setdefault((parts.hostname or "", port), set()).add(say(deployment))
+        return {place: one for place, (one, *others) in said.items() if one is not None and not others}
 
     def _every_deployment(self) -> tuple[Deployment, ...]:
         # Routes may hold deployments of their own: Python code can put them there.

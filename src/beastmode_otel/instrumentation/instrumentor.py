@@ -13,7 +13,7 @@ from beastmode_otel.instrumentation.hook import instrument, uninstrument
 
 _log = logging.getLogger("beastmode_otel")
 _OURS: Final = (
-    *("cache", "tracer_provider", "meter_provider", "logger_provider"),
+    *("cache", "ttl", "tracer_provider", "meter_provider", "logger_provider"),
     *("request_hook", "response_hook", "excluded_urls", "paths"),
 )
 
