@@ -73,7 +73,7 @@ def asked_of(request: Any) -> Options:
 
 
 _OFF: Final = Options(use="off")
-_DIRECTIVE: Final = re.compile(r"(ttl|max-age)=(\d{1,12}(?:\.\d{1,6})?)")
+_DIRECTIVE: Final = re.compile(r"(ttl|max-age)=([0-9]{1,12}(?:\.[0-9]{1,6})?)")
 
 
 def _read(header: str) -> dict[str, Any]:
