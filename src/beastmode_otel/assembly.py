@@ -14,7 +14,7 @@ from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from beastmode_otel.cache import Memory, ResilientTier, SingleFlight, Tiered, TierTimes
+from beastmode_otel.cache import Leases, LeaseStore, Memory, ResilientTier, SingleFlight, Tiered, TierTimes
 from beastmode_otel.cache.tiers import open_l3
 from beastmode_otel.config import Ttl, load, with_ttl
 from beastmode_otel.config.settings import CacheSettings, Config
@@ -61,10 +61,17 @@ class RouterParts:
 
 
 def build_blocking(
-    config: ConfigLike, *, ttl: Ttl, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
+    config: ConfigLike,
+    *,
+    cache: Any,
+    ttl: Ttl,
+    tenant: str | None,
+    client: Any,
+    access: AccessRule | None,
+    providers: Providers,
 ) -> RouterParts:
     """The parts of a ModelRouter. Raises ConfigError."""
-    settings, pool = load(config), WorkerPool("http")
+    settings, pool = load(config, cache=cache), WorkerPool("http")
     settings = replace(settings, cache=with_ttl(settings.cache, ttl))
     _check(tenant, client, access, wants_async=False)
     http = BlockingHttp(pool, client, max_connections=settings.max_connections)
@@ -72,10 +79,17 @@ def build_blocking(
 
 
 def build_async(
-    config: ConfigLike, *, ttl: Ttl, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
+    config: ConfigLike,
+    *,
+    cache: Any,
+    ttl: Ttl,
+    tenant: str | None,
+    client: Any,
+    access: AccessRule | None,
+    providers: Providers,
 ) -> RouterParts:
     """The parts of an AsyncModelRouter. Raises ConfigError."""
-    settings, pool = load(config), WorkerPool("http")
+    settings, pool = load(config, cache=cache), WorkerPool("http")
     settings = replace(settings, cache=with_ttl(settings.cache, ttl))
     _check(tenant, client, access, wants_async=True)
     http = AsyncHttp(client, max_connections=settings.max_connections)
@@ -168,7 +182,22 @@ def build_cache(
         _watch(tiered, observer)
     else:
         tiered.tiers = [tier.for_runtime(runtime, tiered.late) for tier in beside.tiered.tiers]
-    return CacheFlow(tiered, _ANSWERS, settings, runtime=runtime, told=None if beside is None else beside.told)
+    leases = _leases(settings, tiered.tiers, runtime, observer) if settings.lease else None
+    return CacheFlow(
+        tiered, _ANSWERS, settings, runtime=runtime, leases=leases, told=None if beside is None else beside.told
+    )
+
+
+def _leases(
+    settings: CacheSettings, tiers: Sequence[ResilientTier], runtime: Runtime, observer: Observer
+) -> Leases | None:
+    """Those of the fastest tier that has any: what processes share is what they can hold a lease in."""
+    for tier in tiers:
+        store: LeaseStore | None = getattr(tier.tier, "leases", None)
+        if store is not None:
+            return Leases(tier, store, seconds=settings.lease_seconds, runtime=runtime, observer=observer)
+    _log.warning("lease = true has no effect: no tier that processes share is there")
+    return None
 
 
 def _memory(settings: CacheSettings, observer: Observer) -> Memory:

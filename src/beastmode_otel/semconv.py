@@ -70,6 +70,15 @@ WRITE_RESULT: Final = _closed(
     "error",
     "queued",
 )
+LEASE_RESULT: Final = _closed(
+    "beastmode.cache.lease.result",
+    "What came of asking for the lease of a key; `taken_over`: from a holder that has died",
+    "acquired",
+    "taken_over",
+    "waited",
+    "timeout",
+    "error",
+)
 EVICTION_REASON: Final = _closed(
     "beastmode.cache.eviction.reason", "Why an entry left", "size", "expired", "rejected", "replaced", "invalidated"
 )
@@ -347,6 +356,14 @@ CACHE_WRITE_DURATION: Final = Metric(
     attributes=(CACHE_TIER, WRITE_RESULT),
     buckets=FAST_SECONDS,
 )
+CACHE_LEASE_WAIT: Final = Metric(
+    name="beastmode.cache.lease.wait",
+    kind="histogram",
+    unit="s",
+    about="Until a request that may ask upstream knew whether another process does (`cache.lease`).",
+    attributes=(CACHE_TIER, LEASE_RESULT),
+    buckets=FAST_SECONDS,
+)
 CACHE_PROMOTIONS: Final = Metric(
     name="beastmode.cache.promotions",
     kind="counter",
@@ -431,6 +448,7 @@ METRICS: Final = (
     LABEL_COST,
     CACHE_LOOKUP_DURATION,
     CACHE_WRITE_DURATION,
+    CACHE_LEASE_WAIT,
     CACHE_PROMOTIONS,
     CACHE_EVICTIONS,
     CACHE_COLLAPSES,

@@ -1,5 +1,5 @@
 """What the contract suites need of a tier. A new tier joins by a Stand and a line in STANDS, and in
-ASYNC_STANDS and INSPECTABLE_STANDS for its other ports."""
+ASYNC_STANDS, INSPECTABLE_STANDS and LEASE_STANDS for its other ports."""
 
 from __future__ import annotations
 
@@ -149,3 +149,4 @@ class AsyncSocketStand(SocketStand):
 STANDS = {"sqlite": SQLiteStand, "socket": SocketStand, "socket, asynchronous": AsyncSocketStand}
 ASYNC_STANDS = {"socket": SocketStand}
 INSPECTABLE_STANDS = {"sqlite": SQLiteStand, "memory": SocketStand}
+LEASE_STANDS: dict[str, type[Any]] = {"sqlite": SQLiteStand}

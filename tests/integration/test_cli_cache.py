@@ -100,7 +100,6 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    monkeypatch.delenv("BEASTMODE_CACHE")  # it would win over the file
     simulator.define("ok", Behaviour(text=ANSWER, input_tokens=300, output_tokens=80))
     return Shop(tmp_path, simulator)
 

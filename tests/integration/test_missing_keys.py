@@ -120,7 +120,7 @@ def test_whoever_asks_no_provider_needs_no_key(
         monkeypatch.delenv("MAIN_KEY")
     path = written(config)
     monkeypatch.setenv("BEASTMODE_CONFIG", path)
-    instrument(**recorder.providers)
+    instrument(cache="off", **recorder.providers)  # nothing is stored for the verb to find
     with httpx.Client() as client:
         assert client.post(f"{config['url']}/chat/completions", json={"model": "m", **QUESTION}).status_code == 200
     assert recorder.total("beastmode.llm.calls") == 1
@@ -130,6 +130,7 @@ def test_whoever_asks_no_provider_needs_no_key(
 
 def test_doctor_tells_it(config: dict[str, Any]) -> None:
     environ = {"MAIN_KEY": "sk-main", "BEASTMODE_CONFIG": written(config)}
-    (finding,) = settings_findings(environ)
+    finding, cache = settings_findings(environ)
+    assert cache.code == "cache_on"
     assert (finding.code, finding.severity) == ("deployment_out", "warning")
     assert told(finding.detail)

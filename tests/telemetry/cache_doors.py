@@ -137,7 +137,7 @@ def answer_of(response: Any, *, stream: bool) -> Any:
         body = response.json()
         return SimpleNamespace(text=body["choices"][0]["message"]["content"], body=body, cache=said)
     events = [json.loads(line[6:]) for line in response.content.split(b"\n") if line.startswith(b"data: {")]
-    texts = [choice["delta"].get("content") or "" for event in events for choice in event["choices"]]
+    texts = [choice["delta"].get("content") or "" for event in events for choice in event.get("choices", ())]
     return [SimpleNamespace(data=event) for event in events], SimpleNamespace(text="".join(texts), cache=said)
 
 

@@ -328,6 +328,7 @@ def test_stale_when_nobody_can_be_reached(stage: Stage, stream: bool) -> None:
 
 
 OWN_MAKING = {"bad request": (400, "invalid_request"), "unprocessable": (422, "unprocessable")}
+TOO_LONG = Behaviour(status=400, error_code="context_length_exceeded")
 OWN_ACCOUNT = {"key refused": (401, "authentication_error"), "forbidden": (403, "permission_denied")}
 
 
@@ -342,6 +343,22 @@ def test_never_stale_for_what_is_the_callers_own_making(name: str, stream: bool,
     else:
         assert failed_as(answer) == status
         assert stage.recorder.total("beastmode.errors", error__type=category) == 1
+
+
+@STREAM
+def test_never_stale_for_a_request_that_is_too_long(stream: bool, stage: Stage) -> None:
+    """Its answer from yesterday would hide that today's deployment cannot take it: nothing has failed."""
+    answer = served_stale(stage, "l1", stream, TOO_LONG)
+    assert failed_as(answer) == 400
+    assert stage.recorder.total("beastmode.errors", error__type="context_length_exceeded") == 1
+
+
+def test_never_stale_for_what_a_stream_says_of_its_request(stage: Stage) -> None:
+    """The same in an event of a 200, before any content."""
+    told = json.dumps({"error": {"message": "too long", "code": "context_length_exceeded"}})
+    answer = served_stale(stage, "l1", True, replace(GOOD, error_event_after=0, error_json=told))
+    assert getattr(answer, "text", "") != TEXT
+    assert stage.recorder.total("beastmode.errors", error__type="context_length_exceeded") == 1
 
 
 @STREAM

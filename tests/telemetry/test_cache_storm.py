@@ -341,7 +341,7 @@ def soak_config(simulator: Simulator, folder: Path) -> dict[str, Any]:
             "pair": {"deployments": [{"name": "chaos", "order": 1}, {"name": "calm", "order": 2}]},
         },
         "retry": {"base": 0.002, "per_deployment": 1},
-        "breaker": {"failures": 8, "cooldown": 0.05, "max_cooldown": 0.1},
+        "breaker": {"failures": 8, "cooldown": 0.05},
         "timeouts": {"read": 5, "first_token": 2, "total": 10},
         "cache": {"mode": "on", "stale_if_error": 5, "l3": {"url": f"sqlite:///{folder}/soak.db"}},
     }

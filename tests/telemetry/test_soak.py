@@ -91,7 +91,7 @@ def config(simulator: Simulator) -> dict[str, Any]:
         "deployments": deployments,
         "routes": routes,
         "retry": {"base": 0.002, "per_deployment": 1},
-        "breaker": {"failures": 8, "cooldown": 0.05, "max_cooldown": 0.1},
+        "breaker": {"failures": 8, "cooldown": 0.05},
         "timeouts": {"read": 5, "first_token": 2, "total": 10},
     }
 

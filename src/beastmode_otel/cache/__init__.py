@@ -17,6 +17,7 @@ from beastmode_otel.cache.key import (
     derive,
     has_login_cookie,
 )
+from beastmode_otel.cache.lease import ALONE, Lease, Leases, LeaseStore, Turn
 from beastmode_otel.cache.memory import Memory
 from beastmode_otel.cache.resilient_tier import ResilientTier, TierTimes
 from beastmode_otel.cache.single_flight import FlightResult, SingleFlight, own_copy
@@ -35,6 +36,7 @@ from beastmode_otel.cache.tier import (
 from beastmode_otel.cache.tiered import Tiered, TierHit
 
 __all__ = [
+    "ALONE",
     "NOT_CANONICAL",
     "OUTPUT_HEADERS",
     "AsyncTier",
@@ -48,6 +50,9 @@ __all__ = [
     "KeyMemo",
     "KeyParts",
     "KeyTarget",
+    "Lease",
+    "LeaseStore",
+    "Leases",
     "Memory",
     "ModelTotals",
     "NotCanonical",
@@ -60,6 +65,7 @@ __all__ = [
     "TierUnavailable",
     "Tiered",
     "Totals",
+    "Turn",
     "Verdict",
     "counted_headers",
     "credential_tenant",

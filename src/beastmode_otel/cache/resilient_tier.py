@@ -90,7 +90,7 @@ class ResilientTier:
                 entry, late = await self._read(key, min(self.times.soft, left))
         except TierUnavailable as ill:
             access.finish("error")
-            self._count(ill)
+            self.failed(ill)
             return None
         except BaseException:
             access.finish("error")
@@ -217,7 +217,7 @@ class ResilientTier:
             self._flush_behind(write.key)
             self._purge_if_due()
         except TierUnavailable as ill:
-            self._count(ill)
+            self.failed(ill)
             if result == "error" and not (ill.healthy and write.entry):  # an entry's own fault will not heal
                 self._recovery.add(write)
         finally:
@@ -247,7 +247,8 @@ class ResilientTier:
 
     # Health.
 
-    def _count(self, ill: TierUnavailable) -> None:
+    def failed(self, ill: TierUnavailable) -> None:
+        """Whatever was asked of the tier: whether it says something about its health is for the breaker."""
         if not ill.healthy:
             self.breaker.failed(time.monotonic())
 

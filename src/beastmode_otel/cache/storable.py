@@ -24,6 +24,7 @@ StorableReason = Literal[
     "truncated",
     "unfinished",  # no finish reason, or one that we do not know to be an end
     "broken_call",  # a tool is called with arguments that are no JSON object
+    "broken_event",  # a part of the stream was no JSON: it reads whole, and nobody knows what was in that part
     "empty",
     "too_large",
     "unreadable",  # its body or its login is not where we can read it
@@ -97,6 +98,8 @@ def _fault(reply: Reply, status: int) -> StorableReason | None:
         return "error"
     if not reply.parsed:
         return "not_parsed"
+    if reply.broken_events:
+        return "broken_event"
     return "refused" if reply.refusal is not None else None
 
 

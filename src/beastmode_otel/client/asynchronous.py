@@ -25,6 +25,7 @@ class AsyncModelRouter:
         self,
         config: ConfigLike = None,
         *,
+        cache: Any = None,
         ttl: Ttl = None,
         tenant: str | None = None,
         client: Any = None,
@@ -34,7 +35,9 @@ class AsyncModelRouter:
         logger_provider: LoggerProvider | None = None,
     ) -> None:
         providers = (tracer_provider, meter_provider, logger_provider)
-        self._parts = build_async(config, ttl=ttl, tenant=tenant, client=client, access=access, providers=providers)
+        self._parts = build_async(
+            config, cache=cache, ttl=ttl, tenant=tenant, client=client, access=access, providers=providers
+        )
 
     async def route(
         self,

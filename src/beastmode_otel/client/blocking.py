@@ -23,6 +23,8 @@ class ModelRouter:
 
     config: a path of a TOML file, a mapping of the same shape, a Config, or None: BEASTMODE_CONFIG, ./beastmode.toml,
     else only prefixed ids (openai:gpt-4o-mini, anthropic:claude-sonnet-4-5).
+    cache: "on" to have one, "off" for none whatever is configured, or a mapping in the place of `[cache]`; None: where
+    `[cache]` or BEASTMODE_CACHE asks for it.
     ttl: seconds for which answers may be served, or a function that is given the Answer and returns them, or None for
     not storing it; a route's own and a call's outrank it.
     tenant: whom the requests are for, when a call does not say. client: your own httpx or httpx2 Client; it stays open.
@@ -34,6 +36,7 @@ class ModelRouter:
         self,
         config: ConfigLike = None,
         *,
+        cache: Any = None,
         ttl: Ttl = None,
         tenant: str | None = None,
         client: Any = None,
@@ -43,7 +46,9 @@ class ModelRouter:
         logger_provider: LoggerProvider | None = None,
     ) -> None:
         providers = (tracer_provider, meter_provider, logger_provider)
-        self._parts = build_blocking(config, ttl=ttl, tenant=tenant, client=client, access=access, providers=providers)
+        self._parts = build_blocking(
+            config, cache=cache, ttl=ttl, tenant=tenant, client=client, access=access, providers=providers
+        )
 
     def route(
         self, model_id: str, request: Mapping[str, Any], user_id: str | None = None, **options: Unpack[RouteOptions]

@@ -24,6 +24,7 @@ from beastmode_otel.config.settings import (
 )
 from beastmode_otel.config.table import Source, Table, UnsetVariable
 from beastmode_otel.errors import ConfigError
+from beastmode_otel.errors.redact import secrets_in_environ
 from beastmode_otel.providers import PROVIDERS, Provider, owner_of
 from beastmode_otel.semconv import METRICS, SDK_SET_LIMIT
 
@@ -54,9 +55,10 @@ def parse(values: Mapping[str, Any], source: Source) -> Config:
         labels=_labels(top),
         prices={name: _price(source, name, value) for name, value in top.table("prices").items()},
         bounds=_bounds(top.table("bounds")),
-        cache=read_cache(top.table("cache"), source),
+        cache=read_cache(top, source),
         max_connections=top.whole("max_connections", 1000, least=1),
         disabled=_disabled(source),
+        hidden=tuple(Secret(text) for text in secrets_in_environ(source.environ)),
     )
     top.done()
     return config
@@ -251,7 +253,8 @@ def _target(route: Table, item: Any, deployments: Mapping[str, Deployment], out:
 def _timeouts(table: Table) -> Timeouts:
     timeouts = table.fill(Timeouts, Timeouts())
     for name in Timeouts.__dataclass_fields__:
-        if getattr(timeouts, name) <= 0:
+        seconds = getattr(timeouts, name)
+        if seconds is not None and seconds <= 0:
             raise table.fail(name, "must be above 0 seconds")
     return timeouts
 

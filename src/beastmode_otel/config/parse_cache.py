@@ -13,6 +13,7 @@ from beastmode_otel.config.settings import (
     CacheMode,
     CacheSettings,
     MemoryTier,
+    SaidBy,
     Secret,
     StoreTier,
     Ttl,
@@ -20,19 +21,28 @@ from beastmode_otel.config.settings import (
 )
 from beastmode_otel.config.table import Source, Table
 from beastmode_otel.errors import ConfigError
+from beastmode_otel.errors.redact import shown
 
 
-def read_cache(table: Table, source: Source) -> CacheSettings:
-    """What a program passes in wins over the environment, and that over a file. Raises ConfigError."""
+def read_cache(top: Table, source: Source) -> CacheSettings:
+    """What a program passes in wins over the environment, and that over a file. Off where nobody says anything.
+
+    `cache = "on"` is a table with that mode, and `l3 = "off"` one with that url. Raises ConfigError.
+    """
+    table = top.table("cache", short="mode")
+    mode, said_by = _mode(table, source, written=top.has("cache"))
     settings = CacheSettings(
-        mode=_mode(table, source),
+        mode=mode,
+        said_by=said_by,
         ttl=read_ttl(table),
         jitter=_jitter(table),
         obey_cache_control=read_switch(table, "obey_cache_control"),
         l1=_memory(table.table("l1")),
-        l3=_store(table.table("l3"), source),
+        l3=_store(table.table("l3", short="url"), source),
         stale_if_error=table.number("stale_if_error", 0.0),
         write_mode=table.choice("write_mode", WriteMode, "background"),
+        lease=table.flag("lease", False),
+        lease_seconds=table.number("lease_seconds", 5.0, above=True),
         max_body=table.whole("max_body", 1024 * 1024, least=1),
         secret=_secret(table, source),
     )
@@ -99,21 +109,21 @@ def _overridden(table: Table, key: str, variable: str, source: Source) -> str | 
     return None if said else source.environ.get(variable) or None
 
 
-def _mode(table: Table, source: Source) -> CacheMode:
+def _mode(table: Table, source: Source, *, written: bool) -> tuple[CacheMode, SaidBy]:
+    """written: whether there is a `[cache]`, which asks for the cache when it says no mode."""
     said = _overridden(table, "mode", "BEASTMODE_CACHE", source)
     if said is not None:
-        table = Table(source, "environment", {"BEASTMODE_CACHE": said})
-    mode: CacheMode = table.choice("mode" if said is None else "BEASTMODE_CACHE", CacheMode, "on")
-    return mode
+        named = Table(source, "environment", {"BEASTMODE_CACHE": said})
+        return named.choice("BEASTMODE_CACHE", CacheMode, "off"), "BEASTMODE_CACHE"
+    return table.choice("mode", CacheMode, "on" if written else "off"), "[cache]" if written else "nobody"
 
 
 def _store(table: Table, source: Source) -> StoreTier:
     given = _overridden(table, "url", "BEASTMODE_L3_URL", source) or table.text("url")
     url = given or DEFAULT_L3
-    parts = urlsplit(url)
-    if url != OFF and (parts.scheme != "sqlite" or parts.netloc or len(parts.path) < 2):
+    if url != OFF and not _is_sqlite(url):
         hint = "write sqlite:///relative.db, sqlite:////absolute.db, sqlite:///~/file.db, or off"
-        raise table.fail("url", f"is {url!r}", hint)
+        raise table.fail("url", f"is {shown(url)}", hint)
     store = StoreTier(
         url=url,
         ttl=table.number("ttl", 86_400.0, above=True),
@@ -123,6 +133,14 @@ def _store(table: Table, source: Source) -> StoreTier:
     )
     table.done()
     return store
+
+
+def _is_sqlite(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "sqlite" and not parts.netloc and len(parts.path) >= 2
 
 
 def _secret(table: Table, source: Source) -> Secret | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from beastmode_otel.errors import Redactor
+from beastmode_otel.errors import Redactor, public_url
+from beastmode_otel.errors.urls import MASK, is_secret_name, secrets_in_url
 from beastmode_otel.providers import forbids_storing, provider_of
 
 
@@ -35,12 +36,24 @@ class Secret:
         return hash(self._value)
 
 
+def _public_repr(settings: Any, **instead: object) -> str:
+    """A dataclass's own repr, with these fields as people may see them."""
+    named = [each.name for each in fields(settings) if each.repr]
+    shown = (f"{name}={instead.get(name, getattr(settings, name))!r}" for name in named)
+    return f"{type(settings).__name__}({', '.join(shown)})"
+
+
 # Seconds; or a function that is given the Answer and returns seconds, or None for what is not to be stored.
 Ttl = float | Callable[[Any], float | None] | None
 CacheMode = Literal["off", "on"]
+SaidBy = Literal["nobody", "a Config", "[cache]", "BEASTMODE_CACHE", "cache="]
 WriteMode = Literal["background", "sync"]
 DEFAULT_L3 = "sqlite:///~/.cache/beastmode_otel/cache.db"
 OFF = "off"
+ASK_FOR_CACHE = (
+    'a [cache] table in the configuration (an empty one will do), cache="on" at the router, the transport or '
+    "instrument(), or BEASTMODE_CACHE=on"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +79,9 @@ class StoreTier:
     max_bytes: int = 1024 * 1024 * 1024
     given: bool = False
 
+    def __repr__(self) -> str:
+        return _public_repr(self, url=public_url(self.url))
+
     @property
     def path(self) -> str | None:
         """The file of a sqlite URL; None when the tier is off."""
@@ -74,12 +90,15 @@ class StoreTier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
-    """mode: off, or on (exact matches). ttl: seconds that answers live, or a function of the answer; None: as long as
-    the longest tier keeps them, which is the most in any case. jitter: the part of a lifetime by which it is shortened
-    at most. obey_cache_control: whether an answer that says no-store is not stored; None: unless its provider says so
-    of every answer. stale_if_error: seconds for which an expired entry may still answer when every
-    deployment failed. write_mode: sync writes the slower tiers before the answer is returned. max_body: bytes of a
-    stored answer. secret: signs what is stored outside of the process.
+    """What a cache is like: to write one is to ask for it, as `[cache]` is; a Config without one has none.
+
+    mode: off, or on (exact matches). said_by: who said so. ttl: seconds that answers live, or a function of the answer;
+    None: as long as the longest tier keeps them, which is the most in any case. jitter: the part of a lifetime by which
+    it is shortened at most. obey_cache_control: whether an answer that says no-store is not stored; None: unless its
+    provider says so of every answer. stale_if_error: seconds for which an expired entry may still
+    answer when every deployment failed. write_mode: sync writes the slower tiers before the answer is returned. lease:
+    among processes that share a tier, one asks upstream for a key; lease_seconds: what one that dies costs the others.
+    max_body: bytes of a stored answer. secret: signs what is stored outside of the process.
     """
 
     mode: CacheMode = "on"
@@ -90,8 +109,11 @@ class CacheSettings:
     l3: StoreTier = StoreTier()
     stale_if_error: float = 0.0
     write_mode: WriteMode = "background"
+    lease: bool = False
+    lease_seconds: float = 5.0
     max_body: int = 1024 * 1024
     secret: Secret | None = None
+    said_by: SaidBy = field(default="a Config", compare=False)
 
     @property
     def longest_ttl(self) -> float:
@@ -106,6 +128,8 @@ class CacheSettings:
         return not forbids_storing(provider)
 
 
+NO_CACHE = CacheSettings(mode="off", said_by="nobody")
+
 ProviderKind = Literal["openai", "anthropic", "passthrough"]
 _APIS: Mapping[str, str] = {"openai": "openai.chat", "anthropic": "anthropic.messages", "passthrough": "unknown"}
 
@@ -114,6 +138,7 @@ _APIS: Mapping[str, str] = {"openai": "openai.chat", "anthropic": "anthropic.mes
 class Timeouts:
     """Seconds. first_token and read hold for each attempt, total for the request with all its attempts.
 
+    first_token_fallback: in the place of first_token while another deployment can answer; None: a third of it.
     In the synchronous world first_token and total are looked at between chunks: at worst they are exceeded by `read`.
     """
 
@@ -124,6 +149,14 @@ class Timeouts:
     first_token: float = 30.0
     total: float = 120.0
     idle: float = 600.0  # an open stream that nobody reads for so long is abandoned
+    first_token_fallback: float | None = None
+
+    def first_token_of(self, *, spare: bool) -> float:
+        """The limit of an attempt. spare: whether another deployment can answer."""
+        if not spare:
+            return self.first_token
+        own = self.first_token_fallback
+        return self.first_token / 3 if own is None else min(own, self.first_token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,22 +164,28 @@ class Retry:
     """How often and how long. Waits are drawn between 0 and min(cap, base * 2**n) seconds (full jitter).
 
     per_deployment: tries of one deployment after its first. max_wait: a provider that asks for a longer wait is left
-    for the next deployment, or its error is raised.
+    for the next deployment, or its error is raised. patience: how long a request waits, in all, for deployments that
+    ask it to wait (Retry-After) although another could answer at once.
     """
 
     per_deployment: int = 2
     base: float = 0.5
     cap: float = 8.0
     max_wait: float = 60.0
+    patience: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """After `failures` health errors in a row a deployment rests for `cooldown` seconds, doubling to `max_cooldown`."""
+    """After `failures` health errors in a row a deployment is asked only by one probe each `cooldown` seconds (and up
+    to a tenth more, drawn), however long that goes on: it is back that soon after an outage of any length.
+
+    max_cooldown: the longest wait that a provider's Retry-After beside a health error may put in the place of cooldown.
+    """
 
     failures: int = 5
     cooldown: float = 10.0
-    max_cooldown: float = 300.0
+    max_cooldown: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +211,10 @@ class Deployment:
         if not self.provider:
             object.__setattr__(self, "provider", self.provider_by_host)
 
+    def __repr__(self) -> str:
+        headers, query = _public_values(self.headers), _public_values(self.query)
+        return _public_repr(self, base_url=public_url(self.base_url), headers=headers, query=query)
+
     @property
     def provider_by_host(self) -> str:
         """The provider where nobody says another."""
@@ -186,7 +229,21 @@ class Deployment:
     def secrets(self) -> list[str]:
         """What must never be shown; of `Bearer KEY` also the key alone."""
         found = [value.reveal() for value in (self.api_key, *self.headers.values()) if isinstance(value, Secret)]
-        return [*found, *(value.rpartition(" ")[2] for value in found)]
+        found += [value for held in (self.headers, self.query) for value in _secret_texts(held)]
+        return [*found, *(value.rpartition(" ")[2] for value in found), *secrets_in_url(self.base_url)]
+
+
+_LEAST: int = 12  # characters of a plain text that counts as a key by its name: shorter ones are words
+
+
+def _secret_texts(named: Mapping[str, str | Secret]) -> list[str]:
+    """Values that are written as plain text, and are keys by their names."""
+    texts = ((name, value) for name, value in named.items() if isinstance(value, str))
+    return [value for name, value in texts if is_secret_name(name) and len(value) >= _LEAST]
+
+
+def _public_values(named: Mapping[str, str | Secret]) -> dict[str, object]:
+    return {name: MASK if isinstance(value, str) and is_secret_name(name) else value for name, value in named.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +297,7 @@ class Config:
     """Everything a router is built from. Make one with `beastmode_otel.config.load`, or directly from these classes.
 
     out: deployments that are asked for nothing, since a variable that they need is not set, and what is said of it.
+    hidden: what no text may show besides: the passwords of proxies and exporters in the environment.
     """
 
     namespace: str = "default"
@@ -253,13 +311,17 @@ class Config:
     labels: tuple[str, ...] = ()
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by model, in USD; see prices.py
     bounds: LabelBounds = LabelBounds()
-    cache: CacheSettings = field(default_factory=CacheSettings)
+    cache: CacheSettings = NO_CACHE
     max_connections: int = 1000
     disabled: bool = False
+    hidden: tuple[Secret, ...] = field(default=(), repr=False, compare=False)
 
     def redactor(self) -> Redactor:
         """Knows every secret of this configuration."""
-        return Redactor(secret for deployment in self._every_deployment() for secret in deployment.secrets())
+        cache = self.cache
+        found = [secret for deployment in self._every_deployment() for secret in deployment.secrets()]
+        found += [secret.reveal() for secret in (cache.secret, *self.hidden) if secret is not None]
+        return Redactor([*found, *secrets_in_url(cache.l3.url)])
 
     def said_providers(self) -> dict[Place, str]:
         """What `provider = …` says of a host and port (None: the scheme's own), for those who meet only the host.

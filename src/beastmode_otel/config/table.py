@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
 from beastmode_otel.config.settings import Secret
-from beastmode_otel.errors import ConfigError
+from beastmode_otel.errors import ConfigError, Redactor
+from beastmode_otel.errors.redact import secrets_in_environ, shown, shown_variable
 
 D = TypeVar("D")
 _HUGE = 1e15  # beyond it nothing here makes sense, and floats are no longer exact
@@ -28,7 +29,8 @@ class Source:
     prefixes: bool = True
 
     def fail(self, path: str, problem: str, *hints: str) -> ConfigError:
-        return ConfigError(f"{self.name}: {path}: {problem}", hints=hints)
+        redact = Redactor(secrets_in_environ(self.environ), shapes=False)
+        return ConfigError(redact(f"{self.name}: {path}: {problem}"), hints=tuple(redact(hint) for hint in hints))
 
 
 class UnsetVariable(ConfigError):
@@ -55,8 +57,15 @@ class Table:
         self._known.append(key)
         return self._values.get(key, default)
 
-    def table(self, key: str) -> Table:
-        return Table(self.source, self.at(key), self.get(key, {}))
+    def has(self, key: str) -> bool:
+        return key in self._values
+
+    def table(self, key: str, *, short: str | None = None) -> Table:
+        """short: the key of that table that a text in its place is the value of."""
+        value = self.get(key, {})
+        if short is not None and isinstance(value, str):
+            value = {short: value}
+        return Table(self.source, self.at(key), value)
 
     def items(self) -> Iterable[tuple[str, Any]]:
         self._known.extend(self._values)
@@ -89,7 +98,7 @@ class Table:
         value = self.text(key, default)
         allowed = get_args(choices)
         if value not in allowed:
-            raise self.fail(key, f"is {value!r}", f"use one of {', '.join(allowed)}")
+            raise self.fail(key, f"is {shown(value)}", f"use one of {', '.join(allowed)}")
         return value
 
     def number(self, key: str, default: float, *, least: float = 0.0, above: bool = False) -> float:
@@ -101,6 +110,12 @@ class Table:
         if value < least or (above and value == least):
             raise self.fail(key, f"is {value}", f"use a number {'above' if above else 'from'} {least:g}")
         return float(value)
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self.get(key, default)
+        if not isinstance(value, bool):
+            raise self.fail(key, f"is {value!r}", "use true or false")
+        return value
 
     def whole(self, key: str, default: int, *, least: int = 0) -> int:
         value = self.number(key, default, least=least)
@@ -141,16 +156,20 @@ class Table:
             raise self.fail(key, 'is not a reference; write { env = "NAME" }')
         found = self.source.environ.get(name, value.get("default"))
         if not isinstance(found, str) or not found.strip():
+            name = shown_variable(name)
             problem = f"{self.source.name}: {self.at(key)}: the environment variable {name} is not set"
             raise UnsetVariable(problem, hints=(f"export {name}=…",))
         return found
 
     def fill(self, kind: type[D], defaults: D) -> D:
-        """A dataclass of numbers from this table; integers stay integers."""
-        values = {}
+        """A dataclass of numbers from this table; integers stay integers, and None what is not given."""
+        values: dict[str, float | None] = {}
         for name in kind.__dataclass_fields__:  # type: ignore[attr-defined]
             default = getattr(defaults, name)
-            values[name] = self.whole(name, default) if isinstance(default, int) else self.number(name, default)
+            if default is None and self.get(name) is None:
+                values[name] = None
+            else:
+                values[name] = self.whole(name, default) if isinstance(default, int) else self.number(name, default)
         self.done()
         return kind(**values)
 

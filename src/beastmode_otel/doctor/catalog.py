@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from beastmode_otel.config.settings import ASK_FOR_CACHE
+
 Severity = Literal["ok", "info", "warning", "problem"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
@@ -76,6 +78,21 @@ SETTINGS: Final = (
         "nothing of a deployment is stored: its provider forbids it with every answer",
         "The provider says cache-control: no-store with each answer, and obey_cache_control = true obeys it.",
         "Take obey_cache_control out, or set it to false for the deployment.",
+    ),
+    _entry(
+        "cache_on",
+        "ok",
+        "the cache is on",
+        "A [cache] table or BEASTMODE_CACHE asks for it; the detail says which. A program may say otherwise: cache= at "
+        "the router, the transport or instrument() wins.",
+    ),
+    _entry(
+        "cache_off",
+        "info",
+        "the cache is off",
+        "It has to be asked for, and neither the configuration nor BEASTMODE_CACHE does so, or one says off. A program "
+        "that passes cache= to the router, the transport or instrument() has said so itself.",
+        f"Nothing to do; or ask for it: {ASK_FOR_CACHE}.",
     ),
     _entry(
         "exporter_none",

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Generic, TypeVar
 
-from beastmode_otel.cache import FlightResult, Key, SingleFlight, Tiered
-from beastmode_otel.config.settings import CacheSettings
+from beastmode_otel.cache import ALONE, FlightResult, Key, Lease, Leases, SingleFlight, Tiered
+from beastmode_otel.config.settings import ASK_FOR_CACHE, CacheSettings
 from beastmode_otel.engine.cache_request import CacheRequest
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.engine.entries import RequestStore
@@ -39,7 +39,8 @@ class CacheFlow:
     """Answers from the cache where it may, and fills it with what comes from upstream.
 
     answers: the single flight of whole answers, one for the process. The openings of streams are shared in this flow
-    only, because a stream belongs to the runtime that reads it. told: of which kinds of trouble the log knows already.
+    only, because a stream belongs to the runtime that reads it. leases: so that one asks upstream among processes, too.
+    told: of which kinds of trouble the log knows already.
     """
 
     def __init__(
@@ -49,9 +50,11 @@ class CacheFlow:
         settings: CacheSettings,
         *,
         runtime: Runtime,
+        leases: Leases | None = None,
         clock: Callable[[], float] = time.time,
         told: set[str] | None = None,
     ) -> None:
+        self._leases = leases
         self.tiered, self.answers, self.runtime = tiered, answers, runtime
         self.openings: SingleFlight[CacheResult] = SingleFlight()
         self._settings, self._clock = settings, clock
@@ -135,7 +138,18 @@ class CacheFlow:
         """What the leader of a flight does, and whoever goes alone."""
         found, expired = await self._lookup_tiers(asked)
         # A semantic match stands between these two: exact in every tier first, then similar, then upstream.
-        return found or await self._fetch_upstream(asked, expired)
+        if found is not None:
+            return found
+        turn = ALONE
+        if self._leases is not None and not asked.wanted.no_store:  # nothing to wait for
+            turn = await self._leases.turn(asked.key, asked.upstream.patience)
+        if turn.waited:
+            found, expired = await self._lookup_tiers(asked)
+        if found is None:
+            return await self._fetch_upstream(asked, expired, turn.lease)
+        if turn.lease is not None:
+            turn.lease.give_up()
+        return found
 
     # The slower tiers.
 
@@ -189,11 +203,27 @@ class CacheFlow:
 
     # Upstream.
 
-    async def _fetch_upstream(self, asked: _Asked[A], expired: CacheResult | None) -> CacheResult:
+    async def _fetch_upstream(
+        self, asked: _Asked[A], expired: CacheResult | None, lease: Lease | None = None
+    ) -> CacheResult:
+        if lease is None:
+            return await self._fetch(asked, expired, None)
+        try:
+            result = await self._fetch(asked, expired, lease)
+        except BaseException:
+            lease.give_up()
+            raise
+        if result.entry is None and result.reason is None:  # a stream under way: it lands, or its request just ends
+            asked.ending.after = lease.give_up
+        else:
+            lease.give_up()
+        return result
+
+    async def _fetch(self, asked: _Asked[A], expired: CacheResult | None, lease: Lease | None) -> CacheResult:
         upstream = asked.upstream
         store = RequestStore(
             self.tiered, self._settings, self.runtime, self._clock,
-            wanted=asked.wanted, key=asked.key, ending=asked.ending, told=self.told,
+            wanted=asked.wanted, key=asked.key, ending=asked.ending, lease=lease, told=self.told,
         )  # fmt: skip
         try:
             return await upstream.fetch(store, expired)
@@ -252,12 +282,13 @@ def _note_collapsed(ending: Ending, collapsed: bool) -> None:
         ending.cache = replace(ending.cache, collapsed=collapsed)
 
 
-def not_cached(model_id: str) -> RequestError:
-    """What cache='only' gets for a miss."""
+def not_cached(model_id: str, *, off: bool = False) -> RequestError:
+    """What cache='only' gets for a miss, and where there is no cache at all (off)."""
     return RequestError(
-        f"{model_id}: not in the cache, and cache='only' asks nobody else",
+        f"{model_id}: {'there is no cache' if off else 'not in the cache'}, and cache='only' asks nobody else",
         category="cache_miss",
         context=Context(model=model_id),
+        hints=(f"ask for one: {ASK_FOR_CACHE}",) if off else (),
     )
 
 
@@ -267,13 +298,14 @@ _PASSING: Final = (408, 409, 425, 429)  # 4xx that the same request may not get 
 def may_serve_stale(error: BeastModeError, *, callers_account: bool) -> bool:
     """Whether the way to an answer failed, so that an expired one is better than none.
 
-    Not for a request that every provider would refuse, nor, where key and address are the caller's own
-    (callers_account), for a 4xx that says so (a key may have been revoked) or a redirect, which the client follows.
+    Not for a request that was refused for what it is (too long, filtered, malformed), nor, where key and address are
+    the caller's own (callers_account), for a 4xx that says so (a key may have been revoked) or a redirect, which the
+    client follows.
     """
     kind = error.category
     if kind.all_rest or kind.callers_own:  # no other deployment may be tried, and none refused the request
         return True
-    if not isinstance(error, UpstreamError) or not kind.fallback:
+    if not isinstance(error, UpstreamError) or not kind.fallback or kind.refused:
         return False
     status = error.status_code
     return not (callers_account and status is not None and 300 <= status < 500 and status not in _PASSING)

@@ -130,7 +130,7 @@ class Engine:
     ) -> CacheRequest | None:
         if self._flow is None:
             if options.use == "only":
-                raise not_cached(question.model_id)
+                raise not_cached(question.model_id, off=True)
             return None
         wanted = cache_request_of(
             self._config,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from beastmode_otel.cache import Entry, Key, KeyTarget, Tiered, may_store
+from beastmode_otel.cache import Entry, Key, KeyTarget, Lease, Tiered, may_store
 from beastmode_otel.config.settings import CacheSettings
 from beastmode_otel.engine.answer import Answer
 from beastmode_otel.engine.cache_request import CacheRequest, TtlFunction
@@ -95,10 +95,10 @@ class RequestStore:
 
     def __init__(
         self, tiered: Tiered, settings: CacheSettings, runtime: Runtime, clock: Callable[[], float], *,
-        wanted: CacheRequest, key: Key, ending: Ending, told: set[str],
+        wanted: CacheRequest, key: Key, ending: Ending, told: set[str], lease: Lease | None = None,
     ) -> None:  # fmt: skip
         self._tiered, self._settings, self._runtime, self._clock = tiered, settings, runtime, clock
-        self._wanted, self._key, self._ending, self._told = wanted, key, ending, told
+        self._wanted, self._key, self._ending, self._told, self._lease = wanted, key, ending, told, lease
         self._asked = time.monotonic()
         self._writes: list[Job[None]] = []
 
@@ -120,6 +120,8 @@ class RequestStore:
             reason, self._writes = ("invalidated", []) if writes is None else (None, writes)
         if reason is not None:
             ending.cache = replace(ending.cache, reason=reason)
+        if self._lease is not None:
+            self._lease.landed(self._writes)
         return CacheResult(entry=entry, delivery=reply, reason=reason)
 
     async def written(self) -> None:

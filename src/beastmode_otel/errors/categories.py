@@ -24,7 +24,10 @@ class Category:
     rest: seconds for which the deployment is tried last after this error when it gave no Retry-After of its own.
     proves_nothing: whether nobody knows after it if the deployment answers: ours, or the request may not have left.
     phase: whether the time for one phase of a request was over, which is cut to what is left of its other limits.
+    silent: whether the deployment took the request and said nothing: another one is asked before it is asked again.
     cut: whether a connection ended too early; in the middle of a stream, that is a truncated stream.
+    refused: whether the deployment answered, and what it says is that this very request is wrong: nothing has failed,
+        so no older answer is better than this one.
     callers_own: whether a limit that one caller has set ended it, and says nothing to others who wait for the same.
     all_rest: whether nobody was asked because every deployment rests.
     """
@@ -37,7 +40,9 @@ class Category:
     rest: float = 0.0
     proves_nothing: bool = False
     phase: bool = False
+    silent: bool = False
     cut: bool = False
+    refused: bool = False
     callers_own: bool = False
     all_rest: bool = False
 
@@ -86,6 +91,7 @@ _TABLE: Final = (
         retries=1,
         trips=True,
         phase=True,
+        silent=True,
     ),
     Category(
         name="write_timeout",
@@ -102,8 +108,10 @@ _TABLE: Final = (
     ),
     Category(
         name="first_token_timeout",
-        hint="No first token in time: raise timeouts.first_token, or route to a less loaded deployment.",
+        hint="No first token in time: raise timeouts.first_token (and first_token_fallback, which holds while another "
+        "deployment can answer), or route to a less loaded deployment.",
         trips=True,
+        silent=True,
     ),
     Category(
         name="total_timeout",
@@ -156,15 +164,18 @@ _TABLE: Final = (
         name="invalid_request",
         hint="The provider rejects the request: fix the parameter that it names.",
         fallback=False,
+        refused=True,
     ),
     Category(
         name="context_length_exceeded",
         hint="The prompt is longer than the model's context: shorten it, or add a deployment with a larger context.",
+        refused=True,
     ),
     Category(
         name="content_filter",
         hint="The provider's content policy rejected the request: rephrase it.",
         fallback=False,
+        refused=True,
     ),
     Category(
         name="authentication_error",
@@ -199,11 +210,13 @@ _TABLE: Final = (
         name="payload_too_large",
         hint="The request body is too large for the provider: shorten it, or send files by reference.",
         fallback=False,
+        refused=True,
     ),
     Category(
         name="unprocessable",
         hint="The provider understands the request but not its content (422): check types and required fields.",
         fallback=False,
+        refused=True,
     ),
     Category(
         name="rate_limited",

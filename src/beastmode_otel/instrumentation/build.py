@@ -26,7 +26,7 @@ def build_context(
     excluded_urls: str | None = None,
     paths: Mapping[str, str] | None = None,
 ) -> DoorContext:
-    """A context. cache: None for BEASTMODE_CACHE (default off), a mode, or a `[cache]` mapping. Raises ConfigError."""
+    """A context. cache: as the router's, see `config.load`. Raises ConfigError."""
     gc_guard.watch()
     settings = door_settings(cache, excluded_urls)
     config = replace(settings.config, cache=with_ttl(settings.config.cache, ttl))

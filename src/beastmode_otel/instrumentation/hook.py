@@ -173,7 +173,7 @@ def instrument(
 ) -> None:
     """See every LLM call that this process makes through httpx or httpx2, whatever SDK makes it.
 
-    cache: None for BEASTMODE_CACHE (default off), True, a mode, or a mapping like `[cache]`. Providers that are None
+    cache: as the router's: "on", "off", a mapping like `[cache]`; None: as configured. Providers that are None
     are the global ones. request_hook(span, request), response_hook(span, response): add what you like to spans.
     excluded_urls: regular expressions with commas between them; None for BEASTMODE_EXCLUDED_URLS. paths: more paths
     and the wire format that each speaks, `{"/llm/*/ask": "openai.chat"}`. ttl: seconds for which answers may be served,

@@ -23,7 +23,7 @@ _PROVIDERS: Final = ("tracer_provider", "meter_provider", "logger_provider")
 def transport(inner: Any, *, cache: Any = None, ttl: Ttl = None, **providers: Any) -> Any:
     """A transport of `inner`'s library that sees, and with `cache` also answers, the LLM calls that pass it.
 
-    inner: an httpx or httpx2 transport. cache: None for BEASTMODE_CACHE (default off), a mode, or a `[cache]` mapping.
+    inner: an httpx or httpx2 transport. cache: as the router's: "on", "off", a mapping like `[cache]`.
     ttl: seconds for which answers may be served, or a function that is given the Answer and returns them, or None for
     not storing it. Whom an answer belongs to is read from the request's headers: with `cache`, `inner` must not add a
     login of its own.

@@ -15,6 +15,7 @@ from beastmode_otel.observer.facts import (
     AttemptFacts,
     AttemptOutcome,
     DeploymentState,
+    LeaseResult,
     LookupResult,
     RequestFacts,
     RequestOutcome,
@@ -105,6 +106,10 @@ class Observer(Protocol):
 
     def tier_state(self, tier: TierName, state: DeploymentState) -> None:
         """A tier's breaker is in this state from now on."""
+        return
+
+    def leased(self, tier: TierName, result: LeaseResult, seconds: float) -> None:
+        """A lease was asked for among processes; after so many seconds this came of it."""
         return
 
     def promoted(self, tier: TierName) -> None:

@@ -26,15 +26,23 @@ _CUT_OFF: Final = "the router was closed while this request was under way: close
 class Attempt:
     """Created open; ends with `finish`, which every failure inside calls by itself.
 
+    spare: whether another deployment can answer.
     `failure` is set when it failed, `record` when it ended; `usage` and `cost` then say what it used.
     Raises TypeError or ValueError at creation when the body is no JSON; nothing is open then.
     """
 
     def __init__(
-        self, services: Services, call: Call, deployment: Deployment, number: int, scope: RequestScope
+        self,
+        services: Services,
+        call: Call,
+        deployment: Deployment,
+        number: int,
+        scope: RequestScope,
+        *,
+        spare: bool = False,
     ) -> None:
         self._services, self.deployment = services, deployment
-        self._http = AttemptHttp(services, call, deployment)
+        self._http = AttemptHttp(services, call, deployment, spare=spare)
         self.failure: Failure | None = None
         self.record: AttemptRecord | None = None
         self.usage: Usage | None = None
@@ -165,7 +173,8 @@ class Attempt:
         )
         reply = self._settle(kind) if status is not None and 200 <= status < 300 else None
         self._tell_health(kind)
-        self._scope.finish(outcome_of(ended, kind, error, reply=reply, tokens=self.usage, bill=self._bill))
+        redact, bill = self._services.redact, self._bill
+        self._scope.finish(outcome_of(ended, kind, error, reply=reply, tokens=self.usage, bill=bill, redact=redact))
 
     def _settle(self, kind: OutcomeKind) -> Reply:
         """What was said, used and spent."""
@@ -180,14 +189,15 @@ class Attempt:
         return reply
 
     def _tell_health(self, kind: OutcomeKind) -> None:
-        health, name, started = self._services.health, self.deployment.name, self._http.deadlines.started
+        health, name, http = self._services.health, self.deployment.name, self._http
+        started, sent = http.deadlines.started, http.sent
         if kind == "ok":
-            health.succeeded(name)
+            health.succeeded(name, started)
         elif kind == "error" and self.failure is not None and not self.cut_off:
             kind_of_error, now = self.failure.error.category, self._services.clock()
-            health.failed(name, kind_of_error, now, self.failure.retry_after, started=started)
+            health.failed(name, kind_of_error, now, self.failure.retry_after, started=started, sent=sent)
         else:
-            health.unknown(name, started)
+            health.unknown(name, started, sent=sent)
 
     # Its connection.
 

@@ -20,10 +20,16 @@ _SLACK = 0.001  # timers fire a little early
 
 
 class Deadlines:
-    """Of one try. first_token holds from the attempt's start until `token_came`, total for the whole request."""
+    """Of one try. first_token holds from the attempt's start until `token_came`, total for the whole request.
 
-    def __init__(self, clock: Callable[[], float], timeouts: Timeouts, *, deadline: float, stream: bool) -> None:
+    spare: whether another deployment can answer, so that this one is given less time to begin.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], timeouts: Timeouts, *, deadline: float, stream: bool, spare: bool = False
+    ) -> None:
         self._clock, self._timeouts, self._deadline = clock, timeouts, deadline
+        self._first_token = timeouts.first_token_of(spare=spare)
         self.started = clock()
         self._waits_for_token = stream
 
@@ -35,7 +41,7 @@ class Deadlines:
         now = self._clock()
         left = self._deadline - now
         if self._waits_for_token:
-            left = min(left, self.started + self._timeouts.first_token - now)
+            left = min(left, self.started + self._first_token - now)
         return max(0.0, left)
 
     @property
@@ -44,9 +50,9 @@ class Deadlines:
 
     def which(self) -> tuple[LimitName, float]:
         """The limit that is over, or will be next, and its seconds."""
-        first_token = self.started + self._timeouts.first_token
+        first_token = self.started + self._first_token
         if self._waits_for_token and first_token < self._deadline and self._clock() < self._deadline - _SLACK:
-            return "first_token_timeout", self._timeouts.first_token
+            return "first_token_timeout", self._first_token
         return "total_timeout", self._timeouts.total
 
     def elapsed(self) -> float:
@@ -62,12 +68,14 @@ class AttemptHttp:
 
     on_token: Callable[[], object]
 
-    def __init__(self, services: Services, call: Call, deployment: Deployment) -> None:
+    def __init__(self, services: Services, call: Call, deployment: Deployment, *, spare: bool = False) -> None:
         self._services, self._call, self._deployment = services, call, deployment
         self.format = wire_format(deployment)
         self.body = body_of(call, deployment)
         self.ask = self.format.read_request(self.body)
-        self.deadlines = Deadlines(services.clock, call.timeouts, deadline=call.deadline, stream=call.stream)
+        self.deadlines = Deadlines(
+            services.clock, call.timeouts, deadline=call.deadline, stream=call.stream, spare=spare
+        )
         self._request = http_request(call, deployment, self.body, self.deadlines.left())
         self._place = failures.Place(
             model_id=call.model_id, deployment=deployment.name, endpoint=endpoint_of(deployment), redact=services.redact

@@ -43,6 +43,7 @@ class RetryPlan:
         if len(self._left) > 1:
             self._left.sort(key=lambda deployment: health.resting(deployment.name, now))
         self._tries = 0
+        self._patience = retry.patience
 
     def first(self, now: float) -> NextTry | None:
         """The deployment to begin with; None when every breaker is open."""
@@ -54,13 +55,20 @@ class RetryPlan:
             return None
         wait = self._wait(failure)
         retry = self._may_retry(failure) and wait < left and wait <= self._retry.max_wait
-        fallback = failure.error.category.fallback
-        # A provider that asks for patience is left in peace while another deployment can answer at once.
-        if fallback and (not retry or failure.retry_after) and (elsewhere := self._next(now)):
+        kind = failure.error.category
+        fallback = kind.fallback
+        # Who is silent has had its time, and a provider that asks for patience is left in peace, unless we have some.
+        leave = not retry or kind.silent or (failure.retry_after and wait > self._patience)
+        if fallback and leave and (elsewhere := self._next(now)):
             return elsewhere
         if retry and self._health.admit(failed.deployment.name, now):
+            self._patience -= failure.retry_after or 0.0
             return NextTry(deployment=failed.deployment, wait=wait, retry=True)
         return self._next(now) if fallback else None
+
+    def has_spare(self, now: float) -> bool:
+        """Whether another deployment can answer, should the one that is asked now not."""
+        return any(self._health.can_answer(deployment.name, now) for deployment in self._left)
 
     def _next(self, now: float) -> NextTry | None:
         while self._left:
@@ -165,7 +173,14 @@ class AttemptSequence:
     def _take(self, next_try: NextTry) -> Attempt:
         self._last_try = next_try
         try:
-            attempt = Attempt(self._services, self._call, next_try.deployment, len(self._attempts) + 1, self._scope)
+            attempt = Attempt(
+                self._services,
+                self._call,
+                next_try.deployment,
+                len(self._attempts) + 1,
+                self._scope,
+                spare=self._call.stream and self._retry_plan.has_spare(self._services.clock()),
+            )
         except BaseException as exc:
             self._services.health.unknown(next_try.deployment.name)  # it was admitted, perhaps as a probe
             if not isinstance(exc, TypeError | ValueError | RecursionError) or raised_by_signal(exc):

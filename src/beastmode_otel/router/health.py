@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from beastmode_otel.runtime import in_child
 
 # A Retry-After of years is a provider's mistake; without a bound it would take the deployment out of use for good.
 _LONGEST_REST = 3600.0
+# Many processes that saw the same outage do not all come back in the same moment. Added only: probes are never faster
+# than one each cooldown, and never later than a tenth of it.
+_SPREAD = 0.1
 
 
 @dataclass(slots=True)
@@ -21,10 +25,11 @@ class _Record:
     state: DeploymentState = "closed"
     failures: int = 0
     reopens: float = 0.0
-    cooldown: float = 0.0
+    before: float = 0.0  # what `reopens` was before the last probe, which may never be sent
+    probed: float = -math.inf
     probing: bool = False
-    probed: float = 0.0
     rests_until: float = 0.0
+    answered: float = -math.inf  # when the latest request was sent that had an answer
 
 
 class Health:
@@ -32,13 +37,23 @@ class Health:
 
     - closed: asked. After `failures` health errors in a row: open.
     - open: not asked until its cooldown is over; then half_open, and one single request may try it.
-    - half_open: a success closes it, a health error opens it again with twice the cooldown.
+    - half_open: a success closes it, a health error opens it again. However long that goes on, one probe is sent each
+      cooldown, with a little jitter: counted from the start of the one before, since a probe may hang for a minute.
     - A request error (4xx) proves that the deployment answers; a cancellation and our own limits prove nothing.
-    - resting (after Retry-After or exhausted quota): still asked, but after all others, for an hour at most.
+    - resting (after Retry-After or exhausted quota): still asked, but after all others, for an hour at most. A
+      Retry-After beside a health error also puts off the next probe; both for `max_cooldown` at most, or a provider
+      that asks for hours in a short outage would be left for hours.
+    - draw: uniform in [0, 1).
     """
 
-    def __init__(self, policy: Breaker, tell: Callable[[str, DeploymentState], None]) -> None:
-        self._policy, self._tell = policy, tell
+    def __init__(
+        self,
+        policy: Breaker,
+        tell: Callable[[str, DeploymentState], None],
+        *,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._policy, self._tell, self._draw = policy, tell, draw
         self._start_empty()
         in_child(self._start_empty)
 
@@ -61,8 +76,9 @@ class Health:
             record = self._records[name]
             if record.state == "closed":
                 return True
-            if record.probing or now < record.reopens:
+            if now < record.reopens:
                 return False
+            record.before, record.reopens = record.reopens, now + self._cooldown()
             record.probing, record.probed = True, now
             changed = record.state != "half_open"
             record.state = "half_open"
@@ -75,18 +91,26 @@ class Health:
             record = self._records.get(name)
             return record is not None and now < record.rests_until
 
+    def can_answer(self, name: str, now: float) -> bool:
+        """Whether it is well, as far as anybody knows: asked without reserve. A probe is none."""
+        with self._lock:
+            record = self._records.get(name)
+            return record is None or (record.state == "closed" and now >= record.rests_until)
+
     def reopens_in(self, name: str, now: float) -> float:
         """Seconds until it may be asked again; 0 when it may."""
         with self._lock:
             record = self._records.get(name)
             return 0.0 if record is None or record.state == "closed" else max(0.0, record.reopens - now)
 
-    def succeeded(self, name: str) -> None:
+    def succeeded(self, name: str, started: float = -math.inf) -> None:
+        """started: when the request was sent."""
         self.know(name)
         with self._lock:
             record = self._records[name]
             changed = record.state != "closed"
-            self._records[name] = _Record(rests_until=record.rests_until)
+            answered = max(record.answered, started)
+            self._records[name] = _Record(rests_until=record.rests_until, answered=answered)
         if changed:
             self._tell(name, "closed")
 
@@ -98,38 +122,55 @@ class Health:
         retry_after: float | None = None,
         *,
         started: float = math.inf,
+        sent: bool = False,
     ) -> None:
-        """started: when the request was sent; one from before the probe decides nothing about the probe."""
-        rest = category.rest if retry_after is None else min(retry_after, _LONGEST_REST)
+        """started: when the request was sent. One from before the probe decides nothing about the probe, and one from
+        before an answer is no news: what hung in an outage does not rest the deployment again after it. sent: see
+        `unknown`."""
+        longest = self._policy.max_cooldown if category.trips else _LONGEST_REST
+        asked = 0.0 if retry_after is None else min(retry_after, longest)
+        rest = category.rest if retry_after is None else asked
         self.know(name)
         with self._lock:
             record = self._records[name]
             record.rests_until = max(record.rests_until, now + rest) if rest else record.rests_until
         if category.trips:
-            self._count(name, now, started)
+            self._count(name, now, started, asked)
         elif category.proves_nothing:
-            self.unknown(name, started)
+            self.unknown(name, started, sent=sent)
         else:
-            self.succeeded(name)
+            self.succeeded(name, started if math.isfinite(started) else -math.inf)
 
-    def unknown(self, name: str, started: float = math.inf) -> None:
-        """A request ended without a failure (cancelled, abandoned): a probe gives its place back."""
+    def unknown(self, name: str, started: float = math.inf, *, sent: bool = False) -> None:
+        """A request ended without a failure (cancelled, abandoned).
+
+        A probe that was never sent gives its place back at once. One that was has cost its caller the wait, and
+        the deployment the work: the next is due when it would be after a failure.
+        """
         with self._lock:
             record = self._records.get(name)
-            if record is not None and started >= record.probed:
-                record.probing = False
+            if record is None or not record.probing or started < record.probed:
+                return
+            record.probing = False
+            if not sent:
+                record.reopens = record.before
 
-    def _count(self, name: str, now: float, started: float) -> None:
+    def _cooldown(self) -> float:
+        return self._policy.cooldown * (1.0 + _SPREAD * self._draw())
+
+    def _count(self, name: str, now: float, started: float, asked: float) -> None:
         with self._lock:
             record = self._records[name]
+            if record.state == "closed" and started < record.answered:
+                return
             record.failures += 1
-            the_probe = started >= record.probed
-            half_open = record.state == "half_open" and record.probing and the_probe
-            opens = half_open or (record.state == "closed" and record.failures >= self._policy.failures)
+            the_probe = record.probing and started >= record.probed
+            fails_again = record.state == "half_open" and the_probe
+            opens = fails_again or (record.state == "closed" and record.failures >= self._policy.failures)
             if opens:
-                doubled = min(record.cooldown * 2, self._policy.max_cooldown)
-                record.cooldown = doubled if half_open else self._policy.cooldown
-                record.reopens = now + record.cooldown
+                # After a probe the next is due already: one each cooldown, however long the one before took to fail.
+                due = record.reopens if fails_again else now + self._cooldown()
+                record.reopens = max(due, now + asked)
                 record.state = "open"
             record.probing = record.probing and not the_probe
         if opens:

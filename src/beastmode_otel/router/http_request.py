@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from beastmode_otel.attempts.progress import Trail
 from beastmode_otel.config.settings import Config, Deployment, Route, Secret, Timeouts
-from beastmode_otel.errors import Redactor
+from beastmode_otel.errors import Redactor, public_url
 from beastmode_otel.observer import Observer
 from beastmode_otel.prices import PriceBook
 from beastmode_otel.record import record
@@ -69,8 +69,8 @@ def url_of(deployment: Deployment, *, model: str = "", stream: bool = False) -> 
 
 
 def endpoint_of(deployment: Deployment) -> str:
-    """The address as people may see it: without query, which some gateways use for keys."""
-    return url_of(deployment).partition("?")[0]
+    """The address as people may see it: without query, which some gateways use for keys, and login."""
+    return public_url(url_of(deployment).partition("?")[0])
 
 
 def host_of(deployment: Deployment) -> tuple[str, int]:

@@ -188,6 +188,7 @@ class Instruments:
         self.genai_per_chunk = _histogram(meter, semconv.GENAI_PER_CHUNK)
         self.cache_lookup = _histogram(meter, semconv.CACHE_LOOKUP_DURATION)
         self.cache_write = _histogram(meter, semconv.CACHE_WRITE_DURATION)
+        self.lease_wait = _histogram(meter, semconv.CACHE_LEASE_WAIT)
         self.tiers = Tiers()
         entries, size = semconv.CACHE_ENTRIES, semconv.CACHE_SIZE
         meter.create_observable_gauge(entries.name, [self.tiers.observe_entries], entries.unit, entries.about)

@@ -120,7 +120,8 @@ class Reply:
     that are no JSON object. empty: no choice holds an answer: no
     text, tool call, refusal or media (reasoning alone is no answer). whole: it is complete though answers of its kind
     have no finish reason (embeddings). choices: how many there are.
-    pending: no answer but a receipt for one that the provider is still to make. error: a 200 that carries an error.
+    pending: no answer but a receipt for one that the provider is still to make. broken_events: those of the stream that
+    were no JSON and were left out; nothing readable was in them. error: a 200 that carries an error.
     """
 
     parsed: bool
@@ -137,6 +138,7 @@ class Reply:
     whole: bool = False
     choices: int = 1
     pending: bool = False
+    broken_events: int = 0
     error: ProviderError | None = None
 
     @property

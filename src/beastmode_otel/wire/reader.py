@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Protocol
@@ -18,6 +19,10 @@ from beastmode_otel.wire.values import (
 _MAX_PIECE: Final = 64 * 1024
 _LESSONS: Final = 8  # in a row that taught nothing
 _TOO_LARGE: Final = ProviderError(type="invalid_response", message="An event of the stream is larger than the bound.")
+# What a broken event had begun to say, in the words of the formats: a text, or what a tool is called with.
+_BEGUN: Final = re.compile(
+    r"""["'](?:content|text|delta|response|thinking|reasoning\w*|refusal|arguments|partial_json|name)["']\s*:\s*["'][^"'\r\n]"""
+)
 _NOT_JSON: Final = ProviderError(type="invalid_response", message="An event of the stream is no JSON.")
 
 
@@ -74,7 +79,10 @@ class EventReader:
     """A `StreamReader` over events, server-sent ones unless `decoder` reads others. What an event means is the
     assembler's business.
 
-    An event that begins as JSON and is none is an error of the category `invalid_response`; other text is let through.
+    An event that begins as JSON and is none is left out when nothing can be read in it and the stream is whole without
+    it: it goes on, ends as it should and holds an answer. Else it is an error of the category `invalid_response`: at
+    once where a text had begun in it, which would be missing; at the end where that end or the answer is. Other text
+    is let through.
     """
 
     def __init__(self, assembler: Assembler, read: Callable[[Any], Reply], *, decoder: Decoder | None = None) -> None:
@@ -86,6 +94,7 @@ class EventReader:
         self._last: tuple[bytes, Mapping[str, Any]] | None = None  # the last event, if it came alone and whole
         self._repeat: Repeat | None = None
         self._lessons = 0
+        self._broken = 0
         self._half = ""  # of a character, the beginning of which was the end of a text
 
     @property
@@ -128,7 +137,7 @@ class EventReader:
     def end(self) -> list[Chunk]:
         # What does not decode here is not malformed but cut, and the missing terminal event tells that.
         chunks = [self._chunk(event) for event in self._decoder.end() if _is_whole(event)]
-        if self._error is None and self._assembler.complete:
+        if self._error is None and self._assembler.complete and not (self._broken and not self._is_whole_without()):
             self._finished = True
         return chunks
 
@@ -137,15 +146,24 @@ class EventReader:
         said = self._read(body) if body is not None else Reply(parsed=self._error is not None)
         if said.pending:  # in progress is what a stream says of itself until its end; only a whole answer is a receipt
             said = replace(said, pending=False)
+        if self._broken:
+            said = replace(said, broken_events=self._broken)
         return replace(said, error=self._error) if self._error is not None else said
 
     def _chunk(self, event: Event) -> Chunk:
         chunk = self._meaning(event)
+        if self._broken and chunk.terminal and not self._is_whole_without():
+            chunk = replace(chunk, error=_NOT_JSON, terminal=False)
         if self._half or not chunk.text.isascii():
             chunk = self._whole_characters(chunk)
         self._finished = self._finished or chunk.terminal
         self._error = self._error or chunk.error
         return chunk
+
+    def _is_whole_without(self) -> bool:
+        """Whether what came beside the broken events is an answer that has come to its end."""
+        body = self._assembler.body()
+        return self._assembler.complete and body is not None and not self._read(body).empty
 
     def _whole_characters(self, chunk: Chunk) -> Chunk:
         """The chunk without the first half of a character at the end of its text: that waits for the second."""
@@ -165,7 +183,10 @@ class EventReader:
             return Chunk(event=event.event, terminal=True)
         value = decode(event.data)
         if value is None and event.data.lstrip()[:1] == "{":
-            return Chunk(event=event.event, error=_NOT_JSON)
+            if _BEGUN.search(event.data):
+                return Chunk(event=event.event, error=_NOT_JSON)
+            self._broken += 1
+            return Chunk(event=event.event)
         if (error := error_in(event.data if value is None else value, event=event.event)) is not None:
             return Chunk(data=value, event=event.event, error=error)
         if not isinstance(value, Mapping):

@@ -211,7 +211,7 @@ def test_the_caller_may_forbid_it() -> None:
 
 
 def test_reasons_are_closed() -> None:
-    assert len(get_args(StorableReason)) == len(set(get_args(StorableReason))) == 16
+    assert len(get_args(StorableReason)) == len(set(get_args(StorableReason))) == 17
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from beastmode_otel.config import Deployment, LabelBounds, Route, load
+from beastmode_otel.config import Deployment, LabelBounds, Route, Timeouts, load
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.semconv import METRICS
 
@@ -57,7 +57,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(values: Any, path: s
 
 def test_an_unknown_key_that_is_near_to_nothing_lists_what_is_known():
     text = refused({"retry": {"zzz": 1}})
-    assert text.endswith("hint: known here: base, cap, max_wait, per_deployment")
+    assert text.endswith("hint: known here: base, cap, max_wait, patience, per_deployment")
 
 
 # Types.
@@ -91,10 +91,17 @@ def test_a_number_must_not_be_negative(path: str):
     assert refused(nested(path, -1)) == f"configuration: {path}: is -1\n  hint: use a number from 0"
 
 
-@pytest.mark.parametrize("name", ["connect", "read", "write", "pool", "first_token", "total", "idle"])
+@pytest.mark.parametrize("name", [*Timeouts.__dataclass_fields__])
 @pytest.mark.parametrize("seconds", [0, -0.1])
 def test_a_timeout_must_be_above_zero(name: str, seconds: float):
     assert refused({"timeouts": {name: seconds}}).startswith(f"configuration: timeouts.{name}: ")
+
+
+def test_the_first_token_of_those_with_a_spare_follows_first_token_unless_it_is_said():
+    tables: list[dict[str, Any]] = [{"first_token": 60}, {"first_token_fallback": 5}]
+    given = [load({"timeouts": table}, environ={}).timeouts for table in tables]
+    assert [timeouts.first_token_of(spare=True) for timeouts in given] == [20.0, 5.0]
+    assert [timeouts.first_token_of(spare=False) for timeouts in given] == [60.0, 30.0]
 
 
 def test_zero_retries_is_a_setting():

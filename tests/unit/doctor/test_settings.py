@@ -14,7 +14,7 @@ def codes(environ: dict[str, str], *command: str) -> dict[str, str]:
 
 
 def test_an_empty_environment_is_fine() -> None:
-    assert codes({}) == {"settings_fit": "ok"}
+    assert codes({}) == {"settings_fit": "ok", "cache_off": "info"}
 
 
 ID = {"OTEL_RESOURCE_ATTRIBUTES": "team=a, service.instance.id=one%20two,x=y"}
@@ -46,7 +46,10 @@ def test_a_fixed_instance_id(more: dict[str, str], command: tuple[str, ...], sha
 
 
 def test_the_sdks_own_instance_id_is_none_of_it() -> None:
-    assert codes({"WEB_CONCURRENCY": "8", "OTEL_RESOURCE_ATTRIBUTES": "service.instance.id="}) == {"settings_fit": "ok"}
+    assert codes({"WEB_CONCURRENCY": "8", "OTEL_RESOURCE_ATTRIBUTES": "service.instance.id="}) == {
+        "settings_fit": "ok",
+        "cache_off": "info",
+    }
 
 
 TEMPORALITY = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"

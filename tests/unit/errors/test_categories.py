@@ -84,7 +84,13 @@ def test_the_flags_stand_where_they_mean_something():
 
     assert with_flag("proves_nothing") == {"pool_timeout", "total_timeout", "invalid_header", "invalid_url", "_OTHER"}
     assert with_flag("phase") == {"connect_timeout", "read_timeout"}
+    assert with_flag("silent") == {"read_timeout", "first_token_timeout"}
+    assert with_flag("refused") == {
+        *("invalid_request", "context_length_exceeded", "content_filter", "payload_too_large", "unprocessable")
+    }
     assert with_flag("cut") == {"connection_reset", "protocol_error"}
     assert (with_flag("callers_own"), with_flag("all_rest")) == ({"total_timeout"}, {"circuit_open"})
+    # Who refuses a request is well.
+    assert not any(known.refused and (known.trips or known.retries != 0) for known in CATEGORIES.values())
     # What counts against a deployment's health proves something.
     assert not any(known.trips and known.proves_nothing for known in CATEGORIES.values())

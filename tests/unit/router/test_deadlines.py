@@ -36,6 +36,28 @@ def test_a_stream_has_until_its_first_token(clock: Clock):
     assert one.which() == ("first_token_timeout", 30.0)
 
 
+@pytest.mark.parametrize(
+    ("timeouts", "limit"),
+    [
+        (TIMEOUTS, 10.0),
+        (Timeouts(first_token=60.0), 20.0),
+        (Timeouts(first_token=60.0, first_token_fallback=7.0), 7.0),
+        (Timeouts(first_token=6.0, first_token_fallback=7.0), 6.0),
+    ],
+)
+def test_it_is_shorter_while_another_deployment_can_answer(clock: Clock, timeouts: Timeouts, limit: float):
+    one = Deadlines(clock, timeouts, deadline=clock.now + 120.0, stream=True, spare=True)
+    assert one.left() == limit
+    clock.now += limit
+    assert one.which() == ("first_token_timeout", limit)
+    one.token_came()
+    assert one.left() == 120.0 - limit
+
+
+def test_a_whole_answer_is_given_its_time_with_a_spare_too(clock: Clock):
+    assert Deadlines(clock, TIMEOUTS, deadline=clock.now + 120.0, stream=False, spare=True).left() == 120.0
+
+
 def test_after_its_first_token_only_the_total_holds(clock: Clock):
     one = deadlines(clock)
     clock.now += 29.0

@@ -26,8 +26,9 @@ class Watched:
 
     def __init__(self, policy: Breaker = OPENS) -> None:
         self.told: list[tuple[str, DeploymentState]] = []
-        self.health = Health(policy, lambda name, state: self.told.append((name, state)))
+        self.health = Health(policy, lambda name, state: self.told.append((name, state)), draw=lambda: self.drawn)
         self.now = 1000.0
+        self.drawn = 0.0
 
     def fail(self, times: int = 1, name: str = "a") -> None:
         for _ in range(times):
@@ -104,9 +105,22 @@ def test_after_its_cooldown_one_single_probe_is_let_through():
     one.now += 0.1
     assert one.admits()
     assert not one.admits()
-    one.now += 1000.0
+    one.now += 9.9
     assert not one.admits()
     assert one.states() == ["closed", "open", "half_open"]
+
+
+def test_a_probe_that_hangs_does_not_put_off_the_next():
+    one = Watched().probing()
+    first = one.now
+    one.now += 10.0
+    assert one.admits()
+    assert not one.admits()
+    one.health.failed("a", TRIP, one.now + 5.0, started=first, sent=True)  # the first one, at last
+    assert one.states() == ["closed", "open", "half_open"]
+    assert one.health.reopens_in("a", one.now) == 10.0
+    one.health.succeeded("a", one.now)
+    assert one.states()[-1] == "closed"
 
 
 def test_a_successful_probe_closes_it():
@@ -119,18 +133,57 @@ def test_a_successful_probe_closes_it():
     assert one.admits()  # and all earlier failures are forgotten
 
 
-def test_failed_probes_double_the_cooldown_up_to_its_limit_and_a_success_resets_it():
+def test_failed_probes_follow_each_other_at_one_constant_pace():
     one = Watched().opened()
-    for cooldown in (10.0, 20.0, 40.0, 60.0, 60.0):
-        assert one.health.reopens_in("a", one.now) == cooldown
-        one.now += cooldown
+    for _ in range(20):
+        assert one.health.reopens_in("a", one.now) == 10.0
+        one.now += 10.0
         assert one.admits()
+        one.now += 3.0  # how long it takes to fail is part of the pause
         one.fail()
-    one.now += 60.0
+        assert one.health.reopens_in("a", one.now) == 7.0
+        one.now -= 3.0
+    one.now += 10.0
     assert one.admits()
     one.health.succeeded("a")
     one.fail(3)
     assert one.health.reopens_in("a", one.now) == 10.0
+
+
+def test_the_pace_is_drawn_a_little_longer_and_never_shorter():
+    one = Watched()
+    for drawn, pause in ((0.0, 10.0), (0.5, 10.5), (0.999, 10.999)):
+        one.drawn = drawn
+        one.fail(3)
+        assert one.health.reopens_in("a", one.now) == pytest.approx(pause, abs=0.01)
+        one.health.succeeded("a")
+
+
+def test_a_request_that_hung_in_the_outage_does_not_rest_it_again_after_it():
+    """Thirty of them are over one by one when it has long been well."""
+    one = Watched()
+    sent = one.now
+    one.probing()
+    one.health.succeeded("a", one.now)
+    for _ in range(30):
+        one.health.failed("a", TRIP, one.now + 1.0, started=sent, sent=True)
+    assert one.states() == ["closed", "open", "half_open", "closed"]
+    for _ in range(3):
+        one.health.failed("a", TRIP, one.now + 2.0, started=one.now + 1.5, sent=True)
+    assert one.states()[-1] == "open"
+
+
+@pytest.mark.parametrize(("asked", "pause"), [(None, 10.0), (3.0, 10.0), (25.0, 25.0), (7200.0, 60.0)])
+def test_a_retry_after_beside_a_health_error_puts_the_probe_off_within_its_bound(asked: float | None, pause: float):
+    one = Watched()
+    for _ in range(3):
+        one.health.failed("a", TRIP, one.now, asked)
+    assert one.health.reopens_in("a", one.now) == pause
+    assert not one.health.resting("a", one.now + 60.0)
+    one.now += pause
+    assert one.admits()
+    one.health.failed("a", TRIP, one.now, asked)
+    assert one.health.reopens_in("a", one.now) == pause
 
 
 def test_a_request_error_of_a_probe_proves_that_it_answers():
@@ -155,6 +208,30 @@ def test_a_cancelled_probe_gives_its_place_back():
     assert one.admits()
     assert not one.admits()
     assert one.states() == ["closed", "open", "half_open"]
+
+
+def test_a_probe_that_was_sent_and_came_to_nothing_counts_as_one():
+    """Or each caller with little time in turn would wait in vain for a deployment that hangs."""
+    one = Watched().probing()
+    one.health.unknown("a", one.now, sent=True)
+    one.now += 9.9
+    assert not one.admits()
+    one.now += 0.1
+    assert one.admits()
+    one.health.failed("a", category("total_timeout"), one.now, started=one.now, sent=True)
+    assert not one.admits()
+
+
+def test_who_can_answer_is_neither_ill_nor_resting():
+    one = Watched()
+    assert one.health.can_answer("a", one.now)
+    one.health.failed("a", category("rate_limited"), one.now, retry_after=5.0)
+    assert [one.health.can_answer("a", one.now + after) for after in (4.9, 5.0)] == [False, True]
+    one.opened()
+    one.now += 60.0
+    assert not one.health.can_answer("a", one.now)  # a probe is due, and may fail as all before it
+    one.health.succeeded("a")
+    assert one.health.can_answer("a", one.now)
 
 
 def test_unknown_for_a_name_never_heard_of_is_nothing():
@@ -253,12 +330,12 @@ def test_it_may_be_asked_from_within_what_it_tells():
 class Model(RuleBasedStateMachine):
     """The breaker as a short story: what is allowed, and what was told."""
 
-    @initialize(failures=st.integers(1, 4), cooldown=st.sampled_from([1.0, 8.0]), limit=st.sampled_from([4.0, 64.0]))
-    def begin(self, failures: int, cooldown: float, limit: float) -> None:
-        self.policy = Breaker(failures=failures, cooldown=cooldown, max_cooldown=limit)
+    @initialize(failures=st.integers(1, 4), cooldown=st.sampled_from([1.0, 8.0]))
+    def begin(self, failures: int, cooldown: float) -> None:
+        self.policy = Breaker(failures=failures, cooldown=cooldown)
         self.real = Watched(self.policy)
         self.real.health.know("a")
-        self.state, self.in_a_row, self.cooldown, self.reopens = "closed", 0, 0.0, 0.0
+        self.state, self.in_a_row, self.reopens, self.before = "closed", 0, 0.0, 0.0
         self.probe_is_out = False
         self.told = ["closed"]
 
@@ -269,10 +346,11 @@ class Model(RuleBasedStateMachine):
 
     @rule()
     def ask(self) -> None:
-        may = self.state == "closed" or (not self.probe_is_out and self.real.now >= self.reopens)
+        may = self.state == "closed" or self.real.now >= self.reopens
         assert self.real.admits() is may
         if may and self.state != "closed":
             self.enter("half_open")
+            self.before, self.reopens = self.reopens, self.real.now + self.policy.cooldown
             self.probe_is_out = True
 
     @rule(seconds=st.sampled_from([0.5, 1.0, 8.0, 100.0]))
@@ -293,21 +371,20 @@ class Model(RuleBasedStateMachine):
         self.real.health.failed("a", category(name), self.real.now)
         self.in_a_row += 1
         probe_failed, self.probe_is_out = self.state == "half_open" and self.probe_is_out, False
-        if probe_failed:
-            self.cooldown = min(2 * self.cooldown, self.policy.max_cooldown)
-        elif self.state == "closed" and self.in_a_row >= self.policy.failures:
-            self.cooldown = self.policy.cooldown
-        else:
+        if self.state == "closed" and self.in_a_row >= self.policy.failures:
+            self.reopens = self.real.now + self.policy.cooldown
+        elif not probe_failed:
             return
-        self.reopens = self.real.now + self.cooldown
         self.enter("open")
 
-    @rule(name=st.sampled_from([None, *sorted(PROVES_NOTHING)]))
-    def nobody_knows(self, name: str | None) -> None:
+    @rule(name=st.sampled_from([None, *sorted(PROVES_NOTHING)]), sent=st.booleans())
+    def nobody_knows(self, name: str | None, sent: bool) -> None:
         if name is None:
-            self.real.health.unknown("a")
+            self.real.health.unknown("a", sent=sent)
         else:
-            self.real.health.failed("a", category(name), self.real.now)
+            self.real.health.failed("a", category(name), self.real.now, sent=sent)
+        if self.probe_is_out and not sent:
+            self.reopens = self.before
         self.probe_is_out = False
 
     @precondition(lambda self: self.state == "open")

@@ -151,7 +151,7 @@ def test_a_single_deployment_is_retried_as_its_category_says(name: str):
 @EVERY
 def test_another_deployment_is_tried_only_where_the_category_allows_it(name: str):
     kind = category(name)
-    retries = ["a+"] * (2 if kind.retries is None else min(2, kind.retries))
+    retries = ["a+"] * (0 if kind.silent else 2 if kind.retries is None else min(2, kind.retries))
     tried = Trip("ab", retry=Retry(per_deployment=2)).until_the_end(failure(name))
     assert tried[: len(retries) + 1] == [*retries, "b"] if kind.fallback else tried == retries
 
@@ -184,6 +184,42 @@ def test_the_last_one_is_waited_for_as_long_as_it_asks():
     assert trip.fail(failure("rate_limited", retry_after=7.5)) == "b+"
     assert trip.step is not None
     assert trip.step.wait == 7.5
+
+
+def test_with_patience_a_short_wait_is_made_although_another_could_answer():
+    trip = Trip("ab", retry=Retry(patience=2.0))
+    assert trip.fail(failure("rate_limited", retry_after=2.0)) == "a+"
+    assert trip.step is not None
+    assert trip.step.wait == 2.0
+    assert trip.fail(failure("rate_limited", retry_after=0.5)) == "b"  # it was for all waits together
+    assert Trip("ab", retry=Retry(patience=2.0)).fail(failure("rate_limited", retry_after=2.1)) == "b"
+    assert Trip("ab", retry=Retry(patience=2.0)).fail(failure("quota_exhausted", retry_after=1.0)) == "b"
+
+
+def test_patience_is_no_reason_to_retry_more_often():
+    retry = Retry(patience=60.0, per_deployment=1)
+    assert Trip("ab", retry=retry).until_the_end(failure("rate_limited", retry_after=1.0)) == ["a+", "b", "b+"]
+
+
+def test_who_is_silent_is_not_asked_again_while_another_can_answer():
+    assert Trip("ab").until_the_end(failure("read_timeout")) == ["b", "b+"]
+    assert Trip("ab").until_the_end(failure("first_token_timeout")) == ["b"]
+    trip = Trip("ab", failures=1)
+    trips(trip, "b", 1)
+    assert trip.fail(failure("read_timeout")) == "a+"
+
+
+def test_a_spare_is_a_deployment_that_is_left_and_well():
+    trip = Trip("ab", failures=1)
+    assert trip.plan.has_spare(0.0)
+    trip.health.failed("b", category("rate_limited"), 0.0, retry_after=5.0)
+    assert [trip.plan.has_spare(now) for now in (0.0, 5.0)] == [False, True]
+    trips(trip, "b", 1)
+    assert not trip.plan.has_spare(5.0)
+    assert not Trip("a").plan.has_spare(0.0)
+    last = Trip("ab")
+    last.fail(failure("authentication_error"))
+    assert not last.plan.has_spare(0.0)
 
 
 def test_a_retry_after_of_zero_is_no_reason_to_leave():

@@ -87,11 +87,17 @@ def test_an_error_line_ends_the_answer() -> None:
     assert (categorise(reader.error).name, reader.finished, reader.reply().text) == ("server_error", False, "Grüße")
 
 
-def test_a_broken_line_is_an_invalid_response_and_those_after_it_are_read() -> None:
+def test_a_broken_line_beside_a_whole_answer_is_left_out() -> None:
     first, *others = m.OLLAMA_CHAT_STREAM.splitlines(keepends=True)
     _, reader = read(b"".join([first, b'{"message": \n', *others]))
+    assert (reader.error, reader.finished) == (None, True)
+    assert (reader.reply().text, reader.reply().broken_events) == ("Grüße 🌍", 1)
+
+
+def test_a_broken_line_that_had_begun_to_say_something_is_an_invalid_response() -> None:
+    first, *others = m.OLLAMA_CHAT_STREAM.splitlines(keepends=True)
+    _, reader = read(b"".join([first, b'{"message": {"content": "Gr\n', *others]))
     assert categorise(reader.error).name == "invalid_response"
-    assert reader.reply().text == "Grüße 🌍"
 
 
 def test_probabilities_are_collected() -> None:

@@ -35,7 +35,7 @@ class Lookup:
 def look_up(store: Store, asked: KeyedRequest, now: float) -> Lookup:
     """Without counting a hit or deleting anything. Raises Failed."""
     why = (
-        ("cache.mode is off: no router with this configuration asks or fills it.",)
+        ('The cache is off: no router with this configuration asks or fills it, unless it is given cache="on".',)
         if store.config.cache.mode == "off"
         else ()
     )

@@ -12,6 +12,7 @@ from beastmode_otel.cli.demo.caller import Caller, DemoCall
 from beastmode_otel.cli.demo.tasks import end
 from beastmode_otel.config import Secret
 from beastmode_otel.errors import ConfigError
+from beastmode_otel.errors.redact import shown_variable
 from beastmode_otel.providers import BY_NAME, is_local, owner_of
 
 MOST: Final = 20  # requests
@@ -57,7 +58,8 @@ def endpoint_from(
     names = (key_env,) if key_env else _key_names(url, kind)
     name = next((each for each in names if environ.get(each, "").strip()), None)
     if key_env and not name:
-        raise ConfigError(f"the environment variable {key_env} is not set", hints=(f"export {key_env}=…",))
+        name = shown_variable(key_env)
+        raise ConfigError(f"the environment variable {name} is not set", hints=(f"export {name}=…",))
     key = Secret(environ[name].strip()) if name else None
     return RealEndpoint(url=url, model=model, kind=kind, key=key, key_name=name, cached=cached)
 

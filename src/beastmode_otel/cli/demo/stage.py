@@ -158,7 +158,7 @@ def _configuration(simulator: Simulator, cache: Mapping[str, Any]) -> dict[str, 
         "labels": ["team"],
         "timeouts": {"connect": 1, "read": 5, "first_token": 2.5, "total": 8, "pool": 2},
         "retry": {"per_deployment": 1, "base": 0.1, "cap": 0.5, "max_wait": 1.5},
-        "breaker": {"failures": 4, "cooldown": 2, "max_cooldown": 4},
+        "breaker": {"failures": 4, "cooldown": 2},
         "deployments": _deployments(simulator),
         "routes": _ROUTES,
     }
