@@ -15,8 +15,9 @@ from beastmode_otel.cache.resilient_tier import ResilientTier, TierTimes
 from beastmode_otel.cache.tiered import Tiered
 from beastmode_otel.observer import NULL_SCOPE, NullObserver
 from beastmode_otel.runtime import BlockingRuntime, WorkerPool, run_sync
+from beastmode_otel.testing import Stand
 from contract.samples import NOW, entry, key
-from contract.stands import STANDS, Stand
+from contract.stands import STANDS
 
 L1_TTL, TTL = 100.0, 1000.0
 DAY = 86_400.0
