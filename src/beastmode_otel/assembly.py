@@ -15,9 +15,9 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.cache import Leases, LeaseStore, Memory, ResilientTier, SingleFlight, Tiered, TierTimes
-from beastmode_otel.cache.tiers import open_l3
+from beastmode_otel.cache.tiers import open_l3, open_own
 from beastmode_otel.config import Ttl, load, with_ttl
-from beastmode_otel.config.settings import CacheSettings, Config
+from beastmode_otel.config.settings import OFF, CacheSettings, Config
 from beastmode_otel.engine import AccessRule, CacheFlow, CacheResult, Engine
 from beastmode_otel.errors import ConfigError, Redactor
 from beastmode_otel.observer import Guarded, NullObserver, Observer
@@ -212,7 +212,7 @@ def _memory(settings: CacheSettings, observer: Observer) -> Memory:
 def _watch(tiered: Tiered, observer: Observer) -> None:
     for tier in tiered.tiers:
         observer.tier_state(tier.name, "closed")
-        observer.watch_tier(tier.name, "sqlite", tier.fill)
+        observer.watch_tier(tier.name, getattr(tier.tier, "system", "sqlite"), tier.fill)
     observer.watch_tier("l1", None, tiered.fill)
 
 
@@ -220,6 +220,27 @@ def _slow_tiers(
     settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer
 ) -> Sequence[ResilientTier]:
     """Each with a pool of its own, so that one that hangs holds up nobody else's writes."""
+    own = settings.own
+    if own is None:
+        return _configured_tiers(settings, tiered, runtime, observer)
+    if own.level == "l3":
+        if settings.l3.given and settings.l3.path is not None:
+            raise ConfigError("cache.own is at level l3, and cache.l3 has a url", hints=("take one of both out",))
+        settings = replace(settings, l3=replace(settings.l3, url=OFF))
+    others = _configured_tiers(settings, tiered, runtime, observer)
+    if any(tier.name == own.level for tier in others):
+        raise ConfigError(f"cache.own is at level {own.level}, and so is another tier", hints=("take one of both out",))
+    pool, times = WorkerPool(own.level), TierTimes(ttl=own.ttl, soft=own.soft, jitter=settings.jitter)
+    tier, async_tier = open_own(settings, own, pool)
+    made = ResilientTier(
+        own.level, tier, times, pool=pool, runtime=runtime, observer=observer, late=tiered.late, async_tier=async_tier
+    )
+    return tuple(sorted((made, *others), key=lambda tier: tier.name))
+
+
+def _configured_tiers(
+    settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer
+) -> Sequence[ResilientTier]:
     pool = WorkerPool("l3")
     try:
         tier = open_l3(settings, pool, _log.warning)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from beastmode_otel.config.settings import (
     CacheMode,
     CacheSettings,
     MemoryTier,
+    OwnLevel,
+    OwnTier,
     SaidBy,
     Secret,
     StoreTier,
@@ -39,6 +42,7 @@ def read_cache(top: Table, source: Source) -> CacheSettings:
         obey_cache_control=read_switch(table, "obey_cache_control"),
         l1=_memory(table.table("l1")),
         l3=_store(table.table("l3", short="url"), source),
+        own=_own(table.table("own")) if table.has("own") else None,
         stale_if_error=table.number("stale_if_error", 0.0),
         write_mode=table.choice("write_mode", WriteMode, "background"),
         lease=table.flag("lease", False),
@@ -141,6 +145,25 @@ def _is_sqlite(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme == "sqlite" and not parts.netloc and len(parts.path) >= 2
+
+
+def _own(table: Table) -> OwnTier:
+    tier = table.get("tier")
+    if not callable(tier) and (not isinstance(tier, str) or not _PLACE.fullmatch(tier)):
+        raise table.fail("tier", f"is {tier!r:.80}", 'name what makes it: tier = "package.module:name"')
+    level: OwnLevel = table.choice("level", OwnLevel, "l2")
+    usual = OwnTier(tier=tier) if level == "l2" else OwnTier(tier=tier, ttl=StoreTier().ttl, soft=StoreTier().soft)
+    own = OwnTier(
+        tier=tier,
+        level=level,
+        ttl=table.number("ttl", usual.ttl, above=True),
+        soft=table.number("soft", usual.soft, above=True),
+    )
+    table.done()
+    return own
+
+
+_PLACE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 def _secret(table: Table, source: Source) -> Secret | None:

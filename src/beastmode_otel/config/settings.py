@@ -88,6 +88,22 @@ class StoreTier:
         return None if self.url == OFF else unquote(urlsplit(self.url).path)[1:] or None
 
 
+OwnLevel = Literal["l2", "l3"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTier:
+    """A tier of the team's own. tier: what makes it (docs/own-tier.md), or where that is, as "package.module:name".
+
+    level: between memory and L3, or in the place of L3. ttl, soft: as in StoreTier.
+    """
+
+    tier: str | Callable[..., Any]
+    level: OwnLevel = "l2"
+    ttl: float = 7_200.0
+    soft: float = 0.05
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
     """What a cache is like: to write one is to ask for it, as `[cache]` is; a Config without one has none.
@@ -107,6 +123,7 @@ class CacheSettings:
     obey_cache_control: bool | None = None
     l1: MemoryTier = MemoryTier()
     l3: StoreTier = StoreTier()
+    own: OwnTier | None = None
     stale_if_error: float = 0.0
     write_mode: WriteMode = "background"
     lease: bool = False
@@ -118,7 +135,7 @@ class CacheSettings:
     @property
     def longest_ttl(self) -> float:
         """Seconds for which some tier keeps an answer."""
-        return max(self.l1.ttl, self.l3.ttl)
+        return max(self.l1.ttl, self.l3.ttl, self.own.ttl if self.own else 0.0)
 
     def obeys(self, said: bool | None, provider: str) -> bool:
         """Whether an answer's no-store counts. said: what its deployment's obey_cache_control says."""
