@@ -15,7 +15,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.cache import Leases, LeaseStore, Memory, ResilientTier, SingleFlight, Tiered, TierTimes
-from beastmode_otel.cache.tiers import open_l3, open_own
+from beastmode_otel.cache.tiers import backplane_of, open_l2, open_l3, open_own
 from beastmode_otel.config import Ttl, load, with_ttl
 from beastmode_otel.config.settings import OFF, CacheSettings, Config
 from beastmode_otel.engine import AccessRule, CacheFlow, CacheResult, Engine
@@ -57,7 +57,9 @@ class RouterParts:
 
     def summary(self) -> str:
         routes = ", ".join(list(self.config.routes)[:5]) or "prefixed ids only"
-        return f"routes: {routes}; {len(self.config.deployments)} deployments"
+        there = len(self.config.deployments.keys() | self.config.out.keys())
+        out = f", {len(self.config.out)} of them out" if self.config.out else ""
+        return f"routes: {routes}; {there} deployment{'s' * (there != 1)}{out}"
 
 
 def build_blocking(
@@ -175,12 +177,13 @@ def build_cache(
     """
     if settings.mode == "off":
         return None
-    memory = _memory(settings, observer) if beside is None else beside.tiered.memory
-    tiered = Tiered(memory, l1_ttl=settings.l1.ttl, jitter=settings.jitter, observer=observer)
     if beside is None:
+        memory, backplane = _memory(settings, observer), backplane_of(settings)
+        tiered = Tiered(memory, l1_ttl=settings.l1.ttl, jitter=settings.jitter, observer=observer, backplane=backplane)
         tiered.tiers = _slow_tiers(settings, tiered, runtime, observer)
         _watch(tiered, observer)
     else:
+        tiered = beside.tiered.beside()
         tiered.tiers = [tier.for_runtime(runtime, tiered.late) for tier in beside.tiered.tiers]
     leases = _leases(settings, tiered.tiers, runtime, observer) if settings.lease else None
     return CacheFlow(
@@ -212,7 +215,7 @@ def _memory(settings: CacheSettings, observer: Observer) -> Memory:
 def _watch(tiered: Tiered, observer: Observer) -> None:
     for tier in tiered.tiers:
         observer.tier_state(tier.name, "closed")
-        observer.watch_tier(tier.name, getattr(tier.tier, "system", "sqlite"), tier.fill)
+        observer.watch_tier(tier.name, tier.tier.system, tier.fill, tier.tier.server)
     observer.watch_tier("l1", None, tiered.fill)
 
 
@@ -241,6 +244,26 @@ def _slow_tiers(
 def _configured_tiers(
     settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer
 ) -> Sequence[ResilientTier]:
+    below = (_l2(settings, tiered, runtime, observer), _l3(settings, tiered, runtime, observer))
+    return tuple(tier for tier in below if tier is not None)
+
+
+def _l2(settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer) -> ResilientTier | None:
+    pool = WorkerPool("l2")
+    ports = open_l2(settings, pool)
+    if ports is None:
+        return None
+    times = TierTimes(ttl=settings.l2.ttl, soft=settings.l2.soft, jitter=settings.jitter)
+    tier = ResilientTier(
+        "l2", ports[0], times, pool=pool, runtime=runtime,
+        observer=observer, late=tiered.late, async_tier=ports[1],
+    )  # fmt: skip
+    shown = settings.l2.url and settings.l2.url.shown
+    tier.greet(lambda why: _log.warning("the cache works without its L2, %s, until it answers: %s", shown, why))
+    return tier
+
+
+def _l3(settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer) -> ResilientTier | None:
     pool = WorkerPool("l3")
     try:
         tier = open_l3(settings, pool, _log.warning)
@@ -248,8 +271,8 @@ def _configured_tiers(
         if settings.l3.given:
             raise
         _log.warning("the cache works without its L3: %s (%s)", error.message, "; ".join(error.hints))
-        return ()
+        return None
     if tier is None:
-        return ()
+        return None
     times = TierTimes(ttl=settings.l3.ttl, soft=settings.l3.soft, jitter=settings.jitter)
-    return (ResilientTier("l3", tier, times, pool=pool, runtime=runtime, observer=observer, late=tiered.late),)
+    return ResilientTier("l3", tier, times, pool=pool, runtime=runtime, observer=observer, late=tiered.late)
