@@ -22,10 +22,11 @@ SHORTEST_TTL = 5.0  # seconds: what would expire sooner is not worth a write
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierTimes:
-    """ttl: seconds that entries live in the tier. soft: seconds that a request waits for it."""
+    """ttl: seconds that entries live in the tier, less up to `jitter` of them. soft: seconds that a request waits."""
 
     ttl: float
     soft: float
+    jitter: float = 0.0
 
 
 class Late(Protocol):
@@ -77,8 +78,10 @@ class ResilientTier:
 
     # Reading.
 
-    async def get(self, key: Key, lookup: LookupScope, left: float) -> Entry | None:
-        """The entry, perhaps an expired one; None: a miss, too slow, ill."""
+    async def get(
+        self, key: Key, lookup: LookupScope, left: float, serves: Callable[[Entry], bool] = lambda _: True
+    ) -> Entry | None:
+        """The entry, perhaps an expired one, or one that does not serve; None: a miss, too slow, ill."""
         if not self.breaker.closed:
             self._probe_if_due()
             lookup.access(self.name).finish("skipped")
@@ -101,7 +104,8 @@ class ResilientTier:
         self.breaker.succeeded()
         if entry is not None and entry.ahead(self._clock()):  # whatever the tier makes of it
             entry = None
-        access.finish("miss" if entry is None else "hit" if entry.fresh(self._clock()) else "stale")
+        fresh = entry is not None and entry.fresh(self._clock()) and serves(entry)
+        access.finish("miss" if entry is None else "hit" if fresh else "stale")
         return entry
 
     async def _read(self, key: Key, soft: float) -> tuple[Entry | None, bool]:
@@ -155,7 +159,7 @@ class ResilientTier:
 
     def put(self, entry: Entry) -> Job[None] | None:
         """Write it, for at most this tier's time to live. The write that is under way; None: nothing to wait for."""
-        until = min(entry.expires_at, self._clock() + self.times.ttl)
+        until = min(entry.expires_at, self._clock() + entry.key.jittered(self.times.ttl, self.times.jitter))
         if until - self._clock() < SHORTEST_TTL:
             return None
         return self._submit_write(TierWrite(key=entry.key, entry=replace(entry, expires_at=until)))

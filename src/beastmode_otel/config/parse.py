@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
-from beastmode_otel.config.parse_cache import read_cache
+from beastmode_otel.config.parse_cache import read_cache, read_switch, read_ttl
 from beastmode_otel.config.settings import (
     Breaker,
     Config,
@@ -169,6 +169,7 @@ def _read_deployment(table: Table, name: str, missing: list[UnsetVariable]) -> D
         key_header=_key_header(table),
         headers=_headers(table.table("headers"), missing),
         query=_query(table.table("query")),
+        obey_cache_control=read_switch(table, "obey_cache_control"),
     )
     table.done()
     return deployment
@@ -253,6 +254,7 @@ def _route(source: Source, name: str, value: Any, deployments: Mapping[str, Depl
             targets=_targets(table, targets, deployments, out),
             reference_model=table.text("reference_model"),
             on_cut=table.choice("on_cut", OnCut, None),
+            ttl=read_ttl(table),
         )
         table.done()
     kinds = {target.deployment.kind for target in route.targets}

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from beastmode_otel.config.redis_url import RedisUrl
 from beastmode_otel.errors import ConfigError, Redactor, public_url
 from beastmode_otel.errors.urls import MASK, is_secret_name, login_in, secrets_in_url, without_login
-from beastmode_otel.providers import provider_of
+from beastmode_otel.providers import forbids_storing, provider_of
 
 
 class Secret:
@@ -45,6 +45,8 @@ def _public_repr(settings: Any, **instead: object) -> str:
     return f"{type(settings).__name__}({', '.join(shown)})"
 
 
+# Seconds; or a function that is given the Answer and returns seconds, or None for what is not to be stored.
+Ttl = float | Callable[[Any], float | None] | None
 CacheMode = Literal["off", "on"]
 SaidBy = Literal["nobody", "a Config", "[cache]", "BEASTMODE_CACHE", "cache="]
 WriteMode = Literal["background", "sync"]
@@ -88,6 +90,22 @@ class StoreTier:
         return None if self.url == OFF else unquote(urlsplit(self.url).path)[1:] or None
 
 
+OwnLevel = Literal["l2", "l3"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTier:
+    """A tier of the team's own. tier: what makes it (docs/own-tier.md), or where that is, as "package.module:name".
+
+    level: between memory and L3, or in the place of L3. ttl, soft: as in StoreTier.
+    """
+
+    tier: str | Callable[..., Any]
+    level: OwnLevel = "l2"
+    ttl: float = 7_200.0
+    soft: float = 0.05
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedTier:
     """L2. url: where; None for none. ttl: seconds. soft: seconds that a request waits for it. hard: seconds after which
@@ -105,16 +123,23 @@ class SharedTier:
 class CacheSettings:
     """What a cache is like: to write one is to ask for it, as `[cache]` is; a Config without one has none.
 
-    mode: off, or on (exact matches). said_by: who said so. stale_if_error: seconds for which an expired entry may still
+    mode: off, or on (exact matches). said_by: who said so. ttl: seconds that answers live, or a function of the answer;
+    None: as long as the longest tier keeps them, which is the most in any case. jitter: the part of a lifetime by which
+    it is shortened at most. obey_cache_control: whether an answer that says no-store is not stored; None: unless its
+    provider says so of every answer. stale_if_error: seconds for which an expired entry may still
     answer when every deployment failed. write_mode: sync writes the slower tiers before the answer is returned. lease:
     among processes that share a tier, one asks upstream for a key; lease_seconds: what one that dies costs the others.
     max_body: bytes of a stored answer. secret: signs what is stored outside of the process.
     """
 
     mode: CacheMode = "on"
+    ttl: Ttl = None
+    jitter: float = 0.1
+    obey_cache_control: bool | None = None
     l1: MemoryTier = MemoryTier()
     l2: SharedTier = SharedTier()
     l3: StoreTier = StoreTier()
+    own: OwnTier | None = None
     stale_if_error: float = 0.0
     write_mode: WriteMode = "background"
     lease: bool = False
@@ -122,6 +147,18 @@ class CacheSettings:
     max_body: int = 1024 * 1024
     secret: Secret | None = None
     said_by: SaidBy = field(default="a Config", compare=False)
+
+    @property
+    def longest_ttl(self) -> float:
+        """Seconds for which some tier keeps an answer."""
+        return max(self.l1.ttl, self.l2.ttl, self.l3.ttl, self.own.ttl if self.own else 0.0)
+
+    def obeys(self, said: bool | None, provider: str) -> bool:
+        """Whether an answer's no-store counts. said: what its deployment's obey_cache_control says."""
+        for one in (said, self.obey_cache_control):
+            if one is not None:
+                return one
+        return not forbids_storing(provider)
 
 
 NO_CACHE = CacheSettings(mode="off", said_by="nobody")
@@ -214,7 +251,8 @@ class Deployment:
     provider: the `gen_ai.provider.name`; empty takes that of the host, see providers.py. base_url: Anthropic's with or
     without /v1, Gemini's with /v1beta or the host alone, Cohere's with or without /v2; `{model}` in it stands for the
     model. key_header: the header in which the key goes; empty: as the API has it; in `authorization` it is a bearer's.
-    headers, query: sent with each request; secret values are Secret.
+    headers, query: sent with each request; secret values are Secret. obey_cache_control: as in CacheSettings, which
+    None leaves it to.
     """
 
     name: str
@@ -226,6 +264,7 @@ class Deployment:
     key_header: str = ""
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    obey_cache_control: bool | None = None
 
     def __post_init__(self) -> None:
         url, login = without_login(self.base_url)
@@ -291,6 +330,7 @@ class Route:
 
     reference_model: what the team would have called without a router; the difference in price is saved by routing.
     on_cut: over that of Retry; None: that one.
+    ttl: seconds that its answers live in the cache, or a function of the answer.
     first: the targets that the caller means, which are those of the lowest order; later ones are fallbacks.
     """
 
@@ -298,6 +338,7 @@ class Route:
     targets: tuple[Target, ...]
     reference_model: str | None = None
     on_cut: OnCut | None = None
+    ttl: Ttl = None
     first: tuple[Target, ...] = field(init=False, repr=False, compare=False)  # each request needs it
 
     def __post_init__(self) -> None:
@@ -307,6 +348,10 @@ class Route:
     @property
     def kind(self) -> ProviderKind:
         return self.targets[0].deployment.kind
+
+
+Place = tuple[str, int | None]
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,19 +395,24 @@ class Config:
         shared = () if cache.l2.url is None else cache.l2.url.secrets
         return Redactor([*found, *shared, *secrets_in_url(cache.l3.url)])
 
-    def said_providers(self) -> dict[tuple[str, int | None], str]:
+    def said_providers(self) -> dict[Place, str]:
         """What `provider = …` says of a host and port (None: the scheme's own), for those who meet only the host.
 
         Only where the deployments there agree, and where it is not what the host says by itself.
         """
-        said: dict[tuple[str, int | None], set[str]] = {}
+        return self._said_of_places(lambda one: None if one.provider == one.provider_by_host else one.provider)
+
+    def said_obedience(self) -> dict[Place, bool]:
+        """What `obey_cache_control = …` says of a host and port, where the deployments there agree."""
+        return self._said_of_places(lambda one: one.obey_cache_control)
+
+    def _said_of_places(self, say: Callable[[Deployment], S | None]) -> dict[Place, S]:
+        said: dict[Place, set[S | None]] = {}
         for deployment in self._every_deployment():
             parts = urlsplit(deployment.base_url)
             port = None if parts.port == {"http": 80, "https": 443}.get(parts.scheme) else parts.port
-            said.setdefault((parts.hostname or "", port), set()).add(
-                "" if deployment.provider == deployment.provider_by_host else deployment.provider
-            )
-        return {place: name for place, (name, *others) in said.items() if name and not others}
+            said.setdefault((parts.hostname or "", port), set()).add(say(deployment))
+        return {place: one for place, (one, *others) in said.items() if one is not None and not others}
 
     def _every_deployment(self) -> tuple[Deployment, ...]:
         # Routes may hold deployments of their own: Python code can put them there.

@@ -73,6 +73,13 @@ SETTINGS: Final = (
         "Set the variable where the program runs, or take the deployment out of the configuration.",
     ),
     _entry(
+        "cache_no_store",
+        "warning",
+        "nothing of a deployment is stored: its provider forbids it with every answer",
+        "The provider says cache-control: no-store with each answer, and obey_cache_control = true obeys it.",
+        "Take obey_cache_control out, or set it to false for the deployment.",
+    ),
+    _entry(
         "cache_on",
         "ok",
         "the cache is on",
