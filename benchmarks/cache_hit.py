@@ -153,7 +153,7 @@ def ours(kind: str, ratio: float | None, stream: bool, url: str) -> Work:
     config = {
         "deployments": {"main": deployment},
         "routes": {MODEL: {"deployments": ["main"]}},
-        "cache": {"l3": {"url": "off"}},
+        "cache": {"mode": "on", "l3": "off"},
     }
     sdk = {} if ratio is None else providers(ratio)
     router = getattr(beastmode_otel, kind)(config, **sdk)

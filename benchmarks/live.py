@@ -71,7 +71,7 @@ class Application:
 def _begin(main: Callable[..., None], pipe: Connection, environ: dict[str, str], arguments: tuple[Any, ...]) -> None:
     for name in [name for name in os.environ if name.startswith(("OTEL_", "BEASTMODE_"))]:
         del os.environ[name]
-    os.environ.update(BEASTMODE_CACHE="off", **environ)
+    os.environ.update(environ)
     try:
         main(pipe, *arguments)
     except (EOFError, KeyboardInterrupt):

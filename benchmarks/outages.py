@@ -92,7 +92,7 @@ def measure(stack: Stack, outage: Outage, provider: Simulator, given: argparse.N
         found = {name: each.ask("stop") for name, each in (("subject", subject), ("control", control))}
         flushed, given_up = [subject.ask("flush") for _ in range(2)][-1]  # the second carries the counts of the first
         counters = recovered(stack, outage.service, found["subject"]["ended"])
-        fates, ended = settled_fate(stack, outage.service)
+        fates, ended = settled_fate(stack, outage.service, failed=found["subject"]["ended"]["error"])
         return {
             "flushed": flushed, "given_up": given_up, "counters": counters, "fate": fates, "spans_ended": ended, **found
         }  # fmt: skip
@@ -139,15 +139,23 @@ def _by_cause(stack: Stack, selector: str) -> dict[str, float]:
     return {dict(labels).get("error_type", DELIVERED): count for labels, count in found.items()}
 
 
-def settled_fate(stack: Stack, service: str) -> tuple[dict[str, dict[str, float]], float]:
-    """Once every span that was ended, one for each request and each attempt, has its fate; and how many those are."""
+def settled_fate(stack: Stack, service: str, *, failed: int) -> tuple[dict[str, dict[str, float]], float]:
+    """Once everything has its fate; and how many spans were ended, one for each request and each attempt.
+
+    failed: requests, each of which has one log record. Logs are waited for too: their exporter may come back seconds
+    after that of the spans, and the count of what it delivered is one export later still.
+    """
     ended = "beastmode_(request|attempt)_duration_seconds_count"
     query = f'sum({{__name__=~"{ended}",service_name="{service}"}})'
 
     def look() -> tuple[dict[str, dict[str, float]], float]:
         return fate(stack, service), sum(promql(stack.prometheus, query).values())
 
-    return eventually(look, lambda found: sum(found[0]["spans"].values()) == found[1], 20)
+    def settled(found: tuple[dict[str, dict[str, float]], float]) -> bool:
+        fates, spans = found
+        return sum(fates["spans"].values()) == spans and sum(fates["logs"].values()) == failed
+
+    return eventually(look, settled, 20)
 
 
 def report(results: dict[str, Any], seconds: float) -> None:

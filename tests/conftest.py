@@ -24,9 +24,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _cache_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache that nobody asked for would answer the second request of a test; those about it turn it on."""
-    monkeypatch.setenv("BEASTMODE_CACHE", "off")
+def _no_cache_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is cached unless a test asks for it: the shell that runs the tests says nothing of the kind."""
+    monkeypatch.delenv("BEASTMODE_CACHE", raising=False)
 
 
 @pytest.fixture

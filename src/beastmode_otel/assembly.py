@@ -7,17 +7,17 @@ import os
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from beastmode_otel.cache import Memory, ResilientTier, SingleFlight, Tiered, TierTimes
-from beastmode_otel.cache.tiers import open_l3
-from beastmode_otel.config import load
-from beastmode_otel.config.settings import CacheSettings, Config
+from beastmode_otel.cache import Leases, LeaseStore, Memory, ResilientTier, SingleFlight, Tiered, TierTimes
+from beastmode_otel.cache.tiers import backplane_of, open_l2, open_l3, open_own
+from beastmode_otel.config import Ttl, load, with_ttl
+from beastmode_otel.config.settings import OFF, CacheSettings, Config
 from beastmode_otel.engine import AccessRule, CacheFlow, CacheResult, Engine
 from beastmode_otel.errors import ConfigError, Redactor
 from beastmode_otel.observer import Guarded, NullObserver, Observer
@@ -57,24 +57,42 @@ class RouterParts:
 
     def summary(self) -> str:
         routes = ", ".join(list(self.config.routes)[:5]) or "prefixed ids only"
-        return f"routes: {routes}; {len(self.config.deployments)} deployments"
+        there = len(self.config.deployments.keys() | self.config.out.keys())
+        out = f", {len(self.config.out)} of them out" if self.config.out else ""
+        return f"routes: {routes}; {there} deployment{'s' * (there != 1)}{out}"
 
 
 def build_blocking(
-    config: ConfigLike, *, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
+    config: ConfigLike,
+    *,
+    cache: Any,
+    ttl: Ttl,
+    tenant: str | None,
+    client: Any,
+    access: AccessRule | None,
+    providers: Providers,
 ) -> RouterParts:
     """The parts of a ModelRouter. Raises ConfigError."""
-    settings, pool = load(config), WorkerPool("http")
+    settings, pool = load(config, cache=cache), WorkerPool("http")
+    settings = replace(settings, cache=with_ttl(settings.cache, ttl))
     _check(tenant, client, access, wants_async=False)
     http = BlockingHttp(pool, client, max_connections=settings.max_connections)
     return _build(settings, http, BlockingRuntime(), pool, (tenant, access), providers)
 
 
 def build_async(
-    config: ConfigLike, *, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
+    config: ConfigLike,
+    *,
+    cache: Any,
+    ttl: Ttl,
+    tenant: str | None,
+    client: Any,
+    access: AccessRule | None,
+    providers: Providers,
 ) -> RouterParts:
     """The parts of an AsyncModelRouter. Raises ConfigError."""
-    settings, pool = load(config), WorkerPool("http")
+    settings, pool = load(config, cache=cache), WorkerPool("http")
+    settings = replace(settings, cache=with_ttl(settings.cache, ttl))
     _check(tenant, client, access, wants_async=True)
     http = AsyncHttp(client, max_connections=settings.max_connections)
     return _build(settings, http, AsyncioRuntime(), pool, (tenant, access), providers)
@@ -159,14 +177,30 @@ def build_cache(
     """
     if settings.mode == "off":
         return None
-    memory = _memory(settings, observer) if beside is None else beside.tiered.memory
-    tiered = Tiered(memory, l1_ttl=settings.l1.ttl, observer=observer)
     if beside is None:
+        memory, backplane = _memory(settings, observer), backplane_of(settings)
+        tiered = Tiered(memory, l1_ttl=settings.l1.ttl, jitter=settings.jitter, observer=observer, backplane=backplane)
         tiered.tiers = _slow_tiers(settings, tiered, runtime, observer)
         _watch(tiered, observer)
     else:
+        tiered = beside.tiered.beside()
         tiered.tiers = [tier.for_runtime(runtime, tiered.late) for tier in beside.tiered.tiers]
-    return CacheFlow(tiered, _ANSWERS, settings, runtime=runtime)
+    leases = _leases(settings, tiered.tiers, runtime, observer) if settings.lease else None
+    return CacheFlow(
+        tiered, _ANSWERS, settings, runtime=runtime, leases=leases, told=None if beside is None else beside.told
+    )
+
+
+def _leases(
+    settings: CacheSettings, tiers: Sequence[ResilientTier], runtime: Runtime, observer: Observer
+) -> Leases | None:
+    """Those of the fastest tier that has any: what processes share is what they can hold a lease in."""
+    for tier in tiers:
+        store: LeaseStore | None = getattr(tier.tier, "leases", None)
+        if store is not None:
+            return Leases(tier, store, seconds=settings.lease_seconds, runtime=runtime, observer=observer)
+    _log.warning("lease = true has no effect: no tier that processes share is there")
+    return None
 
 
 def _memory(settings: CacheSettings, observer: Observer) -> Memory:
@@ -181,7 +215,7 @@ def _memory(settings: CacheSettings, observer: Observer) -> Memory:
 def _watch(tiered: Tiered, observer: Observer) -> None:
     for tier in tiered.tiers:
         observer.tier_state(tier.name, "closed")
-        observer.watch_tier(tier.name, "sqlite", tier.fill)
+        observer.watch_tier(tier.name, tier.tier.system, tier.fill, tier.tier.server)
     observer.watch_tier("l1", None, tiered.fill)
 
 
@@ -189,6 +223,47 @@ def _slow_tiers(
     settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer
 ) -> Sequence[ResilientTier]:
     """Each with a pool of its own, so that one that hangs holds up nobody else's writes."""
+    own = settings.own
+    if own is None:
+        return _configured_tiers(settings, tiered, runtime, observer)
+    if own.level == "l3":
+        if settings.l3.given and settings.l3.path is not None:
+            raise ConfigError("cache.own is at level l3, and cache.l3 has a url", hints=("take one of both out",))
+        settings = replace(settings, l3=replace(settings.l3, url=OFF))
+    others = _configured_tiers(settings, tiered, runtime, observer)
+    if any(tier.name == own.level for tier in others):
+        raise ConfigError(f"cache.own is at level {own.level}, and so is another tier", hints=("take one of both out",))
+    pool, times = WorkerPool(own.level), TierTimes(ttl=own.ttl, soft=own.soft, jitter=settings.jitter)
+    tier, async_tier = open_own(settings, own, pool)
+    made = ResilientTier(
+        own.level, tier, times, pool=pool, runtime=runtime, observer=observer, late=tiered.late, async_tier=async_tier
+    )
+    return tuple(sorted((made, *others), key=lambda tier: tier.name))
+
+
+def _configured_tiers(
+    settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer
+) -> Sequence[ResilientTier]:
+    below = (_l2(settings, tiered, runtime, observer), _l3(settings, tiered, runtime, observer))
+    return tuple(tier for tier in below if tier is not None)
+
+
+def _l2(settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer) -> ResilientTier | None:
+    pool = WorkerPool("l2")
+    ports = open_l2(settings, pool)
+    if ports is None:
+        return None
+    times = TierTimes(ttl=settings.l2.ttl, soft=settings.l2.soft, jitter=settings.jitter)
+    tier = ResilientTier(
+        "l2", ports[0], times, pool=pool, runtime=runtime,
+        observer=observer, late=tiered.late, async_tier=ports[1],
+    )  # fmt: skip
+    shown = settings.l2.url and settings.l2.url.shown
+    tier.greet(lambda why: _log.warning("the cache works without its L2, %s, until it answers: %s", shown, why))
+    return tier
+
+
+def _l3(settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer) -> ResilientTier | None:
     pool = WorkerPool("l3")
     try:
         tier = open_l3(settings, pool, _log.warning)
@@ -196,8 +271,8 @@ def _slow_tiers(
         if settings.l3.given:
             raise
         _log.warning("the cache works without its L3: %s (%s)", error.message, "; ".join(error.hints))
-        return ()
+        return None
     if tier is None:
-        return ()
-    times = TierTimes(ttl=settings.l3.ttl, soft=settings.l3.soft)
-    return (ResilientTier("l3", tier, times, pool=pool, runtime=runtime, observer=observer, late=tiered.late),)
+        return None
+    times = TierTimes(ttl=settings.l3.ttl, soft=settings.l3.soft, jitter=settings.jitter)
+    return ResilientTier("l3", tier, times, pool=pool, runtime=runtime, observer=observer, late=tiered.late)

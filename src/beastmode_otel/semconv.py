@@ -70,6 +70,15 @@ WRITE_RESULT: Final = _closed(
     "error",
     "queued",
 )
+LEASE_RESULT: Final = _closed(
+    "beastmode.cache.lease.result",
+    "What came of asking for the lease of a key; `taken_over`: from a holder that has died",
+    "acquired",
+    "taken_over",
+    "waited",
+    "timeout",
+    "error",
+)
 EVICTION_REASON: Final = _closed(
     "beastmode.cache.eviction.reason", "Why an entry left", "size", "expired", "rejected", "replaced", "invalidated"
 )
@@ -100,8 +109,12 @@ COST_SOURCE: Final = _closed(
 COST_REASON: Final = _closed("beastmode.cost.reason", "Why it was saved", "cache", "routing")
 SIGNAL: Final = _closed("beastmode.signal", "Which signal", "trace", "metric", "log", "all")
 REASON: Final = _closed("beastmode.reason", "Why", "observer_fault", "export_failed")
-BYPASS_REASON: Final = Attribute(
-    key="beastmode.cache.reason", about="Why the cache was not asked, or the answer not stored; absent when it was"
+BYPASS_REASON: Final = _closed(
+    "beastmode.cache.reason",
+    "Why the cache was not asked, or the answer not stored; absent when it was",
+    *("off", "unknown_api", "stateful", "no_store", "caller_no_store", "not_canonical", "unreadable"),
+    *("ttl", "error", "not_parsed", "refused", "filtered", "truncated", "unfinished", "broken_call", "empty"),
+    *("too_large", "other_model", "invalidated"),
 )
 CACHE_AGE: Final = Attribute(key="beastmode.cache.age", about="Age of the served entry in seconds")
 CACHE_KEY: Final = Attribute(key="beastmode.cache.key", about="The first 12 hex digits of the key's digest")
@@ -343,6 +356,14 @@ CACHE_WRITE_DURATION: Final = Metric(
     attributes=(CACHE_TIER, WRITE_RESULT),
     buckets=FAST_SECONDS,
 )
+CACHE_LEASE_WAIT: Final = Metric(
+    name="beastmode.cache.lease.wait",
+    kind="histogram",
+    unit="s",
+    about="Until a request that may ask upstream knew whether another process does (`cache.lease`).",
+    attributes=(CACHE_TIER, LEASE_RESULT),
+    buckets=FAST_SECONDS,
+)
 CACHE_PROMOTIONS: Final = Metric(
     name="beastmode.cache.promotions",
     kind="counter",
@@ -363,6 +384,13 @@ CACHE_COLLAPSES: Final = Metric(
     unit="{request}",
     about="Requests that another caller's identical request answered; they are misses, but cost nothing.",
     attributes=(MODEL,),
+)
+CACHE_NOT_STORED: Final = Metric(
+    name="beastmode.cache.not_stored",
+    kind="counter",
+    unit="{request}",
+    about="Requests that passed the cache by, or whose answer was not stored, by why.",
+    attributes=(BYPASS_REASON,),
 )
 CACHE_INVALIDATIONS: Final = Metric(
     name="beastmode.cache.invalidations",
@@ -420,9 +448,11 @@ METRICS: Final = (
     LABEL_COST,
     CACHE_LOOKUP_DURATION,
     CACHE_WRITE_DURATION,
+    CACHE_LEASE_WAIT,
     CACHE_PROMOTIONS,
     CACHE_EVICTIONS,
     CACHE_COLLAPSES,
+    CACHE_NOT_STORED,
     CACHE_INVALIDATIONS,
     CACHE_ENTRIES,
     CACHE_SIZE,
@@ -571,13 +601,13 @@ GET_SPAN: Final = Span(
     name="cache.get {tier}",
     kind="CLIENT",
     when="each question to a slower tier",
-    attributes=(CACHE_TIER.key, DB_SYSTEM.key, LOOKUP_RESULT.key),
+    attributes=(CACHE_TIER.key, DB_SYSTEM.key, SERVER_ADDRESS, SERVER_PORT, LOOKUP_RESULT.key),
 )
 PUT_SPAN: Final = Span(
     name="cache.put {tier}",
     kind="CLIENT",
     when="each write or delete in a slower tier",
-    attributes=(CACHE_TIER.key, DB_SYSTEM.key, WRITE_RESULT.key),
+    attributes=(CACHE_TIER.key, DB_SYSTEM.key, SERVER_ADDRESS, SERVER_PORT, WRITE_RESULT.key),
 )
 SPANS: Final = (ROUTE_SPAN, ATTEMPT_SPAN, INNER_ATTEMPT_SPAN, LOOKUP_SPAN, GET_SPAN, PUT_SPAN)
 

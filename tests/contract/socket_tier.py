@@ -125,6 +125,11 @@ class StoreServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
+    def let_go(self) -> None:
+        """What hangs now goes on."""
+        held, self.release = self.release, threading.Event()
+        held.set()
+
     def close(self) -> None:
         self.release.set()
         self._server.shutdown()
@@ -167,7 +172,7 @@ def edge() -> Iterator[None]:
 class SocketTier:
     """A BlockingTier and an AsyncTier in one (cache/tier.py)."""
 
-    name = "l2"
+    name, system = "l2", "socket"
 
     def __init__(
         self, server: StoreServer, *, codec: Codec, pool: WorkerPool, stale: float = 0.0,
@@ -179,6 +184,10 @@ class SocketTier:
         self._idle: deque[socket.socket] = deque()
         self._loops: dict[asyncio.AbstractEventLoop, deque[socket.socket]] = {}
         self._closed = False
+
+    @property
+    def server(self) -> tuple[str, int]:
+        return self._address
 
     # The blocking port.
 

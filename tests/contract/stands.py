@@ -1,45 +1,29 @@
 """What the contract suites need of a tier. A new tier joins by a Stand and a line in STANDS, and in
-ASYNC_STANDS and INSPECTABLE_STANDS for its other ports."""
+ASYNC_STANDS, INSPECTABLE_STANDS and LEASE_STANDS for its other ports."""
 
 from __future__ import annotations
 
-import asyncio
+import itertools
+import os
 import sqlite3
-import threading
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+
+import redis
 
 from beastmode_otel.cache.entry import Key
-from beastmode_otel.cache.tier import (
-    Answered,
-    AsyncTier,
-    BlockingTier,
-    InspectableTier,
-    Pending,
-    Refused,
-    TierUnavailable,
-)
+from beastmode_otel.cache.tier import BlockingTier, InspectableTier
+from beastmode_otel.cache.tiers.redis.layout import Layout, head_of
+from beastmode_otel.cache.tiers.redis.tier import RedisTier
 from beastmode_otel.cache.tiers.sqlite.inspect import SQLiteInspection
 from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
+from beastmode_otel.config.redis_url import read_redis_url
 from beastmode_otel.runtime import WorkerPool
+from beastmode_otel.testing import OnLoop, Stand  # noqa: F401  (which the suites of other ports use)
 from contract.samples import CODEC, Clock
 from contract.socket_tier import SocketTier, StoreServer
 from contract.store_inspection import StoreInspection
-
-
-class Stand(Protocol):
-    """A store, and the tiers that use it."""
-
-    clock: Clock
-    pool: WorkerPool
-
-    def tier(self, *, stale: float = 0.0, codec: Any = None) -> Any:
-        """Another tier over the same store; closed by `close`."""
-
-    def spoil(self, key: Key, data: bytes) -> None:
-        """Replace the stored bytes of an entry."""
-
-    def close(self) -> None: ...
+from support.redis_servers import REDIS, VALKEY, Relay, shared
 
 
 class SQLiteStand:
@@ -86,6 +70,8 @@ class SocketStand:
 
     def hang(self, seconds: float) -> None:
         self.server.hang = seconds
+        if not seconds:
+            self.server.let_go()
 
     def lose(self, lost: bool) -> None:
         self.server.lost = lost
@@ -103,49 +89,103 @@ class SocketStand:
         self.server.store.rows[key.tenant, key.digest].payload = data
 
     def close(self) -> None:
-        self.server.hang = 0.0
+        self.hang(0.0)
         self.pool.close()
         for one in self._tiers:
             one.close()
         self.server.close()
 
 
-class AsyncReads:
-    """A tier whose `ask` reads through its asynchronous port, on a loop of its own: one suite for both ports."""
-
-    def __init__(self, tier: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._tier, self._loop = tier, loop
-
-    def ask(self, key: Key) -> Pending:
-        asynchronous: AsyncTier = self._tier
-        try:
-            return Answered(asyncio.run_coroutine_threadsafe(asynchronous.get(key), self._loop).result(30))
-        except TierUnavailable as refused:
-            return Refused(refused)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._tier, name)
+class AsyncSocketStand(OnLoop, SocketStand):
+    pass
 
 
-class AsyncSocketStand(SocketStand):
+_PREFIXES = itertools.count()
+
+
+class RedisStand:
+    """A prefix of its own on a server that all share. hang, lose: what becomes of commands from now on."""
+
+    kind, relayed = VALKEY, False
+
     def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
+        self._server = shared(self.kind)
+        self.server = Relay(self._server.port) if self.relayed else None
+        self.prefix = f"test-{os.getpid()}-{next(_PREFIXES)}"
+        self.clock, self.pool = Clock(), WorkerPool(size=2)
+        self._tiers: list[RedisTier] = []
 
-    def tier(self, **options: Any) -> Any:
-        return AsyncReads(super().tier(**options), self._loop)
+    def tier(self, *, stale: float = 0.0, codec: Any = None, hard: float = 20.0) -> Any:
+        port = self._server.port if self.server is None else self.server.port
+        made = RedisTier(
+            read_redis_url(f"redis://127.0.0.1:{port}/0"), codec=codec or CODEC, pool=self.pool, prefix=self.prefix,
+            stale=stale, hard=hard, clock=self.clock,
+        )  # fmt: skip
+        self._tiers.append(made)
+        return made
+
+    def hang(self, seconds: float) -> None:
+        self.server.hang = seconds
+        if not seconds:
+            self.server.let_go()
+
+    def lose(self, lost: bool) -> None:
+        self.server.lost = lost
+
+    @property
+    def connections(self) -> int:
+        """How many were ever opened."""
+        return self.server.accepted
+
+    def spoil(self, key: Key, data: bytes) -> None:
+        with redis.Redis(port=self._server.port) as client:
+            name = Layout(self.prefix).place(key).entry(key.digest)
+            value = client.get(name)
+            head = head_of(value)
+            client.set(name, value[: head.start + head.facts] + data, keepttl=True)
 
     def close(self) -> None:
+        if self.server is not None:
+            self.hang(0.0)
+        self.pool.close()
         for one in self._tiers:
-            asyncio.run_coroutine_threadsafe(one.aclose(), self._loop).result(30)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        super().close()
+            one.close()
+        if self.server is not None:
+            self.server.close()
+        with redis.Redis(port=self._server.port) as client:
+            for name in client.scan_iter(f"{self.prefix}:*", count=1000):
+                client.delete(name)
 
 
-STANDS = {"sqlite": SQLiteStand, "socket": SocketStand, "socket, asynchronous": AsyncSocketStand}
-ASYNC_STANDS = {"socket": SocketStand}
+class AsyncRedisStand(OnLoop, RedisStand):
+    pass
+
+
+class RelayedRedisStand(RedisStand):
+    relayed = True
+
+
+class DebianRedisStand(RedisStand):
+    kind = REDIS
+
+
+class AsyncDebianRedisStand(OnLoop, DebianRedisStand):
+    pass
+
+
+class RelayedDebianRedisStand(DebianRedisStand):
+    relayed = True
+
+
+STANDS = {
+    "sqlite": SQLiteStand,
+    "socket": SocketStand,
+    "socket, asynchronous": AsyncSocketStand,
+    "valkey": RedisStand,
+    "valkey, asynchronous": AsyncRedisStand,
+    "redis": DebianRedisStand,
+    "redis, asynchronous": AsyncDebianRedisStand,
+}
+ASYNC_STANDS = {"socket": SocketStand, "valkey": RelayedRedisStand, "redis": RelayedDebianRedisStand}
 INSPECTABLE_STANDS = {"sqlite": SQLiteStand, "memory": SocketStand}
+LEASE_STANDS: dict[str, type[Any]] = {"sqlite": SQLiteStand, "valkey": RedisStand, "redis": DebianRedisStand}

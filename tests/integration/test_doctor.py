@@ -190,7 +190,7 @@ def test_a_good_endpoint_gets_one_span_one_metric_and_one_log() -> None:
     with OtlpSink() as sink:
         status, findings = doctor(**{ENDPOINT: sink.url})
     assert status == 0
-    assert set(findings) == {"settings_fit", "endpoint_answers", "export_accepted"}
+    assert set(findings) == {"settings_fit", "cache_off", "endpoint_answers", "export_accepted"}
     assert [span.name for span in sink.spans()] == ["beastmode.doctor"]
     assert list(sink.counts("beastmode.doctor").values()) == [1]
     assert [record.event_name for record in sink.logs()] == ["beastmode.doctor"]
@@ -474,7 +474,7 @@ def test_a_certificate_file_that_is_not_there() -> None:
 def test_switched_off_telemetry_is_named_and_nothing_is_sent(switch: str) -> None:
     with OtlpSink() as sink:
         status, findings = doctor(**{ENDPOINT: sink.url, switch: "true"})
-    assert (status, set(findings), sink.received) == (0, {"telemetry_off"}, [])
+    assert (status, set(findings), sink.received) == (0, {"telemetry_off", "cache_off"}, [])
 
 
 def test_a_signal_that_is_not_exported_is_not_tried() -> None:
@@ -547,7 +547,7 @@ def ask(router):
 
 def inside(script: str, *words: str, **more: str) -> tuple[subprocess.CompletedProcess[str], dict[str, dict[str, Any]]]:
     program = [sys.executable, "-W", "ignore", "-c", PROGRAM + script]
-    done = command("--json", *words, "--", *program, **{"BEASTMODE_CACHE": "off", **more})
+    done = command("--json", *words, "--", *program, **more)
     findings = json.loads(done.stderr[done.stderr.index("{\n") :])["findings"]
     return done, {finding["code"]: finding for finding in reversed(findings)}
 

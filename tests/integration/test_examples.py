@@ -42,7 +42,6 @@ def environment(simulator: Simulator, sink: OtlpSink, **more: str) -> dict[str, 
     return {
         **kept,
         "PYTHONPATH": SOURCE,
-        "BEASTMODE_CACHE": "off",
         "NO_PROXY": "*",
         "OPENAI_BASE_URL": simulator.url("ok"),
         "OPENAI_API_KEY": "EMPTY",

@@ -73,15 +73,17 @@ def test_router_starts_without_it(
     path = written(config, spare_first=spare_first)
     if world == "sync":
         with ModelRouter(path) as router:
+            summary = repr(router)
             answers = [router.route("chat", QUESTION, cache="off") for _ in range(3)]
     else:
 
         async def ask() -> list[Any]:
             async with AsyncModelRouter(path) as router:
-                return [await router.route("chat", QUESTION, cache="off") for _ in range(3)]
+                return [repr(router), *[await router.route("chat", QUESTION, cache="off") for _ in range(3)]]
 
-        answers = asyncio.run(ask())
+        summary, *answers = asyncio.run(ask())
     assert {answer.deployment for answer in answers} == {"main"}
+    assert "2 deployments, 1 of them out" in summary
     assert [told(record.getMessage()) for record in caplog.records if record.name == "beastmode_otel"] == [True]
     assert simulator.received == 3
 
@@ -120,7 +122,7 @@ def test_whoever_asks_no_provider_needs_no_key(
         monkeypatch.delenv("MAIN_KEY")
     path = written(config)
     monkeypatch.setenv("BEASTMODE_CONFIG", path)
-    instrument(**recorder.providers)
+    instrument(cache="off", **recorder.providers)  # nothing is stored for the verb to find
     with httpx.Client() as client:
         assert client.post(f"{config['url']}/chat/completions", json={"model": "m", **QUESTION}).status_code == 200
     assert recorder.total("beastmode.llm.calls") == 1
@@ -130,6 +132,7 @@ def test_whoever_asks_no_provider_needs_no_key(
 
 def test_doctor_tells_it(config: dict[str, Any]) -> None:
     environ = {"MAIN_KEY": "sk-main", "BEASTMODE_CONFIG": written(config)}
-    (finding,) = settings_findings(environ)
+    finding, cache = settings_findings(environ)
+    assert cache.code == "cache_on"
     assert (finding.code, finding.severity) == ("deployment_out", "warning")
     assert told(finding.detail)

@@ -412,7 +412,7 @@ def test_an_older_schema_is_migrated_and_keeps_its_entries(home, monkeypatch):
     assert get(tier) is None  # not yet: a read migrates nothing
     assert home.pool.drain(5)
     assert get(tier) == entry()
-    assert home.sql("PRAGMA user_version") == [(2,)]
+    assert home.sql("PRAGMA user_version") == [(sqlite_schema.VERSION,)]
 
 
 def test_a_migration_that_fails_changes_nothing(home, monkeypatch):
@@ -425,7 +425,7 @@ def test_a_migration_that_fails_changes_nothing(home, monkeypatch):
         patched.setattr(sqlite_schema, "VERSION", sqlite_schema.VERSION + 1)
         with pytest.raises(TierUnavailable, match="syntax error"):
             home.tier().put(entry())
-    assert home.sql("PRAGMA user_version") == [(1,)]
+    assert home.sql("PRAGMA user_version") == [(sqlite_schema.VERSION,)]
     assert get(home.tier()) == entry()
 
 

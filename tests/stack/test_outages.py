@@ -59,6 +59,12 @@ def test_every_span_is_delivered_or_counted_as_lost(measured: dict[str, Any], ou
         assert spans["queue_full"] > 0
 
 
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_every_log_record_is_delivered_or_counted_as_lost(measured: dict[str, Any], outage: str) -> None:
+    """One for each failed request."""
+    assert sum(measured[outage]["fate"]["logs"].values()) == measured[outage]["counters"]["wanted"]["error"]
+
+
 def test_what_the_sdk_says_is_delivered_came_through(measured: dict[str, Any]) -> None:
     """But for batches that were given up after the last 503: the SDK counts these as exported, only we do not."""
     refused = measured["backend answers 503"]

@@ -37,7 +37,7 @@ def program(*arguments: str, environ: Mapping[str, str] | None = None) -> subpro
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "BEASTMODE_"))}
     return subprocess.Popen(
         [sys.executable, *arguments],
-        env={**kept, "BEASTMODE_CACHE": "off", **(environ or {})},
+        env={**kept, **(environ or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -118,7 +118,7 @@ def run(script: str, backend: Backend | None, simulator: Simulator, **environ: s
     preamble = f"import json\nconfig = json.loads({json.dumps(json.dumps(config))})\n"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-W", "ignore::ResourceWarning", "-c", preamble + textwrap.dedent(script)],
-        env=clean | {"BEASTMODE_CACHE": "off"} | endpoint | environ,
+        env=clean | endpoint | environ,
         capture_output=True,
         text=True,
         timeout=60,

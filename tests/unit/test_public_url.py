@@ -13,8 +13,8 @@ SHOWN = {
         "postgresql://[redacted]@h/db?sslpassword=[redacted]&sslmode=require"
     ),
     "host=h password=hunter2 user=u": "host=h password=[redacted] user=u",
-    "https://h/v1?api-key=hunter2#x": "https://h/v1?api-key=[redacted]#x",
-    "https://h/v1@2": "https://h/v1@2",
+    "https://h/v1?api-key=hunter2#x": "https://h/v1?api-key=[redacted]",
+    "https://api.h/v1@2": "https://api.h/v1@2",
     "http://[::1]:80/a@b": "http://[::1]:80/a@b",
     "redis://h:6379": "redis://h:6379",
     "sqlite:////a@b/c.db": "sqlite:////a@b/c.db",

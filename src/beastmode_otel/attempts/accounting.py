@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from beastmode_otel.errors import AttemptRecord, BeastModeError
 from beastmode_otel.observer import AttemptOutcome, CostSource, OutcomeKind
 from beastmode_otel.prices import Charge, PriceBook
-from beastmode_otel.wire import Ask, Billing, Format, Reply, Usage, billing_of, estimate, generated_text, prompt_text
+from beastmode_otel.wire import (
+    Ask,
+    Billing,
+    Format,
+    Reply,
+    Usage,
+    billing_of,
+    error_in,
+    estimate,
+    generated_text,
+    prompt_text,
+)
 
 _SILENT: Final = Usage()
 
@@ -42,8 +53,9 @@ def outcome_of(
     reply: Reply | None,
     tokens: Usage | None,
     bill: Bill,
+    redact: Callable[[str], str],
 ) -> AttemptOutcome:
-    """reply: as far as it came. tokens, bill: what it used and cost."""
+    """reply: as far as it came. tokens, bill: what it used and cost. redact: a provider may echo a key in any name."""
     return AttemptOutcome(
         kind=kind,
         sent=ended.sent,
@@ -51,11 +63,20 @@ def outcome_of(
         category=error.category if error else None,
         provider_code=error.provider_code if error else None,
         exception=type(error.__cause__).__name__ if error and error.__cause__ else None,
-        reply=reply,
+        reply=None if reply is None else _without_secrets(reply, redact),
         tokens=tokens,
         cost=bill.cost,
         cost_source=bill.source,
     )
+
+
+def _without_secrets(reply: Reply, redact: Callable[[str], str]) -> Reply:
+    """With names that can be told. One look at all of them, since mostly there is nothing."""
+    said = "\n".join((reply.model or "", reply.id or "", *reply.finish_reasons))
+    if redact(said) == said:
+        return reply
+    model, name = redact(reply.model or "") or None, redact(reply.id or "") or None
+    return replace(reply, model=model, id=name, finish_reasons=tuple(map(redact, reply.finish_reasons)))
 
 
 def tokens_of(reply: Reply, form: Format, body: Mapping[str, Any], *, whole: bool) -> Usage | None:
@@ -71,7 +92,8 @@ def tokens_of(reply: Reply, form: Format, body: Mapping[str, Any], *, whole: boo
     said = reply.usage or _SILENT
     if whole and said.input_tokens and (said.output_tokens or form.operation == "embeddings"):
         return said
-    seen = max(estimate(generated_text(reply.body)), estimate(reply.text))
+    is_answer = reply.parsed and not (reply.error is not None and error_in(reply.body) is not None)
+    seen = max(estimate(generated_text(reply.body)), estimate(reply.text)) if is_answer else 0
     if not (whole or seen or said.input_tokens or said.output_tokens):
         return None
     asked, answered = said.input_tokens or estimate(prompt_text(body)), said.output_tokens

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
-from beastmode_otel.errors import BeastModeError, Category, Context, UpstreamError, category, safe_cause
-from beastmode_otel.errors.redact import Redactor
+from beastmode_otel.errors import BeastModeError, Category, Context, RedactedError, UpstreamError, category, safe_cause
 from beastmode_otel.record import record
 from beastmode_otel.wire import (
     ProviderError,
@@ -27,12 +26,12 @@ from beastmode_otel.wire import (
 
 @record(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where an attempt happens, for its errors."""
+    """Where an attempt happens, for its errors. redact: takes out of a text what it must not show."""
 
     model_id: str
     deployment: str
     endpoint: str
-    redact: Redactor
+    redact: Callable[[str], str]
 
     def context(self) -> Context:
         return Context(model=self.model_id, deployment=self.deployment, endpoint=self.endpoint)
@@ -129,7 +128,7 @@ def _provider_said(
         place.context(),
         status=status,
         provider_code=place.redact(error.code or error.type or "") or None,
-        request_id=error.request_id,
+        request_id=place.redact(error.request_id or "") or None,
         retry_after=retry_after,
         original=place.redact(error.message or "") or None,
     )
@@ -150,13 +149,15 @@ def from_exception(place: Place, exc: Exception, kind: Category | None = None) -
     fault = classify(exc)
     chosen = kind or fault.category
     name = type(exc).__name__
-    text = place.redact(str(exc).strip())
+    # What cannot be read as a URL, a base URL or a proxy, is told in pieces: no net knows those of a password.
+    odd = name == "InvalidURL"
+    text = "" if odd else place.redact(str(exc).strip())
     error = place.error(
         chosen,
         f"{chosen.name.strip('_').replace('_', ' ')} ({name})",
         replace(place.context(), original=f"{name}: {text}" if text else name),
     )
-    error.__cause__ = safe_cause(exc, place.redact)
+    error.__cause__ = RedactedError(name) if odd else safe_cause(exc, place.redact)
     return Failure(error=error, retries=chosen.retries if kind else fault.retries), fault.sent
 
 

@@ -22,10 +22,11 @@ SHORTEST_TTL = 5.0  # seconds: what would expire sooner is not worth a write
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierTimes:
-    """ttl: seconds that entries live in the tier. soft: seconds that a request waits for it."""
+    """ttl: seconds that entries live in the tier, less up to `jitter` of them. soft: seconds that a request waits."""
 
     ttl: float
     soft: float
+    jitter: float = 0.0
 
 
 class Late(Protocol):
@@ -67,16 +68,20 @@ class ResilientTier:
         self.breaker = TierBreaker(lambda state: observer.tier_state(name, state))
 
     def for_runtime(self, runtime: Runtime, late: Late) -> ResilientTier:
-        """The same tier and pool for the callers of another runtime, with a breaker and a queue of its own."""
-        return ResilientTier(
+        """The same tier for the callers of another runtime: what one of both learns of its health, the other knows."""
+        other = ResilientTier(
             self.name, self.tier, self.times, pool=self.pool, runtime=runtime, observer=self._observer, late=late,
             async_tier=self.async_tier, clock=self._clock,
         )  # fmt: skip
+        other.breaker, other._recovery, other._under_way = self.breaker, self._recovery, self._under_way
+        return other
 
     # Reading.
 
-    async def get(self, key: Key, lookup: LookupScope, left: float) -> Entry | None:
-        """The entry, perhaps an expired one; None: a miss, too slow, ill."""
+    async def get(
+        self, key: Key, lookup: LookupScope, left: float, serves: Callable[[Entry], bool] = lambda _: True
+    ) -> Entry | None:
+        """The entry, perhaps an expired one, or one that does not serve; None: a miss, too slow, ill."""
         if not self.breaker.closed:
             self._probe_if_due()
             lookup.access(self.name).finish("skipped")
@@ -87,7 +92,7 @@ class ResilientTier:
                 entry, late = await self._read(key, min(self.times.soft, left))
         except TierUnavailable as ill:
             access.finish("error")
-            self._count(ill)
+            self.failed(ill)
             return None
         except BaseException:
             access.finish("error")
@@ -99,7 +104,8 @@ class ResilientTier:
         self.breaker.succeeded()
         if entry is not None and entry.ahead(self._clock()):  # whatever the tier makes of it
             entry = None
-        access.finish("miss" if entry is None else "hit" if entry.fresh(self._clock()) else "stale")
+        fresh = entry is not None and entry.fresh(self._clock()) and serves(entry)
+        access.finish("miss" if entry is None else "hit" if fresh else "stale")
         return entry
 
     async def _read(self, key: Key, soft: float) -> tuple[Entry | None, bool]:
@@ -109,10 +115,11 @@ class ResilientTier:
             job = self._read_on_loop(self.async_tier, key)
         else:
             pending = self.tier.ask(key)
-            if pending.ready(0.0):
+            # A caller who may block waits on the socket itself: handing it to a thread costs more than the read.
+            if pending.ready(0.0 if self._runtime.suspends else soft):
                 return pending.take(), False
             job = self._read_on_pool(pending)
-        if not await self._runtime.wait(job, soft):
+        if not await self._runtime.wait(job, max(0.0, asked + soft - time.monotonic())):
             job.add_done_callback(lambda done: self._came_late(done, asked))
             return None, True
         ended = job.exception()
@@ -152,7 +159,7 @@ class ResilientTier:
 
     def put(self, entry: Entry) -> Job[None] | None:
         """Write it, for at most this tier's time to live. The write that is under way; None: nothing to wait for."""
-        until = min(entry.expires_at, self._clock() + self.times.ttl)
+        until = min(entry.expires_at, self._clock() + entry.key.jittered(self.times.ttl, self.times.jitter))
         if until - self._clock() < SHORTEST_TTL:
             return None
         return self._submit_write(TierWrite(key=entry.key, entry=replace(entry, expires_at=until)))
@@ -170,13 +177,18 @@ class ResilientTier:
     def invalidate(self, which: Filter) -> int:
         """Remove what matches, also what is on its way to the tier; how many the tier had. Raises TierUnavailable."""
         now = self._clock()
+        self.revoke(which)
+        return self.tier.invalidate(which, now)
+
+    def revoke(self, which: Filter) -> None:
+        """Of what is on its way to the tier, what matches: another process has removed the rest."""
+        now = self._clock()
 
         def covered(write: TierWrite) -> bool:
             return write.entry is not None and which.matches(write.entry, now)
 
         self._recovery.forget(covered)
         self._under_way.revoke(covered)
-        return self.tier.invalidate(which, now)
 
     def _submit_write(self, write: TierWrite) -> Job[None] | None:
         self._under_way.begin(write)
@@ -213,7 +225,7 @@ class ResilientTier:
             self._flush_behind(write.key)
             self._purge_if_due()
         except TierUnavailable as ill:
-            self._count(ill)
+            self.failed(ill)
             if result == "error" and not (ill.healthy and write.entry):  # an entry's own fault will not heal
                 self._recovery.add(write)
         finally:
@@ -243,7 +255,21 @@ class ResilientTier:
 
     # Health.
 
-    def _count(self, ill: TierUnavailable) -> None:
+    def greet(self, tell: Callable[[str], None]) -> None:
+        """Ask it once, on the pool: the first request finds a connection, and people hear of a tier that is ill."""
+
+        def ask() -> None:
+            try:
+                self.tier.ping()
+            except TierUnavailable as ill:
+                self.failed(ill)
+                tell(ill.reason)
+
+        with suppress(PoolFull):
+            self.pool.submit(ask)
+
+    def failed(self, ill: TierUnavailable) -> None:
+        """Whatever was asked of the tier: whether it says something about its health is for the breaker."""
         if not ill.healthy:
             self.breaker.failed(time.monotonic())
 

@@ -5,31 +5,32 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from beastmode_otel.config.parse import parse
-from beastmode_otel.config.settings import CacheSettings, Config
+from beastmode_otel.config.settings import NO_CACHE, CacheSettings, Config
 from beastmode_otel.config.table import Source
-from beastmode_otel.errors import ConfigError
+from beastmode_otel.errors import ConfigError, Redactor, public_url
 
 DEFAULT_FILE = "beastmode.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorSettings:
-    """The settings of a door for other people's clients: the router's, but without a cache by default.
+    """The settings of a door for other people's clients, which are the router's.
 
     excluded: regular expressions of URLs that are left alone, with commas between them."""
 
     config: Config
-    excluded: str
+    excluded: str = field(repr=False)
 
 
 def load(
     config: Config | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     *,
+    cache: Any = None,
     environ: Mapping[str, str] | None = None,
     prefixes: bool = True,
 ) -> Config:
@@ -37,11 +38,19 @@ def load(
 
     config: a Config, a mapping shaped like the TOML file, or the path of such a file. None: the file that
     BEASTMODE_CONFIG names, else ./beastmode.toml, else only prefixed model ids (openai:X, groq:X, …) are known.
+    cache: what the program says of the cache in one word, over all of these: "on", "off", True, False, or a mapping in
+    the place of `[cache]`. None: what they say; where nobody says anything there is no cache.
     prefixes: whether requests will be made; else it does not matter what is wrong with the vendors' own variables, nor
     that no deployment of a route has its key. One that lacks its key is `out`, and its route works with the others.
     Raises ConfigError that names the setting and what to do.
     """
     environ = os.environ if environ is None else environ
+    loaded = _loaded(config, environ, prefixes)
+    settings = _cache(loaded.cache, cache, environ)
+    return loaded if settings is loaded.cache else replace(loaded, cache=settings)
+
+
+def _loaded(config: Any, environ: Mapping[str, str], prefixes: bool) -> Config:
     if isinstance(config, Config):
         return config
     if isinstance(config, Mapping):
@@ -49,7 +58,7 @@ def load(
     path = _path(config, environ)
     if path is None:
         return parse({}, Source(environ=environ, prefixes=prefixes))
-    return parse(_read(path), Source(environ=environ, prefixes=prefixes, file=True, name=str(path)))
+    return parse(_read(path), Source(environ=environ, prefixes=prefixes, file=True, name=public_url(str(path))))
 
 
 def _path(config: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Path | None:
@@ -63,41 +72,47 @@ def _path(config: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> 
 
 
 def _read(path: Path) -> dict[str, Any]:
+    # Outside of `except`: these exceptions hold the path and the whole file, and would hang on as cause or context.
     try:
         return tomllib.loads(path.expanduser().read_text(encoding="utf-8"))
     except (OSError, RuntimeError) as exc:  # RuntimeError: ~somebody without a home
         reason = exc.strerror if isinstance(exc, OSError) else str(exc)
+        problem = f"cannot be read ({reason or type(exc).__name__})"
         hint = "it is the path that was passed, or that BEASTMODE_CONFIG names: correct it, or unset the variable"
-        raise ConfigError(f"{path}: cannot be read ({reason or type(exc).__name__})", hints=(hint,)) from exc
-    except ValueError as exc:  # neither TOML nor UTF-8
-        hint = 'names with a colon, a dot or a blank need quotes: [routes."custom:chat"]; files are UTF-8'
-        raise ConfigError(f"{path}: is not valid TOML: {exc}", hints=(hint,)) from exc
+    except UnicodeDecodeError as exc:
+        problem, hint = f"is not valid TOML: byte {exc.start} is not UTF-8", "save it as UTF-8"
+    except ValueError as exc:
+        problem = f"is not valid TOML: {exc}"
+        hint = 'names with a colon, a dot or a blank need quotes: [routes."custom:chat"]'
+    raise ConfigError(Redactor(shapes=False)(f"{public_url(str(path))}: {problem}"), hints=(hint,))
 
 
 def door_settings(
     cache: Any = None, excluded_urls: str | None = None, *, environ: Mapping[str, str] | None = None
 ) -> DoorSettings:
-    """Argument over environment over file; a cache only where an argument or BEASTMODE_CACHE asks for it.
-
-    cache: None, True, False, a mode, or a mapping like `[cache]`. Raises ConfigError.
-    """
+    """Argument over environment over file. cache: as in `load`. Raises ConfigError."""
     environ = os.environ if environ is None else environ
-    config = load(None, environ=environ, prefixes=False)
+    config = load(None, cache=cache, environ=environ, prefixes=False)
     excluded = environ.get("BEASTMODE_EXCLUDED_URLS", "") if excluded_urls is None else excluded_urls
-    return DoorSettings(config=replace(config, cache=_door_cache(config.cache, cache, environ)), excluded=excluded)
+    return DoorSettings(config=config, excluded=excluded)
 
 
-def _door_cache(configured: CacheSettings, asked: Any, environ: Mapping[str, str]) -> CacheSettings:
+def _cache(configured: CacheSettings, asked: Any, environ: Mapping[str, str]) -> CacheSettings:
+    """`configured` itself where there is nothing to add."""
+    if configured.said_by == "nobody" and (asked or environ.get("BEASTMODE_CACHE")):
+        here = parse({}, Source(environ=environ, prefixes=False)).cache  # which a Config may not have seen
+        untouched = configured == NO_CACHE
+        configured = here if untouched else replace(configured, mode=here.mode, said_by=here.said_by)
     if asked is None:
-        return configured if environ.get("BEASTMODE_CACHE") else replace(configured, mode="off")
+        return configured
     if isinstance(asked, bool):
-        return replace(configured, mode="on" if asked else "off")
-    if isinstance(asked, str):
-        return replace(configured, mode=_parsed_cache({"mode": asked}, environ).mode)
-    if isinstance(asked, Mapping):
-        return _parsed_cache({"mode": "on"} | dict(asked), environ)
-    raise ConfigError(f"cache must be a mode, a mapping like [cache], True or False, not {type(asked).__name__}")
-
-
-def _parsed_cache(cache: Mapping[str, Any], environ: Mapping[str, str]) -> CacheSettings:
-    return parse({"cache": cache}, Source(environ=environ, prefixes=False)).cache
+        asked = "on" if asked else "off"
+    if not isinstance(asked, str | Mapping):
+        raise ConfigError(
+            f"cache must be a word or a mapping, not {type(asked).__name__}",
+            hints=('write "on", "off", True, False, or a mapping like [cache]',),
+        )
+    said = {"mode": asked} if isinstance(asked, str) else {"mode": "on"} | dict(asked)
+    parsed = parse({"cache": said}, Source(environ=environ, prefixes=False)).cache
+    settings = replace(configured, mode=parsed.mode) if isinstance(asked, str) else parsed
+    return replace(settings, said_by="cache=")

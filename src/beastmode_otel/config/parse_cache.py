@@ -2,34 +2,102 @@
 
 from __future__ import annotations
 
+import math
+import re
+from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
+from beastmode_otel.config.redis_url import BadRedisUrl, RedisUrl, read_redis_url
 from beastmode_otel.config.settings import (
     DEFAULT_L3,
     OFF,
     CacheMode,
     CacheSettings,
     MemoryTier,
+    OwnLevel,
+    OwnTier,
+    SaidBy,
     Secret,
+    SharedTier,
     StoreTier,
+    Ttl,
     WriteMode,
 )
 from beastmode_otel.config.table import Source, Table
+from beastmode_otel.errors import ConfigError, public_url
+from beastmode_otel.errors.redact import shown
 
 
-def read_cache(table: Table, source: Source) -> CacheSettings:
-    """What a program passes in wins over the environment, and that over a file. Raises ConfigError."""
+def read_cache(top: Table, source: Source) -> CacheSettings:
+    """What a program passes in wins over the environment, and that over a file. Off where nobody says anything.
+
+    `cache = "on"` is a table with that mode, and `l3 = "off"` one with that url. Raises ConfigError.
+    """
+    table = top.table("cache", short="mode")
+    mode, said_by = _mode(table, source, written=top.has("cache"))
     settings = CacheSettings(
-        mode=_mode(table, source),
+        mode=mode,
+        said_by=said_by,
+        ttl=read_ttl(table),
+        jitter=_jitter(table),
+        obey_cache_control=read_switch(table, "obey_cache_control"),
         l1=_memory(table.table("l1")),
-        l3=_store(table.table("l3"), source),
+        l2=_shared(table.table("l2", short="url"), source),
+        l3=_store(table.table("l3", short="url"), source),
+        own=_own(table.table("own")) if table.has("own") else None,
         stale_if_error=table.number("stale_if_error", 0.0),
         write_mode=table.choice("write_mode", WriteMode, "background"),
+        lease=table.flag("lease", False),
+        lease_seconds=table.number("lease_seconds", 5.0, above=True),
         max_body=table.whole("max_body", 1024 * 1024, least=1),
         secret=_secret(table, source),
     )
     table.done()
     return settings
+
+
+_LONGEST = 1e12
+_SPAN = "a number of seconds above 0, or a function that takes the answer and returns one, or None"
+
+
+def read_ttl(table: Table) -> Ttl:
+    """A function only from Python, which TOML has none of. Raises ConfigError."""
+    ttl: Ttl = table.get("ttl")
+    if ttl is not None and not is_ttl(ttl):
+        raise table.fail("ttl", f"is {ttl!r:.40}", f"write {_SPAN}")
+    return ttl
+
+
+def is_ttl(value: Any) -> bool:
+    """Whether it is seconds above 0, or can be called."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return callable(value)
+    return 0 < value <= _LONGEST or value == math.inf
+
+
+def with_ttl(settings: CacheSettings, ttl: Ttl) -> CacheSettings:
+    """The settings with a constructor's `ttl=`, which outranks them. Raises ConfigError."""
+    if ttl is None:
+        return settings
+    if not is_ttl(ttl):
+        raise ConfigError(f"ttl is {ttl!r:.40}", hints=(f"pass {_SPAN}",))
+    return replace(settings, ttl=ttl)
+
+
+def read_switch(table: Table, key: str) -> bool | None:
+    """true, false, or not said. Raises ConfigError."""
+    value = table.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise table.fail(key, f"is {value!r:.40}", "write true or false")
+    return value
+
+
+def _jitter(table: Table) -> float:
+    jitter = table.number("jitter", 0.1)
+    if jitter >= 1:
+        raise table.fail("jitter", f"is {jitter:g}", "write a part below 1, such as 0.1, or 0 for none")
+    return jitter
 
 
 def _memory(table: Table) -> MemoryTier:
@@ -48,21 +116,50 @@ def _overridden(table: Table, key: str, variable: str, source: Source) -> str | 
     return None if said else source.environ.get(variable) or None
 
 
-def _mode(table: Table, source: Source) -> CacheMode:
+def _mode(table: Table, source: Source, *, written: bool) -> tuple[CacheMode, SaidBy]:
+    """written: whether there is a `[cache]`, which asks for the cache when it says no mode."""
     said = _overridden(table, "mode", "BEASTMODE_CACHE", source)
     if said is not None:
-        table = Table(source, "environment", {"BEASTMODE_CACHE": said})
-    mode: CacheMode = table.choice("mode" if said is None else "BEASTMODE_CACHE", CacheMode, "on")
-    return mode
+        named = Table(source, "environment", {"BEASTMODE_CACHE": said})
+        return named.choice("BEASTMODE_CACHE", CacheMode, "off"), "BEASTMODE_CACHE"
+    return table.choice("mode", CacheMode, "on" if written else "off"), "[cache]" if written else "nobody"
+
+
+_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+
+
+def _shared(table: Table, source: Source) -> SharedTier:
+    url = _overridden(table, "url", "BEASTMODE_L2_URL", source) or table.text("url")
+    prefix = table.text("prefix", "beastmode") or ""
+    if not _PREFIX.fullmatch(prefix):
+        # Braces in it would be the cluster's hash tag, and put everything on one node.
+        raise table.fail("prefix", f"is {prefix!r}", "use letters, digits and _ . : - (64 at most)")
+    tier = SharedTier(
+        url=None if url in (None, OFF) else _redis(table, url),
+        ttl=table.number("ttl", 7_200.0, above=True),
+        soft=table.number("soft", 0.05, above=True),
+        hard=table.number("hard", 0.25, above=True),
+        prefix=prefix,
+    )
+    if tier.hard < tier.soft:
+        raise table.fail("hard", f"is {tier.hard:g}, less than soft ({tier.soft:g})", "use at least the same")
+    table.done()
+    return tier
+
+
+def _redis(table: Table, url: str) -> RedisUrl:
+    try:
+        return read_redis_url(url)
+    except BadRedisUrl as bad:
+        raise table.fail("url", f"{public_url(url)!r} {bad.problem}", bad.hint) from None
 
 
 def _store(table: Table, source: Source) -> StoreTier:
     given = _overridden(table, "url", "BEASTMODE_L3_URL", source) or table.text("url")
     url = given or DEFAULT_L3
-    parts = urlsplit(url)
-    if url != OFF and (parts.scheme != "sqlite" or parts.netloc or len(parts.path) < 2):
+    if url != OFF and not _is_sqlite(url):
         hint = "write sqlite:///relative.db, sqlite:////absolute.db, sqlite:///~/file.db, or off"
-        raise table.fail("url", f"is {url!r}", hint)
+        raise table.fail("url", f"is {shown(url)}", hint)
     store = StoreTier(
         url=url,
         ttl=table.number("ttl", 86_400.0, above=True),
@@ -72,6 +169,33 @@ def _store(table: Table, source: Source) -> StoreTier:
     )
     table.done()
     return store
+
+
+def _is_sqlite(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "sqlite" and not parts.netloc and len(parts.path) >= 2
+
+
+def _own(table: Table) -> OwnTier:
+    tier = table.get("tier")
+    if not callable(tier) and (not isinstance(tier, str) or not _PLACE.fullmatch(tier)):
+        raise table.fail("tier", f"is {tier!r:.80}", 'name what makes it: tier = "package.module:name"')
+    level: OwnLevel = table.choice("level", OwnLevel, "l2")
+    usual = OwnTier(tier=tier) if level == "l2" else OwnTier(tier=tier, ttl=StoreTier().ttl, soft=StoreTier().soft)
+    own = OwnTier(
+        tier=tier,
+        level=level,
+        ttl=table.number("ttl", usual.ttl, above=True),
+        soft=table.number("soft", usual.soft, above=True),
+    )
+    table.done()
+    return own
+
+
+_PLACE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 def _secret(table: Table, source: Source) -> Secret | None:

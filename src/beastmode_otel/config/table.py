@@ -6,12 +6,27 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
+from urllib.parse import urlsplit
 
 from beastmode_otel.config.settings import Secret
-from beastmode_otel.errors import ConfigError
+from beastmode_otel.errors import ConfigError, Redactor
+from beastmode_otel.errors.redact import secrets_in_environ, shown, shown_variable
+from beastmode_otel.errors.urls import secrets_in_url
 
 D = TypeVar("D")
 _HUGE = 1e15  # beyond it nothing here makes sense, and floats are no longer exact
+# What other tools call it, where the letters alone would not tell.
+_ALIASES = {
+    "url": "base_url",
+    "api_base": "base_url",
+    "endpoint": "base_url",
+    "host": "base_url",
+    "key": "api_key",
+    "token": "api_key",
+    "api_type": "kind",
+    "targets": "deployments",
+    "models": "routes",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +42,13 @@ class Source:
     name: str = "configuration"
     prefixes: bool = True
 
-    def fail(self, path: str, problem: str, *hints: str) -> ConfigError:
-        return ConfigError(f"{self.name}: {path}: {problem}", hints=hints)
+    def fail(self, path: str, problem: str, *hints: str, value: object = None) -> ConfigError:
+        """value: what was written there, of which no secret is shown."""
+        if isinstance(value, Mapping) and isinstance(value.get("env"), str):
+            value = self.environ.get(value["env"])
+        held = secrets_in_url(value) if isinstance(value, str) else []
+        redact = Redactor([*secrets_in_environ(self.environ), *held], shapes=False)
+        return ConfigError(redact(f"{self.name}: {path}: {problem}"), hints=tuple(redact(hint) for hint in hints))
 
 
 class UnsetVariable(ConfigError):
@@ -44,19 +64,36 @@ class Table:
             raise source.fail(path or "top level", f"must be a table, not {type(values).__name__}")
         self._values = values
         self._known: list[str] = []
+        self._expected: tuple[str, ...] = ()
 
     def at(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
 
     def fail(self, key: str, problem: str, *hints: str) -> ConfigError:
-        return self.source.fail(self.at(key), problem, *hints)
+        return self.source.fail(self.at(key), problem, *hints, value=self._values.get(key))
 
     def get(self, key: str, default: Any = None) -> Any:
         self._known.append(key)
         return self._values.get(key, default)
 
-    def table(self, key: str) -> Table:
-        return Table(self.source, self.at(key), self.get(key, {}))
+    def expect(self, *names: str) -> Table:
+        """What may stand here. A key that is nearly one of them, or another tool's word for it, is told now: before the
+        consequence, which is that something is missing."""
+        self._expected = names
+        for key in self._values:
+            if key not in names and _meant(str(key), names):
+                raise self._unknown(str(key), names)
+        return self
+
+    def has(self, key: str) -> bool:
+        return key in self._values
+
+    def table(self, key: str, *, short: str | None = None) -> Table:
+        """short: the key of that table that a text in its place is the value of."""
+        value = self.get(key, {})
+        if short is not None and isinstance(value, str):
+            value = {short: value}
+        return Table(self.source, self.at(key), value)
 
     def items(self) -> Iterable[tuple[str, Any]]:
         self._known.extend(self._values)
@@ -83,7 +120,9 @@ class Table:
         # Model names have dots, and TOML takes [prices.gpt-4.1] as a table within a table.
         inner = [name for name, value in self._values.items() if isinstance(value, Mapping) and str(name)[:1].isdigit()]
         unquoted = [f'a name with a dot needs quotes, such as "gpt-4.1": {inner[0]!r} is a table here'] if inner else []
-        return self.fail(key, "is missing", hint, *unquoted)
+        unknown = [str(name) for name in self._values if self._expected and name not in self._expected]
+        also = [f"not a setting here: {', '.join(unknown)}"] if unknown and not inner else []
+        return self.fail(key, "is missing", hint, *unquoted, *also)
 
     def choice(self, key: str, choices: Any, default: str | None) -> Any:
         value = self.text(key, default)
@@ -91,7 +130,7 @@ class Table:
             return None
         allowed = get_args(choices)
         if value not in allowed:
-            raise self.fail(key, f"is {value!r}", f"use one of {', '.join(allowed)}")
+            raise self.fail(key, f"is {shown(value)}", f"use one of {', '.join(allowed)}")
         return value
 
     def number(self, key: str, default: float, *, least: float = 0.0, above: bool = False) -> float:
@@ -103,6 +142,12 @@ class Table:
         if value < least or (above and value == least):
             raise self.fail(key, f"is {value}", f"use a number {'above' if above else 'from'} {least:g}")
         return float(value)
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self.get(key, default)
+        if not isinstance(value, bool):
+            raise self.fail(key, f"is {value!r}", "use true or false")
+        return value
 
     def whole(self, key: str, default: int, *, least: int = 0) -> int:
         value = self.number(key, default, least=least)
@@ -143,6 +188,7 @@ class Table:
             raise self.fail(key, 'is not a reference; write { env = "NAME" }')
         found = self.source.environ.get(name, value.get("default"))
         if not isinstance(found, str) or not found.strip():
+            name = shown_variable(name)
             problem = f"{self.source.name}: {self.at(key)}: the environment variable {name} is not set"
             raise UnsetVariable(problem, hints=(f"export {name}=…",))
         return found
@@ -163,6 +209,31 @@ class Table:
     def done(self) -> None:
         for key in self._values:
             if key not in self._known:
-                near = difflib.get_close_matches(str(key), self._known, 1)
-                hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(set(self._known)))}"
-                raise self.fail(str(key), "is not a setting", hint)
+                raise self._unknown(str(key), self._known)
+
+    def _unknown(self, key: str, known: Iterable[str]) -> ConfigError:
+        meant = _meant(key, known)
+        hint = f"did you mean {meant}?" if meant else f"known here: {', '.join(sorted(set(known)))}"
+        return self.fail(key, "is not a setting", hint)
+
+
+def _meant(key: str, known: Iterable[str]) -> str | None:
+    """The known name that somebody who wrote `key` had in mind."""
+    known = list(known)
+    plain = key.strip().lower().replace("-", "_").replace(" ", "_")
+    if plain in known or _ALIASES.get(plain) in known:
+        return plain if plain in known else _ALIASES[plain]
+    return next(iter(difflib.get_close_matches(plain, known, 1)), None)
+
+
+def port_problem(url: str) -> str | None:
+    """What is wrong with the port of a URL, without what may be a password. None: nothing, or worse than that."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    _, colon, port = parts.netloc.rpartition("@")[2].rpartition("]")[2].rpartition(":")
+    if not colon or not port or (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        return None
+    shown = f"port {port} is" if len(port) < 6 and port.isascii() and port.lstrip("-").isdigit() else "its port is"
+    return f"{shown} not between 1 and 65535"

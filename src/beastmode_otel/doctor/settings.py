@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote
 
-from beastmode_otel.config import load
+from beastmode_otel.config import CacheSettings, Config, load
 from beastmode_otel.doctor.catalog import Finding, found, worst
 from beastmode_otel.doctor.export_result import TEMPORALITY, deltas
 from beastmode_otel.doctor.targets import SIGNALS, exporter_names, setting
-from beastmode_otel.errors import ConfigError
+from beastmode_otel.errors import ConfigError, public_url
+from beastmode_otel.providers import forbids_storing
 from beastmode_otel.telemetry.exporters import exporter_factories, ignored_protocols
 from beastmode_otel.telemetry.setup import LIVE, is_on
 
@@ -53,7 +54,26 @@ def _config(environ: Mapping[str, str], path: str | None) -> list[Finding]:
         config = load(path, environ=environ)
     except ConfigError as exc:
         return [found("config_invalid", exc.message, hint="; ".join(exc.hints) or None)]
-    return [found("deployment_out", f"{name}: {reason}") for name, reason in config.out.items()]
+    out = [found("deployment_out", f"{name}: {reason}") for name, reason in config.out.items()]
+    return [*out, _cache(config.cache), *_never_stored(config)]
+
+
+def _never_stored(config: Config) -> list[Finding]:
+    """Deployments whose answers all say no-store, which is obeyed."""
+    cache = config.cache
+    return [
+        found("cache_no_store", f"{one.name}: {one.provider} says cache-control: no-store with every answer")
+        for one in (*config.deployments.values(), *config.vendors.values())
+        if cache.mode == "on" and forbids_storing(one.provider) and cache.obeys(one.obey_cache_control, one.provider)
+    ]
+
+
+def _cache(settings: CacheSettings) -> Finding:
+    """What the settings say; a program may say otherwise by an argument."""
+    if settings.mode == "on":
+        return found("cache_on", f"{settings.said_by} asks for it; L3: {public_url(settings.l3.url)}")
+    nobody = settings.said_by == "nobody"
+    return found("cache_off", "nobody asks for it" if nobody else f"{settings.said_by} says so")
 
 
 def _exporters(environ: Mapping[str, str]) -> list[Finding]:

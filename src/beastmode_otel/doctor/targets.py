@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+from beastmode_otel.errors import public_url
 from beastmode_otel.telemetry.exporters import protocol
 
 SIGNALS: Final = ("traces", "metrics", "logs")
@@ -59,21 +61,22 @@ def places_of(environ: Mapping[str, str]) -> Places:
         for name in otlp_names(signal, environ):
             spoken = _EXPLICIT.get(name) or protocol(signal, environ)
             endpoint = setting(signal, "ENDPOINT", environ) or _DEFAULTS[spoken]
-            parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
+            parts = _possible(endpoint, spoken)
             if spoken == "grpc" and endpoint.startswith("unix:"):
                 places.local.append(signal)
-            elif _possible(parts, spoken):
+            elif parts is not None:
                 targets.setdefault(_target(signal, spoken, parts, environ), []).append(signal)
             else:
-                places.impossible.setdefault(f"{_shown(parts)} for {spoken}", []).append(signal)
+                places.impossible.setdefault(f"{_shown(endpoint)} for {spoken}", []).append(signal)
     places.targets = [replace(target, signals=tuple(signals)) for target, signals in targets.items()]
     return places
 
 
-def _shown(parts: SplitResult) -> str:
-    """Without credentials, path and query."""
-    host = parts.netloc.rpartition("@")[2] or "no host"
-    return f"{parts.scheme}://{host}" if parts.scheme else host
+def _shown(endpoint: str) -> str:
+    """Scheme and host, as far as they can be told."""
+    scheme, mark, rest = public_url(endpoint).rpartition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2] or "no host"
+    return f"{scheme}{mark}{host}"
 
 
 def setting(signal: str, name: str, environ: Mapping[str, str]) -> str | None:
@@ -97,27 +100,19 @@ def _target(signal: str, spoken: str, parts: SplitResult, environ: Mapping[str, 
     )
 
 
-def _possible(parts: SplitResult, spoken: str) -> bool:
+def _possible(endpoint: str, spoken: str) -> SplitResult | None:
+    """None where no exporter could go. A password that ends the host's part makes it another address."""
     try:
+        parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
         has_port = parts.port is not None
     except ValueError:
-        return False
+        return None
     schemes = ("http", "https") if spoken == "http/protobuf" else ("http", "https", "")
-    return bool(parts.hostname) and parts.scheme in schemes and (has_port or bool(parts.scheme) or spoken == "grpc")
+    good = bool(parts.hostname) and parts.scheme in schemes and (has_port or bool(parts.scheme) or spoken == "grpc")
+    return parts if good else None
 
 
 def _insecure(signal: str, scheme: str, environ: Mapping[str, str]) -> bool:
     """gRPC without a scheme is TLS, unless OTEL_EXPORTER_OTLP_INSECURE says otherwise."""
     said = setting(signal, "INSECURE", environ)
     return scheme == "http" if said is None else said.lower() == "true"
-
-
-def secrets_of(environ: Mapping[str, str]) -> list[str]:
-    """What no message about an export may show: the endpoints' passwords and queries, values of their headers."""
-    found = []
-    for prefix in ("OTEL_EXPORTER_OTLP", *(f"OTEL_EXPORTER_OTLP_{signal.upper()}" for signal in SIGNALS)):
-        parts = urlsplit(environ.get(f"{prefix}_ENDPOINT", ""))
-        pairs = environ.get(f"{prefix}_HEADERS", "").split(",")
-        found += [parts.query, parts.netloc.rpartition("@")[0].partition(":")[2]]
-        found += [unquote(pair.partition("=")[2]).strip() for pair in pairs]
-    return [secret for secret in found if secret]

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Generic, TypeVar
 
-from beastmode_otel.cache import FlightResult, Key, SingleFlight, Tiered
-from beastmode_otel.config.settings import CacheSettings
+from beastmode_otel.cache import ALONE, FlightResult, Key, Lease, Leases, SingleFlight, Tiered
+from beastmode_otel.config.settings import ASK_FOR_CACHE, CacheSettings
 from beastmode_otel.engine.cache_request import CacheRequest
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.engine.entries import RequestStore
@@ -39,7 +39,8 @@ class CacheFlow:
     """Answers from the cache where it may, and fills it with what comes from upstream.
 
     answers: the single flight of whole answers, one for the process. The openings of streams are shared in this flow
-    only, because a stream belongs to the runtime that reads it.
+    only, because a stream belongs to the runtime that reads it. leases: so that one asks upstream among processes, too.
+    told: of which kinds of trouble the log knows already.
     """
 
     def __init__(
@@ -49,11 +50,15 @@ class CacheFlow:
         settings: CacheSettings,
         *,
         runtime: Runtime,
+        leases: Leases | None = None,
         clock: Callable[[], float] = time.time,
+        told: set[str] | None = None,
     ) -> None:
+        self._leases = leases
         self.tiered, self.answers, self.runtime = tiered, answers, runtime
         self.openings: SingleFlight[CacheResult] = SingleFlight()
         self._settings, self._clock = settings, clock
+        self.told: set[str] = set() if told is None else told
 
     def forget_flights(self) -> None:
         """After an invalidation nobody joins what was asked for before it."""
@@ -97,7 +102,7 @@ class CacheFlow:
             upstream.fault("cache", exc)
             return None
         seconds = time.perf_counter() - began
-        if entry is None or not entry.fresh(now):
+        if entry is None or not entry.fresh(now) or not wanted.serves(entry, now):
             result: LookupResult = "miss" if entry is None else "stale"
             ending.cache = CacheFacts(status="miss", key=key.short, l1=(result, seconds))
             return None
@@ -133,7 +138,18 @@ class CacheFlow:
         """What the leader of a flight does, and whoever goes alone."""
         found, expired = await self._lookup_tiers(asked)
         # A semantic match stands between these two: exact in every tier first, then similar, then upstream.
-        return found or await self._fetch_upstream(asked, expired)
+        if found is not None:
+            return found
+        turn = ALONE
+        if self._leases is not None and not asked.wanted.no_store:  # nothing to wait for
+            turn = await self._leases.turn(asked.key, asked.upstream.patience)
+        if turn.waited:
+            found, expired = await self._lookup_tiers(asked)
+        if found is None:
+            return await self._fetch_upstream(asked, expired, turn.lease)
+        if turn.lease is not None:
+            turn.lease.give_up()
+        return found
 
     # The slower tiers.
 
@@ -146,13 +162,15 @@ class CacheFlow:
     async def _lookup_tiers(self, asked: _Asked[A]) -> tuple[CacheResult | None, CacheResult | None]:
         """A fresh entry; else an expired one that may serve if everything fails."""
         try:
-            return await self._lookup(asked.key, asked.ending)
+            return await self._lookup(asked.wanted, asked.key, asked.ending)
         except Exception as exc:  # noqa: BLE001
             asked.upstream.fault("cache", exc)
             return None, None
 
-    async def _lookup(self, key: Key, ending: Ending) -> tuple[CacheResult | None, CacheResult | None]:
-        held = self._look_again(key, ending)
+    async def _lookup(
+        self, wanted: CacheRequest, key: Key, ending: Ending
+    ) -> tuple[CacheResult | None, CacheResult | None]:
+        held = self._look_again(wanted, key, ending)
         if held is not None and not held.stale:
             return held, None
         expired = held if self._settings.stale_if_error else None
@@ -162,7 +180,7 @@ class CacheFlow:
         said: LookupResult = "error"
         tier: TierName | None = None
         try:
-            found = await self.tiered.lookup_tiers(key, lookup)
+            found = await self.tiered.lookup_tiers(key, lookup, lambda entry: wanted.serves(entry, self._clock()))
             if found is None:
                 said = "miss"
                 return None, expired
@@ -173,23 +191,39 @@ class CacheFlow:
         finally:
             lookup.finish(said, tier)
 
-    def _look_again(self, key: Key, ending: Ending) -> CacheResult | None:
+    def _look_again(self, wanted: CacheRequest, key: Key, ending: Ending) -> CacheResult | None:
         """What L1 has by now: another flight may have landed between the first look and this one's start."""
-        entry = self.tiered.lookup_l1(key)
-        if entry is None:
+        entry, now = self.tiered.lookup_l1(key), self._clock()
+        if entry is None or not wanted.serves(entry, now):
             return None
-        fresh = entry.fresh(self._clock())
+        fresh = entry.fresh(now)
         if fresh and ending.cache.l1 is not None:
             ending.cache = replace(ending.cache, l1=("hit", ending.cache.l1[1]))
         return CacheResult(entry=entry, tier="l1", stale=not fresh)
 
     # Upstream.
 
-    async def _fetch_upstream(self, asked: _Asked[A], expired: CacheResult | None) -> CacheResult:
+    async def _fetch_upstream(
+        self, asked: _Asked[A], expired: CacheResult | None, lease: Lease | None = None
+    ) -> CacheResult:
+        if lease is None:
+            return await self._fetch(asked, expired, None)
+        try:
+            result = await self._fetch(asked, expired, lease)
+        except BaseException:
+            lease.give_up()
+            raise
+        if result.entry is None and result.reason is None:  # a stream under way: it lands, or its request just ends
+            asked.ending.after = lease.give_up
+        else:
+            lease.give_up()
+        return result
+
+    async def _fetch(self, asked: _Asked[A], expired: CacheResult | None, lease: Lease | None) -> CacheResult:
         upstream = asked.upstream
         store = RequestStore(
             self.tiered, self._settings, self.runtime, self._clock,
-            wanted=asked.wanted, key=asked.key, ending=asked.ending,
+            wanted=asked.wanted, key=asked.key, ending=asked.ending, lease=lease, told=self.told,
         )  # fmt: skip
         try:
             return await upstream.fetch(store, expired)
@@ -213,8 +247,12 @@ class CacheFlow:
         return await self._replace(asked) if answer is None else answer
 
     def _finish_with(self, asked: _Asked[A], result: CacheResult, *, collapsed: bool = False) -> A | None:
-        """The answer of this caller, and its request's facts. None: the door can make none of it."""
+        """The answer of this caller, and its request's facts. None: the door can make none of it, or another caller
+        was content with an entry that is too old for this one."""
         ending, before = asked.ending, asked.ending.cache
+        stored = result.entry if collapsed and result.tier is not None else None
+        if stored is not None and not asked.wanted.serves(stored, self._clock()):
+            return None
         if collapsed is not before.collapsed:
             _note_collapsed(ending, collapsed)
         if result.entry is not None and result.tier is not None:
@@ -244,12 +282,13 @@ def _note_collapsed(ending: Ending, collapsed: bool) -> None:
         ending.cache = replace(ending.cache, collapsed=collapsed)
 
 
-def not_cached(model_id: str) -> RequestError:
-    """What cache='only' gets for a miss."""
+def not_cached(model_id: str, *, off: bool = False) -> RequestError:
+    """What cache='only' gets for a miss, and where there is no cache at all (off)."""
     return RequestError(
-        f"{model_id}: not in the cache, and cache='only' asks nobody else",
+        f"{model_id}: {'there is no cache' if off else 'not in the cache'}, and cache='only' asks nobody else",
         category="cache_miss",
         context=Context(model=model_id),
+        hints=(f"ask for one: {ASK_FOR_CACHE}",) if off else (),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -32,7 +33,7 @@ class Ending:
     the request ends as an error that says so, and the log tells it; the caller keeps the answer.
     """
 
-    __slots__ = ("_done", "_goes_on", "_handed_over", "cache", "delivery", "request_id", "route", "scope")
+    __slots__ = ("_done", "_goes_on", "_handed_over", "after", "cache", "delivery", "request_id", "route", "scope")
 
     def __init__(self, scope: RequestScope, *, request_id: str) -> None:
         self.scope = scope
@@ -40,6 +41,7 @@ class Ending:
         self.route: str | None = None
         self.delivery: Delivery | None = None
         self.cache: CacheFacts = CACHE_OFF
+        self.after: Callable[[], None] | None = None  # what the request holds until its end
         self._done = self._goes_on = self._handed_over = False
 
     def __enter__(self) -> Self:
@@ -94,6 +96,8 @@ class Ending:
                 saving=delivery.saving if delivery and kind == "ok" else None,
             )
         )
+        if self.after is not None:
+            self.after()
         return True
 
 

@@ -130,7 +130,7 @@ class Engine:
     ) -> CacheRequest | None:
         if self._flow is None:
             if options.use == "only":
-                raise not_cached(question.model_id)
+                raise not_cached(question.model_id, off=True)
             return None
         wanted = cache_request_of(
             self._config,
@@ -141,6 +141,7 @@ class Engine:
             options=options,
             key_of=self._keys.derive,
             client=self._router.client_adds(),
+            mocked=not self._router.asks_hosts(route),
         )
         if wanted.key is None:
             ending.cache = CacheFacts(status="bypass", reason=wanted.reason)

@@ -2,7 +2,7 @@
 
 from beastmode_otel.errors.categories import CATEGORIES, OTHER, Category, category
 from beastmode_otel.errors.origin import raised_by_signal, somebody_elses
-from beastmode_otel.errors.redact import RedactedError, Redactor, public_url, safe_cause
+from beastmode_otel.errors.redact import RedactedError, Redactor, safe_cause
 from beastmode_otel.errors.tree import (
     AccessDenied,
     AttemptRecord,
@@ -12,6 +12,7 @@ from beastmode_otel.errors.tree import (
     RequestError,
     UpstreamError,
 )
+from beastmode_otel.errors.urls import public_url
 
 __all__ = [
     "CATEGORIES",

@@ -10,7 +10,7 @@ from beastmode_otel.attempts import failures
 from beastmode_otel.attempts.accounting import UNPAID, bill_of, outcome_of, record_of, tokens_of
 from beastmode_otel.attempts.progress import Trail
 from beastmode_otel.engine.ending import Ending
-from beastmode_otel.errors import OTHER, AttemptRecord, BeastModeError, category, somebody_elses
+from beastmode_otel.errors import OTHER, AttemptRecord, BeastModeError, Redactor, category, somebody_elses
 from beastmode_otel.instrumentation.context import DoorContext, host_of
 from beastmode_otel.instrumentation.response import Incoming
 from beastmode_otel.observer import AttemptFacts, OutcomeKind, Saving
@@ -51,6 +51,18 @@ def _number(request: Any) -> int:
     return int(number)
 
 
+_KEYS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization")
+
+
+def redactor_of(context: DoorContext, request: Any) -> Redactor:
+    """Knows what the app's client logs in with too, which no configuration of ours names."""
+    headers = request.headers
+    keys = [headers[name] for name in _KEYS if name in headers]
+    query = request.url.query
+    may_hold = query and (b"key" in query or b"token" in query or b"sig" in query)
+    return context.redact.knowing(tuple(keys), query.decode("ascii", "replace") if may_hold else "")
+
+
 _PREFIX: Final = "beastmode_otel: "
 
 
@@ -77,8 +89,12 @@ class WireCall:
         self.model = seen.model or seen.api
         url = request.url
         self.deployment = host_of(url)
+        self.obey_cache_control = context.obedience.get((url.host, url.port)) if context.obedience else None
         self._place = failures.Place(
-            model_id=self.model, deployment=self.deployment, endpoint=endpoint_of(url), redact=context.redact
+            model_id=self.model,
+            deployment=self.deployment,
+            endpoint=endpoint_of(url),
+            redact=redactor_of(context, request),
         )
         self._incoming = Incoming(seen, self._place)
         self._began = time.monotonic()
@@ -297,4 +313,14 @@ class WireCall:
         sent = self.trail.sent if self.trail.heard else status is not None or self._looks_sent
         ended = record_of(self.deployment, kind, self._error, status=status, sent=sent, duration=lasted)
         self.records = (ended,)
-        self.scope.finish(outcome_of(ended, kind, self._error, reply=self.reply, tokens=self.usage, bill=self._bill))
+        self.scope.finish(
+            outcome_of(
+                ended,
+                kind,
+                self._error,
+                reply=self.reply,
+                tokens=self.usage,
+                bill=self._bill,
+                redact=self._place.redact,
+            )
+        )

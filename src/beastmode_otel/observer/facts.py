@@ -19,6 +19,7 @@ DeploymentState = Literal["closed", "half_open", "open"]
 TierName = Literal["l1", "l2", "l3"]
 LookupResult = Literal["hit", "miss", "stale", "timeout", "error", "skipped"]
 WriteResult = Literal["ok", "error", "queued"]
+LeaseResult = Literal["acquired", "taken_over", "waited", "timeout", "error"]
 
 
 @record(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from beastmode_otel.observer.facts import (
     AttemptFacts,
     AttemptOutcome,
     DeploymentState,
+    LeaseResult,
     LookupResult,
     RequestFacts,
     RequestOutcome,
@@ -107,6 +108,10 @@ class Observer(Protocol):
         """A tier's breaker is in this state from now on."""
         return
 
+    def leased(self, tier: TierName, result: LeaseResult, seconds: float) -> None:
+        """A lease was asked for among processes; after so many seconds this came of it."""
+        return
+
     def promoted(self, tier: TierName) -> None:
         """An entry was copied up into this tier."""
         return
@@ -119,8 +124,17 @@ class Observer(Protocol):
         """invalidate() removed entries."""
         return
 
-    def watch_tier(self, tier: TierName, system: str | None, stats: Callable[[], tuple[int, int]]) -> None:
-        """A tier exists. system: its `db.system.name`. stats: a bound method that gives entries and bytes, quickly."""
+    def watch_tier(
+        self,
+        tier: TierName,
+        system: str | None,
+        stats: Callable[[], tuple[int, int]],
+        server: tuple[str, int] | None = None,
+    ) -> None:
+        """A tier exists. system: its `db.system.name`. stats: a bound method that gives entries and bytes, quickly.
+
+        server: its address and port, where it is behind a socket.
+        """
         return
 
     def before_collect(self, sweep: Callable[[], None]) -> None:

@@ -173,7 +173,8 @@ class Attempt:
         )
         reply = self._settle(kind) if status is not None and 200 <= status < 300 else None
         self._tell_health(kind)
-        self._scope.finish(outcome_of(ended, kind, error, reply=reply, tokens=self.usage, bill=self._bill))
+        redact, bill = self._services.redact, self._bill
+        self._scope.finish(outcome_of(ended, kind, error, reply=reply, tokens=self.usage, bill=bill, redact=redact))
 
     def _settle(self, kind: OutcomeKind) -> Reply:
         """What was said, used and spent."""

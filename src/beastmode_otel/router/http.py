@@ -57,11 +57,15 @@ class Http(Protocol):
 
     adds: what a client that was passed in adds to each request: headers, names in lower case, and a query as "?"; gives
     None where it has an `auth` of its own, which may log anybody in. None for our own clients, which add nothing.
+    asks_host: whether what answers at a URL is that host, as far as can be seen, and not a mock in its place.
     closings: how often connections of ours were closed; who sees it grow was cut off by ourselves.
     """
 
     adds: Adds | None
     closings: int
+
+    def asks_host(self, url: str) -> bool:
+        """Never raises."""
 
     async def open(self, request: HttpRequest) -> HttpResponse:
         """Send and return as soon as the response's head is there."""

@@ -7,11 +7,11 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from beastmode_otel.attempts.progress import Trail
 from beastmode_otel.config.settings import Config, Deployment, Route, Secret, Timeouts
-from beastmode_otel.errors import Redactor
+from beastmode_otel.errors import Redactor, public_url
 from beastmode_otel.observer import Observer
 from beastmode_otel.prices import PriceBook
 from beastmode_otel.record import record
@@ -63,14 +63,18 @@ def wire_format(deployment: Deployment) -> Format:
 
 def url_of(deployment: Deployment, *, model: str = "", stream: bool = False) -> str:
     """The address of the API, with the deployment's query. A pass-through's base_url is the whole address."""
-    path, _, own = wire_format(deployment).endpoint(deployment.model or model, stream=stream).partition("?")
+    asked = deployment.model or model
+    path, _, own = wire_format(deployment).endpoint(asked, stream=stream).partition("?")
     query = "&".join(filter(None, (own, urlencode(deployment.query))))
-    return f"{deployment.base_url}{path}{'?' * bool(query)}{query}"
+    base = deployment.base_url
+    if "{model}" in base:  # as Azure's addresses have it
+        base = base.replace("{model}", quote(asked, safe=""))
+    return f"{base}{path}{'?' * bool(query)}{query}"
 
 
 def endpoint_of(deployment: Deployment) -> str:
-    """The address as people may see it: without query, which some gateways use for keys."""
-    return url_of(deployment).partition("?")[0]
+    """The address as people may see it: without query, which some gateways use for keys, and login."""
+    return public_url(url_of(deployment).partition("?")[0])
 
 
 def host_of(deployment: Deployment) -> tuple[str, int]:
@@ -112,7 +116,10 @@ def headers_of(deployment: Deployment, *, stream: bool) -> dict[str, str]:
         "content-type": "application/json",
         "accept": "text/event-stream" if stream else "application/json",
     }
-    headers |= wire_format(deployment).headers(deployment.api_key.reveal() if deployment.api_key else None)
+    key, own = deployment.api_key.reveal() if deployment.api_key else None, deployment.key_header
+    headers |= wire_format(deployment).headers(None if own else key)
+    if own and key is not None:
+        headers[own] = f"Bearer {key}" if own == "authorization" else key
     for name, value in deployment.headers.items():
         headers[name] = value.reveal() if isinstance(value, Secret) else value
     return headers

@@ -113,6 +113,11 @@ class RoutedRequest:
         return {} if self._attempt is None else self._attempt.headers
 
     @property
+    def obey_cache_control(self) -> bool | None:
+        """What the deployment that was asked last says of it."""
+        return self.answered_by.obey_cache_control
+
+    @property
     def reply(self) -> Reply | None:
         return None if self._attempt is None else self._attempt.reply()
 
@@ -154,6 +159,11 @@ class Router:
         """See http.Http.adds."""
         adds = self._services.http.adds
         return () if adds is None else adds()
+
+    def asks_hosts(self, route: Route) -> bool:
+        """Whether every deployment of it is asked itself, and no mock in its place."""
+        asks = self._services.http.asks_host
+        return all(asks(target.deployment.base_url) for target in route.targets)
 
     def whole(self, call: Call, scope: RequestScope) -> RoutedAnswer:
         """A request for a whole answer, not yet sent."""

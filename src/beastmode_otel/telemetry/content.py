@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from beastmode_otel import semconv
 from beastmode_otel.errors import Redactor
+from beastmode_otel.errors.redact import shown
 from beastmode_otel.observer import AttemptFacts, AttemptOutcome
 from beastmode_otel.wire.values import clean
 
@@ -37,7 +38,7 @@ class Capture:
         mode = _MODES.get(value.strip().lower())
         if mode is None:
             modes = ", ".join(mode.upper() for mode in _MODES if mode)
-            _log.warning("%s=%r is not one of %s: no content is captured", CAPTURE_VARIABLE, value, modes)
+            _log.warning("%s=%s is not one of %s: no content is captured", CAPTURE_VARIABLE, shown(value), modes)
             return cls()
         return cls(span=mode[0], event=mode[1])
 

@@ -7,14 +7,12 @@ two interleaved bodies and answers 400, which is not retried.
 from __future__ import annotations
 
 import os
-import socket
-import threading
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
@@ -29,6 +27,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from beastmode_otel.errors import ConfigError
+from beastmode_otel.errors.redact import shown
 from beastmode_otel.telemetry.instruments import count_lost
 
 R = TypeVar("R", SpanExportResult, MetricExportResult, LogRecordExportResult)
@@ -51,7 +50,7 @@ def _factory(signal: str, name: str, environ: Mapping[str, str]) -> Callable[[],
     found = list(entry_points(group=f"opentelemetry_{signal}_exporter", name=name))
     if not found:
         raise ConfigError(
-            f"OTEL_{signal.upper()}_EXPORTER: no installed package offers the exporter {name!r}",
+            f"OTEL_{signal.upper()}_EXPORTER: no installed package offers the exporter {shown(name)}",
             hints=("use otlp, console or none, or install the exporter's package",),
         )
     factory: Callable[[], Any] = found[0].load()
@@ -76,7 +75,7 @@ def protocol(signal: str, environ: Mapping[str, str]) -> str:
 def ignored_protocols(environ: Mapping[str, str]) -> dict[str, str]:
     """By variable, what is said of one whose protocol no exporter here speaks, where a signal goes by OTLP."""
     return {
-        variable: f"{variable} is {environ[variable]!r}: ignored, {protocol(signal, environ)} is spoken "
+        variable: f"{variable} is {shown(environ[variable])}: ignored, {protocol(signal, environ)} is spoken "
         f"(Python's exporters know {' and '.join(_PROTOCOLS)})"
         for signal in ("traces", "metrics", "logs")
         if "otlp" in (environ.get(f"OTEL_{signal.upper()}_EXPORTER") or "otlp")
@@ -89,34 +88,10 @@ def _protocol_variables(signal: str) -> tuple[str, str]:
     return f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"
 
 
-def unreachable(signals: Sequence[str], environ: Mapping[str, str], seconds: float = 0.5) -> list[str]:
-    """Places of these signals' OTLP endpoints where nobody takes a connection within `seconds`, as host:port.
-
-    What lies behind a proxy or is a local socket is taken for alive.
-    """
-    proxied = bool({"http", "https", "all"} & getproxies().keys())
-    places: dict[tuple[str, int], bool] = {}
-    for signal in signals:
-        if "otlp" in (environ.get(f"OTEL_{signal.upper()}_EXPORTER") or "otlp"):
-            grpc = protocol(signal, environ) == "grpc"
-            own = environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT")
-            said = own or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or f"localhost:{4317 if grpc else 4318}"
-            parts = urlsplit(said if "://" in said else f"//{said}")
-            if parts.hostname and not said.startswith("unix:") and (not proxied or proxy_bypass(parts.hostname)):
-                places[parts.hostname, _port(said) or (443 if grpc or parts.scheme == "https" else 80)] = True
-
-    def look(place: tuple[str, int]) -> None:
-        try:
-            socket.create_connection(place, seconds).close()
-        except OSError:
-            places[place] = False
-
-    looks = [threading.Thread(target=look, args=(place,), daemon=True) for place in list(places)]
-    for one in looks:
-        one.start()
-    for one in looks:
-        one.join(2 * seconds)  # a name may have several addresses, and none
-    return [f"{host}:{port}" for (host, port), taken in places.items() if not taken]
+def has_endpoint() -> bool:
+    """Whether anybody has said where OTLP goes, for whichever signal."""
+    said = (value for name, value in os.environ.items() if re.fullmatch("OTEL_EXPORTER_OTLP_(\\w+_)?ENDPOINT", name))
+    return any(said)
 
 
 def _port(endpoint: str) -> int | None:

@@ -13,7 +13,7 @@ from opentelemetry.trace import TracerProvider
 from beastmode_otel import semconv
 from beastmode_otel.config.settings import Config
 from beastmode_otel.errors import Category, Redactor
-from beastmode_otel.observer import DeploymentState, RequestFacts, RequestScope, TierName, TierScope
+from beastmode_otel.observer import DeploymentState, LeaseResult, RequestFacts, RequestScope, TierName, TierScope
 from beastmode_otel.telemetry.cache import TierSpan
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.instruments import instruments_of
@@ -68,6 +68,10 @@ class OtelObserver:
     def tier_state(self, tier: TierName, state: DeploymentState) -> None:
         self._channel.instruments.tallies.cache_tier_state(_STATES[state], cache_tier=tier)
 
+    def leased(self, tier: TierName, result: LeaseResult, seconds: float) -> None:
+        labels = {semconv.CACHE_TIER.key: tier, semconv.LEASE_RESULT.key: result}
+        self._channel.instruments.lease_wait.record(seconds, labels)
+
     def promoted(self, tier: TierName) -> None:
         self._channel.instruments.tallies.cache_promotions(cache_tier=tier)
 
@@ -77,8 +81,14 @@ class OtelObserver:
     def invalidated(self, by: str, count: int) -> None:
         self._channel.instruments.tallies.cache_invalidations(count, invalidation=by)
 
-    def watch_tier(self, tier: TierName, system: str | None, stats: Callable[[], tuple[int, int]]) -> None:
-        self._channel.instruments.tiers.watch(tier, system, stats)
+    def watch_tier(
+        self,
+        tier: TierName,
+        system: str | None,
+        stats: Callable[[], tuple[int, int]],
+        server: tuple[str, int] | None = None,
+    ) -> None:
+        self._channel.instruments.tiers.watch(tier, system, stats, server)
 
     def before_collect(self, sweep: Callable[[], None]) -> None:
         self._channel.instruments.active.before_collect(sweep)

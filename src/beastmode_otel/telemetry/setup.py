@@ -6,8 +6,7 @@ import atexit
 import logging
 import os
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from beastmode_otel.runtime import in_child
+from beastmode_otel.telemetry.at_exit import all_in_time, end_where_nobody_listens
 from beastmode_otel.telemetry.content import CAPTURE_VARIABLE, Capture
 from beastmode_otel.telemetry.exporters import (
     ForkSafeLogExporter,
@@ -30,36 +30,10 @@ from beastmode_otel.telemetry.exporters import (
     Results,
     exporter_factories,
     ignored_protocols,
-    unreachable,
 )
+from beastmode_otel.telemetry.log_secrets import hide_in_logs
 
 _log = logging.getLogger("beastmode_otel")
-
-
-def all_in_time(works: Sequence[Callable[[], object]], seconds: float) -> bool:
-    """Run them at the same time. False when one raised, said False, or was not done in time (it is left behind)."""
-    results: list[bool] = []
-    threads = []
-    for work in works:
-        thread = threading.Thread(target=_run, args=(work, results), daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:  # the interpreter is shutting down
-            _run(work, results)
-        else:
-            threads.append(thread)
-    until = time.monotonic() + seconds
-    for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
-    return len(results) == len(works) and all(results)
-
-
-def _run(work: Callable[[], object], results: list[bool]) -> None:
-    try:
-        results.append(work() is not False)
-    except Exception:  # noqa: BLE001  (an exporter may raise anything; a flush reports, it does not break a shutdown)
-        _log.warning("flushing telemetry failed", exc_info=True)
-        results.append(False)
 
 
 # What "under a second from request to visible" needs; SDK defaults are 60 s, 5 s and 1 s.
@@ -68,7 +42,6 @@ LIVE: Final = {
     "OTEL_BSP_SCHEDULE_DELAY": 200.0,
     "OTEL_BLRP_SCHEDULE_DELAY": 200.0,
 }
-_DEAD: Final = 1.0  # seconds for the last export at exit, when nobody listens
 _TRUE: Final = ("1", "true", "yes", "on")
 
 
@@ -122,19 +95,9 @@ class Telemetry:
 
     def end_with_process(self) -> None:
         """`shutdown`, which does not keep a process that has nobody to tell: then one line says what to do."""
-        try:
-            dead = unreachable(self.owned, os.environ)
-        except RuntimeError:  # no thread can be started any more
-            dead = []
-        if dead:
-            logging.getLogger("opentelemetry.exporter.otlp").setLevel(logging.CRITICAL)  # a page of retries
-            logging.getLogger("opentelemetry.sdk").setLevel(logging.CRITICAL)
-            _log.warning(
-                "telemetry of this process is not exported: nothing listens at %s (%s); run `beastmode-otel doctor`",
-                ", ".join(dead),
-                "as OTEL_EXPORTER_OTLP_ENDPOINT says" if _has_endpoint() else "OTEL_EXPORTER_OTLP_ENDPOINT is not set",
-            )
-        self.shutdown(_DEAD if dead else 30.0)
+        named = zip(("traces", "metrics", "logs"), self._providers(), strict=True)
+        end_where_nobody_listens([provider for name, provider in named if name in self.owned])
+        self.shutdown()
 
     def _providers(self) -> tuple[Any, Any, Any]:
         return self.tracer_provider, self.meter_provider, self.logger_provider
@@ -143,10 +106,6 @@ class Telemetry:
         for reader in self._readers:
             if isinstance(reader, ForkSafeReader):
                 reader.start_anew(self.meter_provider)
-
-
-def _has_endpoint() -> bool:
-    return any(name.startswith("OTEL_EXPORTER_OTLP_") and name.endswith("ENDPOINT") for name in os.environ)
 
 
 _configured: list[Telemetry] = []
@@ -180,6 +139,9 @@ def _build(name: str | None, extra: Resource | Mapping[str, str] | None, live: b
         resource = _resource(name, extra)
         for ignored in ignored_protocols(os.environ).values():
             _log.warning("%s", ignored)
+        for signal in ("traces", "metrics", "logs"):  # loads those who will log
+            exporter_factories(signal, os.environ)
+        hide_in_logs(os.environ)
         owned = [
             signal
             for signal, setup in (("traces", _traces), ("metrics", _metrics), ("logs", _logs_signal))

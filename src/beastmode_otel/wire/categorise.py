@@ -54,8 +54,8 @@ def categorise(error: ProviderError, *, host: str = "") -> Category:
     text = said.words_of(error.text or error.message or "")
     found = (
         _by_row(status, names, text, host)
-        or _by_phrase(status, text)
-        or _by_words(status, f"{said.words_of_names(_told(error))}{text}| ", waits=error.wait is not None)
+        or _by_phrase(status, said.unquoted(text))
+        or _by_words(status, f" |{said.words_of_names(_told(error))}{text}| ", waits=error.wait is not None)
     )
     if found is None and status is None:
         found = next((_COARSE[name] for name in names if name in _COARSE), None)
@@ -110,7 +110,7 @@ class _Strict:
             and self.row.silent == (not names and not text.strip())
             and host.endswith(self.row.host)
             and all(any(_is_there(name, names) for name in either) for either in self.names)
-            and (not self.words or any(phrase.search(text) for phrase in self.words))
+            and (not self.words or any(phrase.search(said.unquoted(text)) for phrase in self.words))
         )
 
 

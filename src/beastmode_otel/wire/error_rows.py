@@ -371,7 +371,7 @@ _ROWS: Final = """
 404 | | model .. not found, try pulling it first | model_not_found | oll-404
 503 | | server busy, please try again. maximum pending requests exceeded | overloaded | oll-q
 501 | | does not support embeddings | not_supported | oll-facts
-400 | | does not support tools | not_supported | oll-tools
+400 | | does not support tools; does not support chat; does not support thinking | not_supported | oll-tools oll-facts
 400 | | prompt too long; exceeded max context length by .. tokens | context_length_exceeded | pi
 
 # LM Studio

@@ -19,8 +19,27 @@ _HAS_DIGIT: Final = re.compile(r"\d")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
+# What Chinese providers and the gateways one-api and new-api say to whoever asks; its meaning is appended.
+_IN_CHINESE: Final = (
+    (r"余额不足|额度不足|额度失败|额度已用|欠费|请充值|账户余额", "insufficient balance"),
+    (r"(?:密钥|令牌|key|token).{0,6}(?:无效|错误|过期|失效|不正确|不存在)", "invalid api key"),
+    (r"(?:无效|错误|过期|失效)的?.{0,4}(?:密钥|令牌|api ?key|token)|身份验证|鉴权失败|未提供令牌", "invalid api key"),
+    (r"(?:超出|超过|大于).{0,8}上下文|上下文.{0,8}(?:超|过长)|输入.{0,6}(?:过长|超)", "context length exceeded"),
+    (r"频繁|请求(?:数|次数|量)?过多|速率(?:限制)?|限流|并发.{0,6}(?:超|过|上限)", "rate limit exceeded"),
+    (r"负载|繁忙|过载|访问量过大", "overloaded"),
+    (r"模型.{0,30}(?:不存在|未找到|不可用)|不存在.{0,6}模型|没有.{0,6}模型", "no such model"),
+    (r"敏感|违规|不安全", "sensitive content"),
+)
+
+
+def _from_chinese(text: str) -> str:
+    return " ".join(meaning for said, meaning in _IN_CHINESE if re.search(said, text))
+
+
 def words_of(text: str) -> str:
     """`text` as words with one blank before, between and after them; `|` ends what is said together."""
+    if not text.isascii():
+        text = f"{text} {_from_chinese(text.lower())}"
     text = re.sub(r"(?<=[a-z])['’](?=[a-z])", "", text.lower().replace('\\"', '"'))
     text = re.sub(r"(?<=\d),(?=\d{3})", "", _QUOTED.sub(r" '\2 ", text))
     found = (
@@ -28,6 +47,11 @@ def words_of(text: str) -> str:
         for token in _TOKEN.findall(text)
     )
     return f" {' '.join(found)} "
+
+
+def unquoted(words: str) -> str:
+    """What `words_of` gives, without the quotes before names: a sentence of the table may quote what it likes."""
+    return words.replace(" '", " ")
 
 
 def words_of_names(names: Iterable[str]) -> str:
@@ -55,10 +79,10 @@ class Marks:
 
 
 class Phrase:
-    """A phrase of the table of errors, looked for in what `words_of` gives; `..` skips some words."""
+    """A phrase of the table of errors, looked for in what `unquoted` gives; `..` skips some words."""
 
     def __init__(self, said: str) -> None:
-        self._parts = [part for part in (words_of(piece).strip() for piece in said.split("..")) if part]
+        self._parts = [part for part in (unquoted(words_of(piece)).strip() for piece in said.split("..")) if part]
         self._longest = f" {max(self._parts, key=len)} "
 
     def search(self, words: str) -> bool:
@@ -82,6 +106,7 @@ MONEY: Final = Marks(
     "credit balance fund prepay limit caps? threshold budget quota allow "
     "payment bill invoice account arrear charge top free trial subscription plan package member key",
     rf"(?:insufficient|not enough|no|low|out of|exhausted|depleted|negative|zero) ~2 {_CREDIT}",
+    rf"0(?:\.0+)? {_CREDIT} (?:left|remaining|available)",
     rf"(?:used|spent|consumed) (?:up )?(?:all|the last) ~3 {_CREDIT}",
     rf"{_CREDIT} ~3 (?:too low|insufficient|exhausted|depleted|used up|expired|r[ua]n out|not enough|negative|empty)",
     rf"{_CREDIT} ~2 (?:is|are) (?:low|zero|0|gone)",
@@ -90,7 +115,7 @@ MONEY: Final = Marks(
     rf"(?<!thinking )(?<!reasoning )(?<!token )budget (?:has been |was |is )?{_OVER}",
     rf"{_OVER} (?:your |the |its |max |maximum )*(?:spending |monthly )?budget",
     r"exceeded(?:token)?budget",
-    r"insufficient[ _](?:\w+ ){0,2}quota",
+    r"'?insufficient[ _](?:[a-z]+[ _]){0,2}quota",
     r"payment (?:is )?(?:required|overdue|past due)",
     r"(?:unpaid|overdue) (?:invoices?|bills?|payments?|balance)",
     r"(?:invoices?|bills?|payments?|account) ~2 (?:unpaid|overdue|past due|in arrears)",
@@ -169,15 +194,20 @@ _BAD: Final = (
     r"|inactive|unrecogni[sz]ed|no longer valid|blocked|leaked|does not exist)"
 )
 AUTH: Final = Marks(
-    "key token auth credential password signature",
+    "key token auth credential password signature unauthori[sz]ed",
     rf"{_KEY} ~ {_BAD}",
     rf"{_BAD} ~2 {_KEY}",
     rf"{_BAD} (?:x )?api_key",
     rf"api_?key (?:is |was )?{_BAD}",
     rf"no (?:valid |auth )*{_KEY} (?:found|provided|supplied|given|passed|specified|was|were|in|sent)",
-    r"(?:provide|supply|pass|specify|give|include) (?:(?:an?|your|any|valid|us) )*(?:\w+ )?(?:api key|api token)",
+    r"(?:provide|supply|pass|specify|give|include|carry|send)"
+    r" (?:(?:an?|your|any|valid|us|the) )*(?:\w+ )?(?:api (?:secret )?key|api token)",
+    # where it is all that is said: "metadata: invalid key" is another key
+    r"(?<=\| )(?:user not found or )?(?:invalid|expired|wrong|unknown|revoked) (?:token|key)(?= \|)",
+    r"(?<=\| )(?:the |your )?(?:token|key) (?:(?:is|has|was|been) )*(?:invalid|expired|revoked|disabled)(?= \|)",
+    r"(?<=\| )unauthori[sz]ed(?: access| request)?(?= \|)",
     rf"(?:do not|dont|without|need|needs|requires?) (?:have )?(?:an? )?(?:valid )?{_KEY}",
-    rf"{_KEY} (?:is |are )?(?:required|needed|empty|blank|isnt correct|doesnt exist)",
+    rf"{_KEY} (?:header |field )?(?:is |are )?(?:required|needed|empty|blank|isnt correct|doesnt exist)",
     r"(?:check|verify) (?:that )?(?:your|the) api key",
     r"(?:the|your|access|user|bearer) token (?:(?:is|seems|was|has|appears|to|be|been) )*(?:invalid|expired|revoked)",
     r"request signature ~6 (?:does not match|doesnt match|expired)",
@@ -198,7 +228,7 @@ _EXCEED: Final = (
 _LONG: Final = r"(?:exceed\w*|is (?:longer|larger|over))"
 _INPUT: Final = r"(?:prompts?|inputs?|conversations?|messages|history|context)"
 OVERFLOW_CONTEXT: Final = Marks(
-    "context ctx max_ inputs",
+    "context ctx max_ input tokens.in total sequence",
     rf"{_CONTEXT} ~12 {_EXCEED}",
     rf"{_EXCEED} ~12 {_CONTEXT}",
     r"context (?:is |was |has been )?(?:too (?:long|large|big)|exceeded|overflow\w*|full)",
@@ -208,7 +238,10 @@ OVERFLOW_CONTEXT: Final = Marks(
     r"context shift is disabled",
     r"outside (?:of )?the (?:models )?context",
     r"(?:exceed\w*|(?:larger|longer|greater) than) ~6 (?:n_ctx|num_ctx|max_(?:model_len|seq_len|position_embeddings))",
-    r"inputs? ~2 tokens? ~3 '?max_\w*tokens must",
+    r"'?inputs? ~2 tokens? ~3 '?max_\w*tokens must",
+    r"tokens in (?:(?:the|this|your) )?(?:request|prompt|input|messages?) ~2 (?:more|greater|larger|exceed\w*|over)",
+    r"total (?:message |number of )?tokens ~8 exceed\w* (?:the )?(?:max\w*|limit|models?)",
+    r"sequence length ~3 (?:longer|greater|larger|exceed\w*)",
 )
 OVERFLOW: Final = Marks(
     "prompt input conversation messages history context token max size",
@@ -229,6 +262,7 @@ OVERFLOW: Final = Marks(
     r"must have less than \d+ tokens",
     r"too large ~6 max size \d+ tokens",
     r"string too long ~4 tokens",
+    r"(?:texts?|query|document|request) (?:is|are) too long ~2 tokens",
 )
 _OUTPUT: Final = re.compile(
     r" (?:'?max_?(?:completion_?|output_?|new_?)?tokens|max tokens|output|completion|generated|'?logit_bias|'?stop) "
@@ -289,6 +323,7 @@ COLD: Final = Marks(
     r"model ~4 overload\w*",
     r"(?:server|service|engine|system) ~2 overload\w*",
     r"overloaded error",
+    r"(?<=\| )(?:(?:currently|temporarily) )?overloaded(?= \|)",
     r"loading (?:the )?model",
     r"model (?:'?[^ |]+ ){0,2}is (?:currently |still )*(?:loading|cold|warming up|not ready)",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from beastmode_otel.doctor.settings import settings_findings
@@ -12,7 +14,7 @@ def codes(environ: dict[str, str], *command: str) -> dict[str, str]:
 
 
 def test_an_empty_environment_is_fine() -> None:
-    assert codes({}) == {"settings_fit": "ok"}
+    assert codes({}) == {"settings_fit": "ok", "cache_off": "info"}
 
 
 ID = {"OTEL_RESOURCE_ATTRIBUTES": "team=a, service.instance.id=one%20two,x=y"}
@@ -44,7 +46,10 @@ def test_a_fixed_instance_id(more: dict[str, str], command: tuple[str, ...], sha
 
 
 def test_the_sdks_own_instance_id_is_none_of_it() -> None:
-    assert codes({"WEB_CONCURRENCY": "8", "OTEL_RESOURCE_ATTRIBUTES": "service.instance.id="}) == {"settings_fit": "ok"}
+    assert codes({"WEB_CONCURRENCY": "8", "OTEL_RESOURCE_ATTRIBUTES": "service.instance.id="}) == {
+        "settings_fit": "ok",
+        "cache_off": "info",
+    }
 
 
 TEMPORALITY = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
@@ -86,3 +91,14 @@ def test_each_signal_that_is_none_is_named() -> None:
         "OTEL_TRACES_EXPORTER=none",
         "OTEL_LOGS_EXPORTER=none",
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "warned"),
+    [("", False), ("obey_cache_control = false", False), ("obey_cache_control = true", True)],
+)
+def test_a_provider_that_forbids_storing_and_is_obeyed(said: str, warned: bool, tmp_path: Path) -> None:
+    config = tmp_path / "beastmode.toml"
+    config.write_text(f'[cache]\n[deployments.fast]\nbase_url = "https://api.groq.com/openai/v1"\n{said}\n')
+    found = settings_findings({}, config=str(config))
+    assert [one.detail.partition(":")[0] for one in found if one.code == "cache_no_store"] == ["fast"] * warned

@@ -35,6 +35,10 @@ TOLD = {
         "Please check your API key",
         "The request signature we calculated does not match the signature you provided.",
         "api key is not correct",
+        "x-api-key header is required",
+        "login fail: Please carry the API secret key in the 'Authorization' field of the request header",
+        "无效的令牌",
+        "API Key 已过期",
     ),
     (401, "authentication_error"): (
         "Unauthorized",
@@ -111,6 +115,15 @@ TOLD = {
         "Malformed input request: expected maxLength: 2048, actual: 5000, please reformat your input and try again.",
         "too many tokens: total number of tokens in the prompt cannot exceed 4081 - received 5000.",
         "You passed 5000 input tokens and requested 100 output tokens. The model's context length is only 4096 tokens",
+        "tokens in request more than max tokens allowed",
+        "Total tokens 9000 of image and text exceed max message tokens",
+        "sequence length is longer than the specified maximum sequence length for this model (5000 > 2048)",
+        "The text is too long: 9000 tokens. Max: 512 tokens for embeddings",
+        "超出最大上下文长度",
+    ),
+    (422, "context_length_exceeded"): (
+        "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens and 100 `max_new_tokens`",
+        "Input validation error: 'inputs' tokens + 'max_new_tokens' must be <= 2048",
     ),
     (413, "context_length_exceeded"): (
         "Request body too large for gpt-4o model. Max size: 8000 tokens.",
@@ -171,6 +184,7 @@ TOLD = {
         "The requested model is not supported",
         "The model 'x' is not supported",
         "Model x is not available in your region",
+        "模型不存在，请检查模型代码。",
     ),
     (404, "model_not_found"): (
         "The model `x` does not exist or you do not have access to it.",
@@ -185,6 +199,8 @@ TOLD = {
         "Function calling is not enabled for models/gemma-3",
         "tools are not supported by this model",
         "The model does not support Embeddings API",
+        '"llama3" does not support chat',
+        '"llama3" does not support thinking',
     ),
     (404, "not_supported"): ("No endpoints found that support tool use",),
     (501, "not_supported"): (
@@ -199,6 +215,7 @@ TOLD = {
         "System is experiencing high demand",
         "We are out of capacity",
         "Model is overloaded",
+        "该模型当前访问量过大，请您稍后再试",
     ),
     (498, "overloaded"): ("x",),
     (503, "overloaded"): (
@@ -251,6 +268,9 @@ TOLD = {
         "insufficient user quota",
         "This API method requires billing to be enabled.",
         "You exceeded your hard limit",
+        "insufficient_user_quota",
+        "Your plan does not include API credits left: 0 credits remaining",
+        "账户余额不足",
     ),
     (402, "quota_exhausted"): ("anything",),
     (403, "quota_exhausted"): (
@@ -259,6 +279,7 @@ TOLD = {
         "The free tier of the model has been exhausted",
         "Key limit exceeded (total limit). Manage it using https://openrouter.ai/settings/keys",
         "Quota exceeded",
+        "预扣费额度失败, 用户剩余额度: $0.01, 需要预扣费额度: $0.02",
     ),
     (412, "quota_exhausted"): ("Account fireworks is suspended, possibly due to reaching the monthly spending limit",),
     (429, "quota_exhausted"): (
@@ -270,6 +291,7 @@ TOLD = {
         "You have exhausted your included credits",
         "used up your daily free allocation of neurons",
         "Extra usage is required for long context requests",
+        "余额不足或无可用资源包,请充值。",
     ),
     (500, "quota_exhausted"): (
         "Your credit balance is too low to access the Anthropic API.",
@@ -305,6 +327,8 @@ TOLD = {
         "slow down",
         "You exceeded your current quota, please check your plan and billing details. Please retry in 37.8s.",
         "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free model requests per day",
+        "您的账户已达到速率限制，请您控制请求频率",
+        "您当前使用该API的并发数过高，请降低并发",
     ),
     (424, "server_error"): (
         "Failed Dependency",

@@ -141,6 +141,15 @@ def test_a_row_is_told_in_any_shape_case_and_company(row: ErrorRow, shape: str) 
             assert categorise(error, host=f"a.{row.host}").name == row.category, (body, error)
 
 
+@pytest.mark.parametrize("row", [row for row in ROWS if row.words], ids=named)
+def test_a_sentence_of_the_table_may_quote_its_words(row: ErrorRow) -> None:
+    """As TGI does: "`inputs` tokens + `max_new_tokens` must be <= 4096"."""
+    for names, words in samples(row):
+        quoted = " ".join(f"`{word}`" if word.isalpha() else word for word in words.split())
+        error = said_by(row, _openai(names, quoted, row.status or 400))
+        assert categorise(error, host=f"a.{row.host}").name == row.category, quoted
+
+
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.names and not row.words], ids=named)
 def test_a_row_without_names_and_words_is_what_the_status_says(row: ErrorRow) -> None:
     bodies = [b""] if row.silent else [b"", b"{}", b"<html><title>oops</title></html>", b'{"error": {"code": "x_y"}}']
@@ -241,6 +250,17 @@ def test_other_words_for_the_same_failure(status: int, message: str, name: str, 
     for company in COMPANY.values():
         body = BODIES[shape]([], company(message), status)
         assert categorise(read_error(status, {}, json.dumps(body).encode())).name == name, body
+
+
+# Where it is all that is said; among other words it may be of another key.
+ALONE = ("Invalid token", "Token expired", "Unauthorized", "Key is disabled", "user not found or invalid key")
+
+
+@pytest.mark.parametrize("shape", BODIES)
+@pytest.mark.parametrize("message", ALONE)
+def test_a_key_that_is_refused_in_two_words(message: str, shape: str) -> None:
+    body = BODIES[shape]([], message, 400)
+    assert categorise(read_error(400, {}, json.dumps(body).encode())).name == "authentication_error", body
 
 
 @pytest.mark.parametrize(("message", "name"), INSIDE)

@@ -12,6 +12,7 @@ from beastmode_otel.cache import InspectableTier, TierUnavailable
 from beastmode_otel.cache.tiers import inspect_l3
 from beastmode_otel.cli.exits import Failed
 from beastmode_otel.config import Config, load
+from beastmode_otel.config.settings import ASK_FOR_CACHE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,9 @@ def opened(given: argparse.Namespace) -> Iterator[Store]:
     Raises ConfigError, and Failed where there is none or where it cannot answer.
     """
     config = load(given.config, prefixes=False)  # no provider is asked: nobody's key is needed
+    if config.cache.mode == "off":  # what is stored can be looked at, and removed, all the same
+        by = "nobody asks for it" if config.cache.said_by == "nobody" else f"{config.cache.said_by} says so"
+        _to_stderr(f"the cache is off here ({by}); to have it: {ASK_FOR_CACHE}")
     tier = inspect_l3(config.cache, _to_stderr)
     if tier is None:
         raise Failed("this configuration has no L3: cache.l3.url is off", "the other tiers have no file to look into")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self
@@ -13,7 +14,9 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from beastmode_otel.cli.dashboards.boards import Board
 from beastmode_otel.cli.exits import Failed
 from beastmode_otel.config import Secret
-from beastmode_otel.errors import Redactor
+from beastmode_otel.errors import Redactor, public_url, safe_cause
+from beastmode_otel.errors.redact import secrets_in_environ, shown
+from beastmode_otel.errors.urls import secrets_in_url
 from beastmode_otel.router.upstream.library import library, options
 from beastmode_otel.telemetry.suppress import OURS, attached
 from beastmode_otel.version import VERSION
@@ -41,10 +44,16 @@ class Grafana:
 
     def __init__(self, url: str, token: Secret) -> None:
         self._url = _checked(url)
-        self._redact = Redactor([token.reveal()])
+        self._redact = Redactor([token.reveal(), *secrets_in_url(url), *secrets_in_environ(os.environ)])
         headers = {"authorization": f"Bearer {token.reveal()}", "user-agent": f"beastmode-otel/{VERSION}"}
         settings = options(1) | {"follow_redirects": False, "headers": headers, "timeout": _SECONDS}
-        self._client = library().Client(**settings)
+        try:
+            self._client = library().Client(**settings)
+        except Exception as exc:  # noqa: BLE001  (it reads the variables of proxies)
+            name = type(exc).__name__
+            raise Failed(
+                f"the HTTP client cannot be made: {name}", "look at HTTP_PROXY, HTTPS_PROXY, ALL_PROXY"
+            ) from None
 
     def __enter__(self) -> Self:
         return self
@@ -79,17 +88,18 @@ class Grafana:
         try:
             with attached(context), suppress_instrumentation():
                 return self._client.post(f"{self._url}/api/dashboards/db", json=body)
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001  (whatever the client raises, it did not get there)
             name = classify(exc).category.name
             hint = _TRANSPORT_HINTS.get(name)
             told = self._redact(str(exc)) or type(exc).__name__
-            raise Failed(f"{self._url} cannot be reached: {name} ({told})", *([hint] if hint else [])) from exc
+            cause = safe_cause(exc, self._redact)
+        raise Failed(f"{self._url} cannot be reached: {name} ({told})", *([hint] if hint else [])) from cause
 
     def _refused(self, board: Board, answer: Any) -> Failed:
         status = answer.status_code
         if 300 <= status < 400:
             target = urlsplit(urljoin(self._url, answer.headers.get("location", "")))
-            where = f"{target.scheme}://{target.netloc}{target.path}"
+            where = public_url(f"{target.scheme}://{target.netloc}{target.path}")
             return Failed(f"{self._url} sends us on to {where}", "give that address as --url, without /login")
         told = self._redact(_message(answer)) or "no reason given"
         hint = _HINTS.get(status)
@@ -100,14 +110,15 @@ def _checked(url: str) -> str:
     """Without what may follow the base address. Raises Failed."""
     try:
         parts = urlsplit(url.strip())
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        fine = fine and not parts.query and not parts.fragment and url.strip().isprintable()
         named = parts.username is not None
     except ValueError:
         fine = named = False
-    if named:
-        raise Failed("the URL has a user name in it", "give a service account token instead")
+    if named or public_url(url) != url:
+        raise Failed("the URL has a user name or a key in it", "give a service account token instead")
     if not fine:
-        raise Failed(f"{url!r} is not the address of a Grafana", "such as http://localhost:3000")
+        raise Failed(f"{shown(url)} is not the address of a Grafana", "such as http://localhost:3000")
     return url.strip().rstrip("/")
 
 

@@ -12,9 +12,11 @@ from beastmode_otel.cli.demo.caller import Caller, DemoCall
 from beastmode_otel.cli.demo.tasks import end
 from beastmode_otel.config import Secret
 from beastmode_otel.errors import ConfigError
-from beastmode_otel.providers import BY_NAME, is_local, owner_of
+from beastmode_otel.errors.redact import shown_variable
+from beastmode_otel.providers import BY_NAME, PROVIDERS, is_local, owner_of
 
 MOST: Final = 20  # requests
+_KEY_HEADERS: Final = dict(pair for provider in PROVIDERS for pair in provider.key_headers)
 CALLERS: Final = 2
 PATIENCE: Final = 3  # failures in a row, after which going on would only annoy
 _PROMPTS: Final = (
@@ -38,6 +40,8 @@ class RealEndpoint:
 
     def configuration(self, cache: Mapping[str, Any]) -> dict[str, Any]:
         deployment = {"kind": self.kind, "base_url": self.url, "model": self.model, "api_key": self.key}
+        if self.key_name in _KEY_HEADERS:
+            deployment["key_header"] = _KEY_HEADERS[self.key_name]
         return {
             "namespace": "demo",
             "cache": cache,
@@ -57,7 +61,8 @@ def endpoint_from(
     names = (key_env,) if key_env else _key_names(url, kind)
     name = next((each for each in names if environ.get(each, "").strip()), None)
     if key_env and not name:
-        raise ConfigError(f"the environment variable {key_env} is not set", hints=(f"export {key_env}=…",))
+        name = shown_variable(key_env)
+        raise ConfigError(f"the environment variable {name} is not set", hints=(f"export {name}=…",))
     key = Secret(environ[name].strip()) if name else None
     return RealEndpoint(url=url, model=model, kind=kind, key=key, key_name=name, cached=cached)
 

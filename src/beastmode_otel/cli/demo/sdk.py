@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
@@ -18,8 +17,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from beastmode_otel.cli.demo.signals import Signals
-from beastmode_otel.doctor.targets import secrets_of
-from beastmode_otel.errors import Redactor
+from beastmode_otel.errors import Redactor, public_url
+from beastmode_otel.telemetry.at_exit import all_in_time
 from beastmode_otel.telemetry.exporters import (
     ForkSafeLogExporter,
     ForkSafeMetricExporter,
@@ -27,7 +26,8 @@ from beastmode_otel.telemetry.exporters import (
     Results,
     exporter_factories,
 )
-from beastmode_otel.telemetry.setup import all_in_time, live_delay
+from beastmode_otel.telemetry.log_secrets import exporter_secrets
+from beastmode_otel.telemetry.setup import live_delay
 from beastmode_otel.version import VERSION
 
 SERVICE: Final = "beastmode-demo"
@@ -74,9 +74,7 @@ def _factories(signal: str, environ: Mapping[str, str]) -> list[Callable[[], Any
 
 def _shown(endpoint: str) -> str:
     """Without credentials and query."""
-    parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
-    scheme = f"{parts.scheme}://" if parts.scheme else ""
-    return f"{scheme}{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return public_url(endpoint).partition("?")[0].partition("#")[0]
 
 
 class Complaints(logging.Handler):
@@ -117,7 +115,7 @@ class DemoSdk:
 def demo_sdk(environ: Mapping[str, str]) -> DemoSdk:
     """Raises ConfigError for OTLP settings that cannot work."""
     signals, exports = Signals.new(), exports_of(environ)
-    complaints = Complaints(Redactor(secrets_of(environ)))
+    complaints = Complaints(Redactor(exporter_secrets(environ)))
     _quiet(complaints, on=True)
     resource = Resource.create({"service.name": SERVICE, "service.version": VERSION})
     tracer = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)

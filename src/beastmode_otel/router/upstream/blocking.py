@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from beastmode_otel.router.http import Adds, HttpRequest, HttpResponse
 from beastmode_otel.router.upstream.library import DRAIN_SECONDS, added_by, library, next_hop, options, socket_of
+from beastmode_otel.router.upstream.mocks import asks_the_host, library_asks_the_host
 from beastmode_otel.runtime import Alarm, Alarms, BlockingRuntime, PoolFull, WorkerPool, in_child
 
 _alarms: Final = Alarms()
@@ -39,6 +40,11 @@ class BlockingHttp:
                 if self._client is None:
                     self._client = library().Client(**options(self._max_connections))
         return self._client
+
+    def asks_host(self, url: str) -> bool:
+        if self._given is not None:
+            return asks_the_host(self._given, url)
+        return library_asks_the_host(library(), is_async=False)
 
     async def open(self, request: HttpRequest) -> HttpResponse:
         client = self._open_client()

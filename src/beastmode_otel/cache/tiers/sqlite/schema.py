@@ -48,6 +48,16 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX llm_cache_request ON llm_cache (tenant, request_id)",
         "CREATE INDEX llm_cache_age ON llm_cache (tenant, created_at)",  # newest first, and stats without a table scan
     ),
+    (
+        f"""CREATE TABLE llm_lease (
+            tenant TEXT NOT NULL,
+            key BLOB NOT NULL,
+            token INTEGER NOT NULL,
+            ends_at REAL NOT NULL,
+            done INTEGER NOT NULL,
+            UNIQUE (tenant, key)
+        ) {_STRICT}""",
+    ),
 )
 VERSION: Final = len(MIGRATIONS)
 

@@ -20,6 +20,7 @@ from beastmode_otel.cache.tiers.sqlite import upkeep
 from beastmode_otel.cache.tiers.sqlite.connections import Connections, Corrupt
 from beastmode_otel.cache.tiers.sqlite.errors import edge, is_busy, is_full, unavailable
 from beastmode_otel.cache.tiers.sqlite.file import BUSY_SECONDS, NotReady, checked
+from beastmode_otel.cache.tiers.sqlite.leases import FORGET, SQLiteLeases
 from beastmode_otel.runtime import PoolFull, WorkerPool, in_child
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class SQLiteTier:
     - Hits are counted in memory and written every few seconds, by `purge` and by `close`.
     """
 
-    name = "l3"
+    name, system, server = "l3", "sqlite", None
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class SQLiteTier:
         self._codec, self._pool, self._clock = codec, pool, clock
         self._stale, self._most = stale, inf if max_bytes is None else max_bytes
         self._db = Connections(self.path, tell)
+        self.leases = SQLiteLeases(self._db, clock)
         self._hits = Hits(lambda: self._behind(self._count_hits))
 
     # Reading.
@@ -172,6 +174,7 @@ class SQLiteTier:
         with edge():
             gone = upkeep.purge(self._db, now - self._stale)
             self._db.write(partial(upkeep.make_room, most=self._most))
+            self._db.write(lambda writer: writer.execute(FORGET, (now,)))
             upkeep.shrink(self._db)
         return gone
 
