@@ -50,6 +50,8 @@ def secrets_in_url(url: str, *, doubtful: bool = False) -> list[str]:
     head, rest = _cut(url)
     login, certain = _login(head, rest)
     found = [pair[0][len(pair[1]) :].strip("'\"") for pair in _PAIR.finditer(f" {rest}")]
+    if doubtful:
+        found += [part for value in list(found) for part in re.split(r"[&;#\s]+", value)]
     if login:
         password = login.partition(":")[2]
         found += [login, password, base64.b64encode(unquote(login).encode("utf-8", "surrogatepass")).decode()]
