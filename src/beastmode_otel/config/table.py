@@ -46,8 +46,8 @@ class Source:
         """value: what was written there, of which no secret is shown."""
         if isinstance(value, Mapping) and isinstance(value.get("env"), str):
             value = self.environ.get(value["env"])
-        held = secrets_in_url(value) if isinstance(value, str) else []
-        redact = Redactor([*secrets_in_environ(self.environ), *held], shapes=False)
+        held = secrets_in_url(value, doubtful=True) if isinstance(value, str) else []
+        redact = Redactor([*secrets_in_environ(self.environ, doubtful=True), *held], shapes=False)
         return ConfigError(redact(f"{self.name}: {path}: {problem}"), hints=tuple(redact(hint) for hint in hints))
 
 
