@@ -19,6 +19,7 @@ from beastmode_otel.runtime import in_child
 
 REDIRECTS: Final = 3
 _ASKING: Final = command(b"ASKING")
+_PING: Final = command(b"PING")
 _SURE: Final = (
     1.0  # seconds after its last use in which a connection is not looked at first: a look costs a fifth of a read
 )
@@ -147,10 +148,17 @@ class Connections:
         """The answer of one server, which may be its refusal."""
         return self._at(host, [packed])[0]
 
-    def on_each(self, packed: bytes) -> list[Any]:
-        """The answer of each primary."""
+    def ping(self) -> None:
+        """That more than half of the primaries answer: what lies on others is asked upstream until they are back."""
         self._open_host(0)
-        return [checked(self._at(host, [packed]))[0] for host in self.nodes.all()]
+        hosts, trouble = self.nodes.all(), []
+        for host in hosts:
+            try:
+                checked(self._at(host, [_PING]))
+            except (exceptions.RedisError, OSError) as exc:
+                trouble.append(exc)
+        if 2 * len(trouble) >= len(hosts):
+            raise trouble[0]
 
     def _at(self, host: Host, commands: Sequence[bytes]) -> list[Any]:
         taken = self._from_idle(host)

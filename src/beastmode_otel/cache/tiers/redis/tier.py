@@ -235,9 +235,9 @@ class RedisTier:
         return None
 
     def ping(self) -> None:
-        """That each primary answers, with its data loaded."""
+        """That it answers, with its data loaded; of a cluster, most of its primaries."""
         with edge():
-            self._connections.on_each(command(b"PING"))
+            self._connections.ping()
 
     def close(self) -> None:
         self._connections.close()
