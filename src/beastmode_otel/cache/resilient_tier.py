@@ -257,7 +257,7 @@ class ResilientTier:
             try:
                 self.tier.invalidate(which, at)
             except TierUnavailable as ill:
-                self._count(ill)
+                self.failed(ill)
                 for again, when in owed[place:]:
                     self._owed.add(again, when)
                 return
