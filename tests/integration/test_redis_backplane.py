@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -173,6 +174,36 @@ def test_after_a_gap_what_was_there_before_is_gone(
     one.put(2)
     time.sleep(0.3)
     assert one.has(2)
+
+
+def test_what_was_told_just_before_a_process_had_subscribed_is_not_missed(
+    server: RedisServer, process: Callable[[], Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first lookup has found an entry, and another process removes it before this one listens."""
+    one, go = process(), threading.Event()
+    one.put(1)
+    late = Process(server)
+    subscribed = late.backplane._subscribed
+    monkeypatch.setattr(late.backplane, "_subscribed", lambda: (go.wait(10), subscribed())[1])
+    late.tiered.lookup_l1(key(1))
+    assert late.read(1)
+    assert late.has(1)
+    one.tiered.invalidate(Filter(tenant="acme"))
+    go.set()
+    wait_until(lambda: not late.has(1))
+    late.tiered.close()
+
+
+def test_a_process_that_missed_nothing_keeps_what_it_has(server: RedisServer, process: Callable[[], Process]) -> None:
+    one = process()
+    one.put(1)
+    other = Process(server)
+    other.tiered.lookup_l1(key(1))
+    assert other.read(1)
+    wait_until(lambda: b":2" in server.tell("PUBSUB", "NUMSUB", "shop:1:invalidations"))
+    time.sleep(0.2)
+    assert other.has(1)
+    other.tiered.close()
 
 
 def test_an_invalidation_that_cannot_be_told_says_so(server: RedisServer, process: Callable[[], Process]) -> None:
