@@ -93,7 +93,7 @@ def test_a_dead_port_costs_next_to_nothing(make: Make) -> None:
     refusals(tier)
     began = time.monotonic()
     told = [one for _ in range(10) for one in refusals(tier)]
-    assert (time.monotonic() - began) / len(told) < 0.02
+    assert (time.monotonic() - began) / len(told) < 0.1  # 1 ms, and a neighbour's share
     assert not any(one.healthy for one in told)
     assert "cannot be reached" in told[0].reason
 
@@ -239,7 +239,7 @@ def test_what_lies_there_as_another_type_is_healthy_trouble(make: Make, server: 
     assert refused.value.healthy
 
 
-@pytest.mark.parametrize("junk", [b"", b"x", b"0" * 28, b"\xff" * 400, os.urandom(100)])
+@pytest.mark.parametrize("junk", [b"", b"x", b"\xff" * 400, b'{"v":1,"sum":"' + b"0" * 500])
 def test_bytes_that_are_no_entry_are_a_miss_counted_and_deleted(make: Make, server: RedisServer, junk: bytes) -> None:
     tier = make(server.url, prefix="shop")
     tier.put(fresh())
@@ -247,9 +247,10 @@ def test_bytes_that_are_no_entry_are_a_miss_counted_and_deleted(make: Make, serv
     with redis.Redis(port=server.port) as client:
         client.set(name, junk)
         assert tier.ask(key()).take() is None
-        assert tier.damaged <= 1
+        assert tier.damaged == 1
         assert tier._pool.drain(10)
-        assert tier.damaged == 0 or not client.exists(name)
+        assert not client.exists(name)
+    assert tier.stats().entries == 0
 
 
 # What may be found.

@@ -156,6 +156,7 @@ RULES: dict[str, Callable[[Iterable[Import]], list[Import] | list[str]]] = {
     "past the face": past_the_face,
     "opentelemetry": outside("opentelemetry", OTEL),
     "httpx": outside("httpx", HTTP),
+    "redis": outside("redis", ("cache/tiers/redis/",)),
     "httpx2": outside("httpx2", HTTP),
     "circles": circles,
 }

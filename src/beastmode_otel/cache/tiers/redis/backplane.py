@@ -25,7 +25,7 @@ from beastmode_otel.config.redis_url import Host, RedisUrl
 from beastmode_otel.runtime import in_child
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0  # seconds between two tries to subscribe
-PROMPT: Final = 1.0  # seconds from the first lookup: who has subscribed by then has missed nothing that it knew
+PROMPT: Final = 1.0  # seconds from the first lookup: who has subscribed by then can be told whether it missed something
 _LOOK: Final = 0.25  # how long a thread that is not needed any more stays
 _PING: Final = 5.0  # of silence; a peer that is gone without a word is noticed after one more
 _VERSION: Final = 1
@@ -38,7 +38,10 @@ class RedisBackplane:
 
     def __init__(self, url: RedisUrl, prefix: str, hard: float) -> None:
         self._channel = Layout(prefix).channel
-        self._slot = slot_of(self._channel)  # any node passes it on to the others; this one is as good
+        # Beside the message, for those who are about to subscribe: that there was one lately. Any node of a cluster
+        # passes messages on to the others; they go to the one that has this key.
+        self._lately = self._channel + b":lately"
+        self._slot = slot_of(self._lately)
         self._connections = Connections(url, hard)
         self._hearers: weakref.WeakSet[Any] = weakref.WeakSet()
         self._start_empty()
@@ -73,7 +76,11 @@ class RedisBackplane:
             if hearer is not by:
                 hearer.hear(which)
         with edge():
-            self._connections.call(self._slot, command(b"PUBLISH", self._channel, message(self._source, which)))
+            self._connections.call(
+                self._slot,
+                command(b"SET", self._lately, b"1", b"PX", b"%d" % (2000 * PROMPT)),
+                command(b"PUBLISH", self._channel, message(self._source, which)),
+            )
 
     # Hearing.
 
@@ -125,10 +132,12 @@ class RedisBackplane:
         try:
             connection.send_packed_command([command(b"SUBSCRIBE", self._channel)])
             connection.read_response()
+            late = self._gap or time.monotonic() - self._began > PROMPT
+            (lately,) = (b"1",) if late else self._connections.call(self._slot, command(b"GET", self._lately))
         except BaseException:
             connection.disconnect()
             raise
-        if self._gap or time.monotonic() - self._began > PROMPT:
+        if lately is not None:
             for hearer in self._everybody():
                 hearer.missed()
         self._gap = False
