@@ -143,6 +143,7 @@ ONE = {"prompt_tokens": 7, "completion_tokens": 3}
         ({**ONE, "cost": 0.25}, 0.25),
         ({**ONE, "cost": "0.25"}, 0.25),
         ({**ONE, "cost": None, "estimated_cost": 1e-05}, 1e-05),
+        ({**ONE, "total_cost": 2e-05}, 2e-05),
         ({**ONE, "cost": 1, "is_byok": False, "cost_details": {"upstream_inference_cost": 1}}, 1.0),
         ({**ONE, "cost": 0.05, "is_byok": True, "cost_details": {"upstream_inference_cost": 1}}, 1.05),
         ({**ONE, "cost": {"input_tokens_cost": 1, "total_cost": 2}}, 2.0),

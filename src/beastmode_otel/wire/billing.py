@@ -19,7 +19,7 @@ from beastmode_otel.wire.values import count, items, mapping, text, text_or_none
 _PLAIN: Final = Billing()
 _MOST: Final = 1e6  # no call costs a million
 _TICKS: Final = 1e10
-_MONEY: Final = frozenset({"cost", "estimated_cost", "cost_in_usd_ticks"})
+_MONEY: Final = frozenset({"cost", "total_cost", "estimated_cost", "cost_in_usd_ticks"})
 _LITELLM: Final = "x-litellm-response-cost"
 _STANDARD: Final = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand"})
 _TRAFFIC: Final = {
@@ -79,7 +79,8 @@ def _cost(usage: Mapping[str, Any]) -> float | None:
     if told is not None and usage.get("is_byok") is True:
         return told + (_usd(mapping(usage.get("cost_details")).get("upstream_inference_cost")) or 0.0)
     if told is None:
-        told = _usd(usage.get("estimated_cost"))
+        others = (_usd(usage.get(name)) for name in ("total_cost", "estimated_cost"))
+        told = next((usd for usd in others if usd is not None), None)
     ticks = _usd(usage.get("cost_in_usd_ticks"), most=_MOST * _TICKS) if told is None else None
     return told if ticks is None else ticks / _TICKS
 

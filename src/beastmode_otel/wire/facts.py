@@ -173,6 +173,9 @@ class Chunk:
 
 _WIDE: Final = re.compile("[\u2e80-\ud7ff\uf900-\ufaff\U00010000-\U0010ffff]")
 _SILENT: Final = Usage()
+# The second pair is the responses API's; the others are of gateways that write JSON as JavaScript does.
+_ASKED: Final = ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens")
+_ANSWERED: Final = ("completion_tokens", "output_tokens", "completionTokens", "outputTokens")
 _COUNTS: Final = (*("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens"),)
 
 
@@ -183,8 +186,7 @@ def openai_usage(value: Any) -> Usage | None:
     Cohere's are, count where there are none at the top. None when nothing is known.
     """
     usage = mapping(value)
-    asked = _first(usage, "prompt_tokens", "input_tokens")
-    answered = _first(usage, "completion_tokens", "output_tokens")
+    asked, answered = _first(usage, *_ASKED), _first(usage, *_ANSWERED)
     if asked is None and answered is None and (deeper := mapping(usage.get("billed_units") or usage.get("tokens"))):
         usage = {**usage, **deeper}
         asked, answered = _first(usage, "input_tokens"), _first(usage, "output_tokens")
@@ -192,7 +194,9 @@ def openai_usage(value: Any) -> Usage | None:
     made = mapping(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
     reasoning = count(made.get("reasoning_tokens"))
     cached = _first({**usage, **read}, "cached_tokens", "prompt_cache_hit_tokens")  # the second is DeepSeek's
-    total = count(usage.get("total_tokens"))
+    total = _first(usage, "total_tokens", "totalTokens")
+    if asked is not None and answered is None and total is not None and total > asked + (cached or 0):
+        answered = total - asked  # what only the total tells of
     if asked is not None and answered is not None and total is not None and total > asked + answered:
         answered = _with_reasoning(answered, reasoning, total - asked - answered, cached or 0)
     return known(

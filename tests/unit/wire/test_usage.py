@@ -55,6 +55,17 @@ def test_what_a_total_has_more_was_generated() -> None:
     assert openai_usage({**value, "total_tokens": 200}) == Usage(input_tokens=20, output_tokens=198)
 
 
+def test_output_that_only_the_total_tells_of() -> None:
+    assert openai_usage({"prompt_tokens": 7, "total_tokens": 12}) == Usage(input_tokens=7, output_tokens=5)
+    assert openai_usage({"prompt_tokens": 7, "total_tokens": 7}) == Usage(input_tokens=7)
+
+
+@pytest.mark.parametrize("names", [("promptTokens", "completionTokens"), ("inputTokens", "outputTokens")])
+def test_names_as_javascript_writes_them(names: tuple[str, str]) -> None:
+    value = {names[0]: 7, names[1]: 5, "totalTokens": 12}
+    assert openai_usage(value) == Usage(input_tokens=7, output_tokens=5)
+
+
 def test_a_part_larger_than_its_whole_is_ignored() -> None:
     value = {"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 30}}
     assert openai_usage(value) == Usage(input_tokens=3)
