@@ -22,6 +22,7 @@ from beastmode_otel.cache.tier import (
 from beastmode_otel.cache.tiers.sqlite.inspect import SQLiteInspection
 from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
 from beastmode_otel.runtime import WorkerPool
+from contract.postgres_stand import PostgresStand
 from contract.samples import CODEC, Clock
 from contract.socket_tier import SocketTier, StoreServer
 from contract.store_inspection import StoreInspection
@@ -127,15 +128,19 @@ class AsyncReads:
         return getattr(self._tier, name)
 
 
-class AsyncSocketStand(SocketStand):
+class OnLoop:
+    """Makes a stand's tiers read on a loop of its own."""
+
+    _tiers: list[Any]
+
     def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
+        super().__init__(directory)  # type: ignore[call-arg]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
 
     def tier(self, **options: Any) -> Any:
-        return AsyncReads(super().tier(**options), self._loop)
+        return AsyncReads(super().tier(**options), self._loop)  # type: ignore[misc]
 
     def close(self) -> None:
         for one in self._tiers:
@@ -143,10 +148,24 @@ class AsyncSocketStand(SocketStand):
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-        super().close()
+        super().close()  # type: ignore[misc]
 
 
-STANDS = {"sqlite": SQLiteStand, "socket": SocketStand, "socket, asynchronous": AsyncSocketStand}
-ASYNC_STANDS = {"socket": SocketStand}
-INSPECTABLE_STANDS = {"sqlite": SQLiteStand, "memory": SocketStand}
-LEASE_STANDS: dict[str, type[Any]] = {"sqlite": SQLiteStand}
+class AsyncSocketStand(OnLoop, SocketStand):
+    pass
+
+
+class AsyncPostgresStand(OnLoop, PostgresStand):
+    pass
+
+
+STANDS = {
+    "sqlite": SQLiteStand,
+    "postgres": PostgresStand,
+    "postgres, asynchronous": AsyncPostgresStand,
+    "socket": SocketStand,
+    "socket, asynchronous": AsyncSocketStand,
+}
+ASYNC_STANDS = {"postgres": PostgresStand, "socket": SocketStand}
+INSPECTABLE_STANDS = {"sqlite": SQLiteStand, "postgres": PostgresStand, "memory": SocketStand}
+LEASE_STANDS: dict[str, type[Any]] = {"sqlite": SQLiteStand, "postgres": PostgresStand}
