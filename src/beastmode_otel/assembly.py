@@ -15,7 +15,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.cache import Leases, LeaseStore, Memory, ResilientTier, SingleFlight, Tiered, TierTimes
-from beastmode_otel.cache.tiers import open_l3
+from beastmode_otel.cache.tiers import backplane_of, open_l2, open_l3
 from beastmode_otel.config import load
 from beastmode_otel.config.settings import CacheSettings, Config
 from beastmode_otel.engine import AccessRule, CacheFlow, CacheResult, Engine
@@ -57,7 +57,9 @@ class RouterParts:
 
     def summary(self) -> str:
         routes = ", ".join(list(self.config.routes)[:5]) or "prefixed ids only"
-        return f"routes: {routes}; {len(self.config.deployments)} deployments"
+        there = len(self.config.deployments.keys() | self.config.out.keys())
+        out = f", {len(self.config.out)} of them out" if self.config.out else ""
+        return f"routes: {routes}; {there} deployment{'s' * (there != 1)}{out}"
 
 
 def build_blocking(
@@ -159,12 +161,13 @@ def build_cache(
     """
     if settings.mode == "off":
         return None
-    memory = _memory(settings, observer) if beside is None else beside.tiered.memory
-    tiered = Tiered(memory, l1_ttl=settings.l1.ttl, observer=observer)
     if beside is None:
+        memory, backplane = _memory(settings, observer), backplane_of(settings)
+        tiered = Tiered(memory, l1_ttl=settings.l1.ttl, observer=observer, backplane=backplane)
         tiered.tiers = _slow_tiers(settings, tiered, runtime, observer)
         _watch(tiered, observer)
     else:
+        tiered = beside.tiered.beside()
         tiered.tiers = [tier.for_runtime(runtime, tiered.late) for tier in beside.tiered.tiers]
     leases = _leases(settings, tiered.tiers, runtime, observer) if settings.lease else None
     return CacheFlow(tiered, _ANSWERS, settings, runtime=runtime, leases=leases)
@@ -194,7 +197,7 @@ def _memory(settings: CacheSettings, observer: Observer) -> Memory:
 def _watch(tiered: Tiered, observer: Observer) -> None:
     for tier in tiered.tiers:
         observer.tier_state(tier.name, "closed")
-        observer.watch_tier(tier.name, "sqlite", tier.fill)
+        observer.watch_tier(tier.name, tier.tier.system, tier.fill, tier.tier.server)
     observer.watch_tier("l1", None, tiered.fill)
 
 
@@ -202,6 +205,25 @@ def _slow_tiers(
     settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer
 ) -> Sequence[ResilientTier]:
     """Each with a pool of its own, so that one that hangs holds up nobody else's writes."""
+    below = (_l2(settings, tiered, runtime, observer), _l3(settings, tiered, runtime, observer))
+    return tuple(tier for tier in below if tier is not None)
+
+
+def _l2(settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer) -> ResilientTier | None:
+    pool = WorkerPool("l2")
+    ports = open_l2(settings, pool)
+    if ports is None:
+        return None
+    tier = ResilientTier(
+        "l2", ports[0], TierTimes(ttl=settings.l2.ttl, soft=settings.l2.soft), pool=pool, runtime=runtime,
+        observer=observer, late=tiered.late, async_tier=ports[1],
+    )  # fmt: skip
+    shown = settings.l2.url and settings.l2.url.shown
+    tier.greet(lambda why: _log.warning("the cache works without its L2, %s, until it answers: %s", shown, why))
+    return tier
+
+
+def _l3(settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer) -> ResilientTier | None:
     pool = WorkerPool("l3")
     try:
         tier = open_l3(settings, pool, _log.warning)
@@ -209,8 +231,8 @@ def _slow_tiers(
         if settings.l3.given:
             raise
         _log.warning("the cache works without its L3: %s (%s)", error.message, "; ".join(error.hints))
-        return ()
+        return None
     if tier is None:
-        return ()
+        return None
     times = TierTimes(ttl=settings.l3.ttl, soft=settings.l3.soft)
-    return (ResilientTier("l3", tier, times, pool=pool, runtime=runtime, observer=observer, late=tiered.late),)
+    return ResilientTier("l3", tier, times, pool=pool, runtime=runtime, observer=observer, late=tiered.late)

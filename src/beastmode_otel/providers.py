@@ -29,6 +29,12 @@ class Provider(NamedTuple):
     `name:model` asks when no route is configured; empty where it depends on a region, a resource or an account.
     keys: the variables in which its own SDK or documentation puts the key, the first that is set counts; none where it
     wants no plain key. formats: the families of wire formats that it speaks (`openai` of `openai.chat`), best first.
+
+    What else its own SDK reads from the environment, so that a variable means here what it means there. address: the
+    variable that moves its address; rest: what the SDK puts behind that, up to where base_url ends. bearer: a variable
+    that goes before the keys. key_headers: the headers in which the keys go, where it is not that of the format.
+    headers, query: variables, and the header or the parameter that they fill; the latter must be set. more_headers: a
+    variable with lines `name: value`.
     """
 
     name: str
@@ -36,7 +42,16 @@ class Provider(NamedTuple):
     base_url: str = ""
     keys: tuple[str, ...] = ()
     formats: tuple[str, ...] = ("openai",)
+    address: str = ""
+    rest: str = ""
+    bearer: str = ""
+    key_headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+    more_headers: str = ""
 
+
+_OPENAI_HEADERS: Final = (("OPENAI_ORG_ID", "openai-organization"), ("OPENAI_PROJECT_ID", "openai-project"))
 
 PROVIDERS: Final[tuple[Provider, ...]] = (
     # Those that the convention names.
@@ -45,13 +60,20 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         ("api.openai.com", "*.api.openai.com"),  # eu., us.
         "https://api.openai.com/v1",
         ("OPENAI_API_KEY",),
+        address="OPENAI_BASE_URL",
+        headers=_OPENAI_HEADERS,
+        more_headers="OPENAI_CUSTOM_HEADERS",
     ),
     Provider(
         "anthropic",
         ("api.anthropic.com",),
         "https://api.anthropic.com/v1",
-        ("ANTHROPIC_API_KEY",),
+        ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
         ("anthropic", "openai"),
+        address="ANTHROPIC_BASE_URL",
+        rest="/v1",
+        key_headers=(("ANTHROPIC_API_KEY", "authorization"), ("ANTHROPIC_AUTH_TOKEN", "authorization")),
+        more_headers="ANTHROPIC_CUSTOM_HEADERS",
     ),
     Provider(
         "mistral_ai",
@@ -60,7 +82,15 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         ("MISTRAL_API_KEY",),
         ("openai", "mistral"),
     ),
-    Provider("groq", ("api.groq.com",), "https://api.groq.com/openai/v1", ("GROQ_API_KEY",)),
+    Provider(
+        "groq",
+        ("api.groq.com",),
+        "https://api.groq.com/openai/v1",
+        ("GROQ_API_KEY",),
+        address="GROQ_BASE_URL",
+        rest="/openai/v1",
+        more_headers="GROQ_CUSTOM_HEADERS",
+    ),
     Provider("deepseek", ("api.deepseek.com",), "https://api.deepseek.com", ("DEEPSEEK_API_KEY",), _BOTH),
     Provider("x_ai", ("api.x.ai", "*.api.x.ai"), "https://api.x.ai/v1", ("XAI_API_KEY",), _BOTH),
     Provider("perplexity", ("api.perplexity.ai",), "https://api.perplexity.ai", ("PERPLEXITY_API_KEY", "PPLX_API_KEY")),
@@ -70,6 +100,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         "https://api.cohere.ai/compatibility/v1",
         ("CO_API_KEY", "COHERE_API_KEY"),
         ("cohere", "openai"),
+        address="CO_API_URL",
+        rest="/compatibility/v1",
     ),
     Provider(
         "gcp.gemini",
@@ -77,6 +109,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         "https://generativelanguage.googleapis.com/v1beta/openai",
         ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
         ("gemini", "openai"),
+        address="GOOGLE_GEMINI_BASE_URL",
+        rest="/v1beta/openai",
     ),
     Provider(
         "gcp.vertex_ai",
@@ -87,6 +121,13 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         "azure.ai.openai",
         ("*.openai.azure.com", "*.openai.azure.us", "*.openai.azure.cn", "*.cognitiveservices.azure.com"),
         keys=("AZURE_OPENAI_API_KEY",),
+        bearer="AZURE_OPENAI_AD_TOKEN",
+        address="AZURE_OPENAI_ENDPOINT",
+        rest="/openai/deployments/{model}",
+        key_headers=(("AZURE_OPENAI_API_KEY", "api-key"),),
+        headers=_OPENAI_HEADERS,
+        query=(("OPENAI_API_VERSION", "api-version"),),
+        more_headers="OPENAI_CUSTOM_HEADERS",
     ),
     Provider(
         "azure.ai.inference",

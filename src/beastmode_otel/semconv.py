@@ -589,13 +589,13 @@ GET_SPAN: Final = Span(
     name="cache.get {tier}",
     kind="CLIENT",
     when="each question to a slower tier",
-    attributes=(CACHE_TIER.key, DB_SYSTEM.key, LOOKUP_RESULT.key),
+    attributes=(CACHE_TIER.key, DB_SYSTEM.key, SERVER_ADDRESS, SERVER_PORT, LOOKUP_RESULT.key),
 )
 PUT_SPAN: Final = Span(
     name="cache.put {tier}",
     kind="CLIENT",
     when="each write or delete in a slower tier",
-    attributes=(CACHE_TIER.key, DB_SYSTEM.key, WRITE_RESULT.key),
+    attributes=(CACHE_TIER.key, DB_SYSTEM.key, SERVER_ADDRESS, SERVER_PORT, WRITE_RESULT.key),
 )
 SPANS: Final = (ROUTE_SPAN, ATTEMPT_SPAN, INNER_ATTEMPT_SPAN, LOOKUP_SPAN, GET_SPAN, PUT_SPAN)
 

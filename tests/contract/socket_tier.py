@@ -167,7 +167,7 @@ def edge() -> Iterator[None]:
 class SocketTier:
     """A BlockingTier and an AsyncTier in one (cache/tier.py)."""
 
-    name = "l2"
+    name, system = "l2", "socket"
 
     def __init__(
         self, server: StoreServer, *, codec: Codec, pool: WorkerPool, stale: float = 0.0,
@@ -179,6 +179,10 @@ class SocketTier:
         self._idle: deque[socket.socket] = deque()
         self._loops: dict[asyncio.AbstractEventLoop, deque[socket.socket]] = {}
         self._closed = False
+
+    @property
+    def server(self) -> tuple[str, int]:
+        return self._address
 
     # The blocking port.
 

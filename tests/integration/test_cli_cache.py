@@ -20,6 +20,7 @@ import beastmode_otel
 from beastmode_otel import ModelRouter
 from beastmode_otel.cache.entry import Entry
 from beastmode_otel.cache.envelope import EnvelopeCodec
+from beastmode_otel.cache.tiers.sqlite.schema import VERSION
 from beastmode_otel.cli import main
 from beastmode_otel.simulator import Behaviour, Simulator
 
@@ -138,7 +139,7 @@ class TestStats:
         shop.fill("custom:other", count=1, tenant="guest")
         stats = told("stats")
         assert (stats["entries"], stats["expired"], stats["tenants"], stats["damaged"]) == (4, 0, 2, 0)
-        assert (stats["path"], stats["schema"], stats["exists"]) == (str(shop.path), 1, True)
+        assert (stats["path"], stats["schema"], stats["exists"]) == (str(shop.path), VERSION, True)
         assert stats["size_bytes"] > 1000
         assert 0 <= stats["oldest_seconds"] < 60
         chat, other = stats["models"]

@@ -15,6 +15,7 @@ import pytest
 
 from beastmode_otel.simulator import Behaviour, Simulator
 from support.crowd import wait_until
+from support.redis_servers import RedisServer
 from telemetry.matrix import GOOD, TEXT
 
 WORKER = Path(__file__).with_name("lease_worker.py")
@@ -70,11 +71,17 @@ class Crew:
             member.communicate()
 
 
-@pytest.fixture
-def crew(simulator: Simulator, tmp_path: Path) -> Iterator[Crew]:
-    made = Crew(simulator, {"l3": {"url": f"sqlite:///{tmp_path / 'cache.db'}", "soft": 5.0}})
+@pytest.fixture(params=["sqlite", "valkey"])
+def crew(request: pytest.FixtureRequest, simulator: Simulator, tmp_path: Path) -> Iterator[Crew]:
+    server = RedisServer() if request.param == "valkey" else None
+    shared: dict[str, Any] = {"l3": {"url": f"sqlite:///{tmp_path / 'cache.db'}", "soft": 5.0}}
+    if server is not None:
+        shared = {"l2": {"url": server.url, "soft": 5.0, "hard": 5.0}, "l3": "off"}
+    made = Crew(simulator, shared)
     yield made
     made.kill()
+    if server is not None:
+        server.close()
 
 
 @pytest.mark.parametrize("action", ["route", "stream"])

@@ -73,15 +73,17 @@ def test_router_starts_without_it(
     path = written(config, spare_first=spare_first)
     if world == "sync":
         with ModelRouter(path) as router:
+            summary = repr(router)
             answers = [router.route("chat", QUESTION, cache="off") for _ in range(3)]
     else:
 
         async def ask() -> list[Any]:
             async with AsyncModelRouter(path) as router:
-                return [await router.route("chat", QUESTION, cache="off") for _ in range(3)]
+                return [repr(router), *[await router.route("chat", QUESTION, cache="off") for _ in range(3)]]
 
-        answers = asyncio.run(ask())
+        summary, *answers = asyncio.run(ask())
     assert {answer.deployment for answer in answers} == {"main"}
+    assert "2 deployments, 1 of them out" in summary
     assert [told(record.getMessage()) for record in caplog.records if record.name == "beastmode_otel"] == [True]
     assert simulator.received == 3
 

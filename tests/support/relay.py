@@ -8,10 +8,13 @@ import threading
 
 
 class Relay:
-    """hang: seconds before what a client says goes on. lost: connections end instead. accepted: how many there were."""
+    """hang: seconds before what a client says goes on. lost: connections end instead. accepted: how many there were.
+
+    messages: how often a client said something.
+    """
 
     def __init__(self, port: int) -> None:
-        self.hang, self.lost, self.accepted = 0.0, False, 0
+        self.hang, self.lost, self.accepted, self.messages = 0.0, False, 0, 0
         self.release = threading.Event()
         self._target, self._closed = port, False
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -40,6 +43,7 @@ class Relay:
     def _carry(self, source: socket.socket, target: socket.socket, asks: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                self.messages += asks
                 if asks and self.hang:
                     self.release.wait(self.hang)
                 if asks and self.lost:

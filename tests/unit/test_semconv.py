@@ -105,8 +105,14 @@ SPECIFIED_SPANS = {
         "INTERNAL",
         "beastmode.cache.key beastmode.cache.tier beastmode.cache.result beastmode.cache.match",
     ),
-    "cache.get {tier}": ("CLIENT", "beastmode.cache.tier db.system.name beastmode.cache.result"),
-    "cache.put {tier}": ("CLIENT", "beastmode.cache.tier db.system.name beastmode.cache.write.result"),
+    "cache.get {tier}": (
+        "CLIENT",
+        "beastmode.cache.tier db.system.name server.address server.port beastmode.cache.result",
+    ),
+    "cache.put {tier}": (
+        "CLIENT",
+        "beastmode.cache.tier db.system.name server.address server.port beastmode.cache.write.result",
+    ),
 }
 SPECIFIED_ATTRIBUTES = """\
 beastmode.model beastmode.deployment beastmode.fallback.from beastmode.fallback.to beastmode.provider beastmode.door

@@ -40,7 +40,12 @@ class Grant:
 
 
 class LeaseStore(Protocol):
-    """Leases in a tier that processes share. Blocking, thread-safe; anything that goes wrong is TierUnavailable."""
+    """Leases in a tier that processes share. Blocking, thread-safe; anything that goes wrong is TierUnavailable.
+
+    patience: seconds that a request waits for `acquire`; None: the tier's soft timeout.
+    """
+
+    patience: float | None
 
     def acquire(self, key: Key, seconds: float) -> Grant:
         """The key's lease, if nobody holds it, and for DONE_SECONDS after its end nobody gets it."""
@@ -72,6 +77,7 @@ class Leases:
     ) -> None:
         self._tier, self._store, self._seconds = tier, store, seconds
         self._runtime, self._observer = runtime, observer
+        self._patience = tier.times.soft if store.patience is None else store.patience
         self._held = _Held(store, seconds)
 
     async def turn(self, key: Key, patience: float) -> Turn:
@@ -109,7 +115,7 @@ class Leases:
         except PoolFull:
             return None
         try:
-            in_time = await self._runtime.wait(job, tier.times.soft)
+            in_time = await self._runtime.wait(job, self._patience)
         except BaseException:
             job.add_done_callback(lambda done: self._came_late(key, done))
             raise

@@ -67,11 +67,13 @@ class ResilientTier:
         self.breaker = TierBreaker(lambda state: observer.tier_state(name, state))
 
     def for_runtime(self, runtime: Runtime, late: Late) -> ResilientTier:
-        """The same tier and pool for the callers of another runtime, with a breaker and a queue of its own."""
-        return ResilientTier(
+        """The same tier for the callers of another runtime: what one of both learns of its health, the other knows."""
+        other = ResilientTier(
             self.name, self.tier, self.times, pool=self.pool, runtime=runtime, observer=self._observer, late=late,
             async_tier=self.async_tier, clock=self._clock,
         )  # fmt: skip
+        other.breaker, other._recovery, other._under_way = self.breaker, self._recovery, self._under_way
+        return other
 
     # Reading.
 
@@ -109,10 +111,11 @@ class ResilientTier:
             job = self._read_on_loop(self.async_tier, key)
         else:
             pending = self.tier.ask(key)
-            if pending.ready(0.0):
+            # A caller who may block waits on the socket itself: handing it to a thread costs more than the read.
+            if pending.ready(0.0 if self._runtime.suspends else soft):
                 return pending.take(), False
             job = self._read_on_pool(pending)
-        if not await self._runtime.wait(job, soft):
+        if not await self._runtime.wait(job, max(0.0, asked + soft - time.monotonic())):
             job.add_done_callback(lambda done: self._came_late(done, asked))
             return None, True
         ended = job.exception()
@@ -170,13 +173,18 @@ class ResilientTier:
     def invalidate(self, which: Filter) -> int:
         """Remove what matches, also what is on its way to the tier; how many the tier had. Raises TierUnavailable."""
         now = self._clock()
+        self.revoke(which)
+        return self.tier.invalidate(which, now)
+
+    def revoke(self, which: Filter) -> None:
+        """Of what is on its way to the tier, what matches: another process has removed the rest."""
+        now = self._clock()
 
         def covered(write: TierWrite) -> bool:
             return write.entry is not None and which.matches(write.entry, now)
 
         self._recovery.forget(covered)
         self._under_way.revoke(covered)
-        return self.tier.invalidate(which, now)
 
     def _submit_write(self, write: TierWrite) -> Job[None] | None:
         self._under_way.begin(write)
@@ -242,6 +250,19 @@ class ResilientTier:
             self.tier.purge(self._clock())
 
     # Health.
+
+    def greet(self, tell: Callable[[str], None]) -> None:
+        """Ask it once, on the pool: the first request finds a connection, and people hear of a tier that is ill."""
+
+        def ask() -> None:
+            try:
+                self.tier.ping()
+            except TierUnavailable as ill:
+                self.failed(ill)
+                tell(ill.reason)
+
+        with suppress(PoolFull):
+            self.pool.submit(ask)
 
     def failed(self, ill: TierUnavailable) -> None:
         """Whatever was asked of the tier: whether it says something about its health is for the breaker."""

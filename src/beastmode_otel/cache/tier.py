@@ -23,8 +23,8 @@ class Codec(Protocol):
 
     def encode(self, entry: Entry) -> bytes: ...
 
-    def decode(self, data: bytes, key: Key) -> Entry | Damage:
-        """The entry of exactly this key (tenant and digest). Never raises."""
+    def decode(self, data: bytes, key: Key | None) -> Entry | Damage:
+        """The entry of exactly this key (tenant and digest); of whatever key for None. Never raises."""
 
 
 class TierUnavailable(Exception):
@@ -105,6 +105,12 @@ class BlockingTier(Protocol):
 
     name: str
     damaged: int
+    system: str
+    """Its `db.system.name`."""
+
+    @property
+    def server(self) -> tuple[str, int] | None:
+        """Address and port, for spans; None for a file of this machine, and where it is not known yet."""
 
     def ask(self, key: Key) -> Pending: ...
     def put(self, entry: Entry) -> None: ...
@@ -240,6 +246,31 @@ class InspectableTier(Protocol):
         """As BlockingTier's: some of what has expired beyond the stale limit; 0 when nothing of it is left."""
 
     def close(self) -> None: ...
+
+
+class Hearer(Protocol):
+    """Who is told what other caches have invalidated."""
+
+    def hear(self, which: Filter) -> None: ...
+
+    def missed(self) -> None:
+        """Something may have been told that was not heard."""
+
+
+class Backplane(Protocol):
+    """Tells the caches of other processes what was invalidated here, and hears it from them. Thread-safe.
+
+    - join: `hearer` hears what anybody else publishes, in other caches of this process too, as long as it lives.
+    - listen: begins, if nobody listens in this process yet. Never waits. listening: whether that was done.
+    - publish: raises TierUnavailable when it cannot be told to others.
+    """
+
+    listening: bool
+
+    def join(self, hearer: Hearer) -> None: ...
+    def leave(self, hearer: Hearer) -> None: ...
+    def listen(self) -> None: ...
+    def publish(self, which: Filter, by: Hearer) -> None: ...
 
 
 # Answers that tiers hand out, for questions that needed no waiting and for those that would have.

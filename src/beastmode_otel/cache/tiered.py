@@ -6,12 +6,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.memory import Memory
 from beastmode_otel.cache.resilient_tier import SHORTEST_TTL, ResilientTier
-from beastmode_otel.cache.tier import Filter, TierUnavailable
+from beastmode_otel.cache.tier import Backplane, Filter, TierUnavailable
 from beastmode_otel.observer import LookupScope, Observer, TierName
 from beastmode_otel.record import record
 from beastmode_otel.runtime import Job, in_child
@@ -38,11 +39,22 @@ class Tiered:
         *,
         l1_ttl: float,
         observer: Observer,
+        backplane: Backplane | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """backplane: how other processes hear of invalidations, and this one of theirs."""
         self.memory, self.tiers = memory, tiers
         self._l1_ttl, self._observer, self._clock = l1_ttl, observer, clock
-        self._invalidations = RecentInvalidations()
+        self._invalidations, self._backplane = RecentInvalidations(), backplane
+        if backplane is not None:
+            backplane.join(self)
+
+    def beside(self) -> Tiered:
+        """The same L1 for the callers of another runtime, and what was invalidated lately; its tiers are to be set."""
+        other = Tiered(self.memory, l1_ttl=self._l1_ttl, observer=self._observer, clock=self._clock)
+        # Not joined: what this one hears, it does to the memory and the tiers of both.
+        other._invalidations, other._backplane = self._invalidations, self._backplane
+        return other
 
     def fill(self) -> tuple[int, int]:
         """Entries and bytes of L1."""
@@ -52,6 +64,8 @@ class Tiered:
 
     def lookup_l1(self, key: Key) -> Entry | None:
         """What L1 has, perhaps expired. No I/O."""
+        if self._backplane is not None and not self._backplane.listening:
+            self._backplane.listen()  # before there is anything here that another process may invalidate
         return self.memory.get(key, self._clock())
 
     async def lookup_tiers(self, key: Key, lookup: LookupScope) -> TierHit | None:
@@ -122,17 +136,44 @@ class Tiered:
         Raises TierUnavailable, after the other tiers were done, when a tier could not be asked: what it holds may be
         served again.
         """
-        now = self._clock()
-        self._invalidations.add(which, time.monotonic())
-        counts, trouble = [self.memory.invalidate(which, now)], None
+        counts, trouble = [self._forget(which)], None
         for tier in self.tiers:
             try:
                 counts.append(tier.invalidate(which))
             except TierUnavailable as ill:
                 trouble = ill
+        self._forget(which)  # a request may have read it meanwhile from a tier that was not done yet
+        if self._backplane is not None:
+            try:
+                # Last: who hears it must not find it in a shared tier again.
+                self._backplane.publish(which, self)
+            except TierUnavailable as ill:
+                trouble = trouble or ill
         if trouble is not None:
             raise trouble
         return max(counts)
+
+    def _forget(self, which: Filter) -> int:
+        """From L1, and what is asked for right now as soon as it comes."""
+        self._invalidations.add(which, time.monotonic())
+        return self.memory.invalidate(which, self._clock())
+
+    def hear(self, which: Filter) -> None:
+        """Another process has invalidated it, and removed it from the tiers that both share."""
+        self._forget(which)
+        for tier in self.tiers:
+            tier.revoke(which)
+        files = [tier for tier in self.tiers if tier.tier.system == "sqlite"]  # of this machine, maybe not of the other
+        for tier in files:
+            with suppress(TierUnavailable):
+                tier.invalidate(which)
+        if files:
+            self._forget(which)
+
+    def missed(self) -> None:
+        """Others may have invalidated what L1 has, and what is asked for right now: nobody can tell any more."""
+        self._invalidations.cover_all(time.monotonic())
+        self.memory.clear()
 
     # The end.
 
@@ -144,6 +185,8 @@ class Tiered:
     def close(self, timeout: float = 5.0) -> None:
         """Write what is under way, for about `timeout` seconds in all, and close the slower tiers. Blocks."""
         end = time.monotonic() + timeout
+        if self._backplane is not None:
+            self._backplane.leave(self)
         for tier in self.tiers:
             tier.close(max(LEAST_TO_CLOSE, end - time.monotonic()))
 
@@ -177,9 +220,15 @@ class RecentInvalidations:
             if len(self._recent) > self._limit:
                 self._forgotten, _ = self._recent.popleft()
 
+    def cover_all(self, now: float) -> None:
+        """What was asked for until now is covered, whatever it is."""
+        with self._lock:
+            self._recent.clear()
+            self._forgotten = now
+
     def cover(self, entry: Entry, *, asked: float, now: float) -> bool:
         """Whether one that came at `asked` or later covers this entry. now: wall clock, for its age."""
-        if not self._recent:  # nearly always
+        if not self._recent and asked > self._forgotten:  # nearly always
             return False
         with self._lock:
             recent, forgotten = tuple(self._recent), self._forgotten

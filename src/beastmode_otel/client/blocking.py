@@ -111,7 +111,8 @@ class ModelRouter:
 class AnswerStream:
     """An iterator over chunks: `for chunk in stream: print(chunk.text, end="")`.
 
-    Leaving its `with` block before the end cancels the request. `answer` holds everything received so far.
+    Leaving its `with` block before the end cancels the request. `answer` holds everything received so far. With
+    `on_cut = "restart"` a chunk with `void` may come: what came before it is no part of the answer, which begins anew.
     """
 
     _core: StreamCore | None = None

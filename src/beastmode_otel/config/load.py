@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class DoorSettings:
     excluded: regular expressions of URLs that are left alone, with commas between them."""
 
     config: Config
-    excluded: str
+    excluded: str = field(repr=False)
 
 
 def load(

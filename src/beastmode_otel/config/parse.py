@@ -15,6 +15,7 @@ from beastmode_otel.config.settings import (
     Config,
     Deployment,
     LabelBounds,
+    OnCut,
     ProviderKind,
     Retry,
     Route,
@@ -22,31 +23,33 @@ from beastmode_otel.config.settings import (
     Target,
     Timeouts,
 )
-from beastmode_otel.config.table import Source, Table, UnsetVariable
+from beastmode_otel.config.table import Source, Table, UnsetVariable, port_problem
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.errors.redact import secrets_in_environ
+from beastmode_otel.errors.urls import is_secret_name
 from beastmode_otel.providers import PROVIDERS, Provider, owner_of
 from beastmode_otel.semconv import METRICS, SDK_SET_LIMIT
 
 MAX_LABELS = 8
-# Where the SDK of a provider lets the environment move its address; these are known by prefix without a key too.
-_BASE_URLS = {"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL"}
+_ALWAYS = frozenset({"openai", "anthropic"})  # known by prefix without a key too: a gateway may want none
 # Headers that carry a key: their values are secrets, however they are written.
 _KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = frozenset({"content-length", "transfer-encoding", "host"})  # they follow from the request
+_TOP = tuple(name for name in Config.__dataclass_fields__ if name not in ("out", "vendors", "disabled"))
+_ROUTE = ("deployments", *(name for name in Route.__dataclass_fields__ if name not in ("name", "targets", "first")))
 _PRICES = ("input", "output", "cached_input", "cache_write", "per_request")
 
 
 def parse(values: Mapping[str, Any], source: Source) -> Config:
     """A checked Config. Raises ConfigError that names the setting and says what to write instead."""
-    top = Table(source, "", values)
+    top = Table(source, "", values).expect(*_TOP)
     deployments, out = _deployments(source, top.table("deployments"))
     routes = {name: _route(source, name, value, deployments, out) for name, value in top.table("routes").items()}
     config = Config(
         namespace=top.text("namespace", "default") or "default",
         timeouts=_timeouts(top.table("timeouts")),
-        retry=top.table("retry").fill(Retry, Retry()),
+        retry=_retry(top.table("retry")),
         breaker=top.table("breaker").fill(Breaker, Breaker()),
         deployments=deployments,
         out={name: unset.message for name, unset in out.items()},
@@ -65,20 +68,17 @@ def parse(values: Mapping[str, Any], source: Source) -> Config:
 
 
 def vendors(source: Source) -> dict[str, Deployment]:
-    """What `openai:X`, `anthropic:X` and the name of any other provider whose key is set mean without a route."""
+    """What `openai:X`, `anthropic:X` and the name of any other provider whose key is set mean without a route.
+
+    Each from the variables that the provider's own SDK reads, as that reads them; a blank one counts as unset.
+    """
     found: dict[str, Deployment] = {}
     for provider in PROVIDERS:
-        moved = _BASE_URLS.get(provider.name)
-        key = next((name for name in provider.keys if source.environ.get(name)), None)
-        if not provider.base_url or (key is None and moved is None):
+        values = _vendor(provider, source.environ)
+        if values is None:
             continue
-        values = {
-            "base_url": (source.environ.get(moved) if moved else None) or provider.base_url,
-            "kind": _kind(provider),
-            "api_key": {"env": key} if key else None,
-        }
         # A broken key of somebody whom this program may never ask must not stop it.
-        strict = source.prefixes and moved is not None
+        strict = source.prefixes and provider.name in _ALWAYS
         missing: list[UnsetVariable] = []
         with suppress(*(() if strict else (ConfigError,))):
             table = Table(source, f"environment {provider.name.upper()}_*", values)
@@ -87,6 +87,36 @@ def vendors(source: Source) -> dict[str, Deployment]:
                 raise missing[0]
             found[provider.name] = vendor
     return found
+
+
+def _vendor(provider: Provider, environ: Mapping[str, str]) -> dict[str, Any] | None:
+    """Its deployment as a table; None where the variables do not make one."""
+    key = next((name for name in (provider.bearer, *provider.keys) if environ.get(name)), None)
+    moved = environ.get(provider.address, "").strip()
+    query = {name: environ.get(variable, "").strip() for variable, name in provider.query}
+    base_url = f"{moved.removesuffix('/')}{provider.rest}" if moved else provider.base_url
+    if not base_url or (key is None and provider.name not in _ALWAYS) or not all(query.values()):
+        return None
+    headers = {name: environ[variable].strip() for variable, name in provider.headers if variable in environ}
+    return {
+        "base_url": base_url,
+        "kind": _kind(provider),
+        "api_key": {"env": key} if key else None,
+        "key_header": dict(provider.key_headers).get(key or ""),
+        "headers": headers | _header_lines(environ.get(provider.more_headers, "")),
+        "query": query,
+    }
+
+
+def _header_lines(text: str) -> dict[str, str | Secret]:
+    """Of lines `name: value`; others say nothing, and are not shown."""
+    pairs = (line.partition(":") for line in text.split("\n") if ":" in line)
+    named = ((name.strip().lower(), value.strip()) for name, _, value in pairs)
+    return {
+        name: Secret(value) if is_secret_name(name) or name in _KEY_HEADERS else value
+        for name, value in named
+        if _HEADER_NAME.fullmatch(name)
+    }
 
 
 Unset = dict[str, UnsetVariable]
@@ -126,6 +156,7 @@ def _secret(table: Table, key: str, missing: list[UnsetVariable]) -> Secret | No
 
 def _read_deployment(table: Table, name: str, missing: list[UnsetVariable]) -> Deployment:
     """missing: gets the keys that are not there."""
+    table.expect(*Deployment.__dataclass_fields__)
     base_url = _url(table)
     deployment = Deployment(
         name=name,
@@ -134,6 +165,7 @@ def _read_deployment(table: Table, name: str, missing: list[UnsetVariable]) -> D
         model=table.text("model"),
         provider=table.text("provider") or "",
         api_key=_secret(table, "api_key", missing),
+        key_header=_key_header(table),
         headers=_headers(table.table("headers"), missing),
         query=_query(table.table("query")),
     )
@@ -155,6 +187,10 @@ def _url(table: Table) -> str:
         good = good and url.isprintable() and " " not in url
     except ValueError:
         good = False
+    if (problem := port_problem(url)) is not None:
+        raise table.fail(
+            "base_url", f"is not a full address: {problem}", "it is http:// or https://, a host and, if need be, a port"
+        )
     if not good:
         raise table.fail("base_url", "is not a full address", "it begins with http:// or https:// and names a host")
     if parts.username or parts.password:
@@ -162,6 +198,13 @@ def _url(table: Table) -> str:
     if "?" in url or "#" in url:
         raise table.fail("base_url", "holds a query or a fragment", 'write query = { name = "value" } beside it')
     return url.rstrip("/")
+
+
+def _key_header(table: Table) -> str:
+    name = (table.text("key_header") or "").lower()
+    if name and (not _HEADER_NAME.fullmatch(name) or name in _OURS):
+        raise table.fail("key_header", "is no header that can be set", "write its name alone, such as authorization")
+    return name
 
 
 def _headers(table: Table, missing: list[UnsetVariable]) -> dict[str, str | Secret]:
@@ -178,7 +221,7 @@ def _headers(table: Table, missing: list[UnsetVariable]) -> dict[str, str | Secr
 
 def _price(source: Source, name: str, value: Any) -> Mapping[str, float]:
     """Checked here, where the setting can be named; prices.py says what it means."""
-    table = Table(source, f'prices."{name}"', value)
+    table = Table(source, f'prices."{name}"', value).expect(*_PRICES)
     if table.get("input") is None:
         raise table.missing("input", "input = 0 when it is free")
     price = {key: table.number(key, 0.0) for key in _PRICES if table.get(key) is not None}
@@ -199,7 +242,7 @@ def _route(source: Source, name: str, value: Any, deployments: Mapping[str, Depl
     if isinstance(value, Route):
         route = value
     else:
-        table = Table(source, f'routes."{name}"', value)
+        table = Table(source, f'routes."{name}"', value).expect(*_ROUTE)
         targets = table.get("deployments", ())
         if not isinstance(targets, list | tuple) or not targets:
             raise table.fail("deployments", "must list at least one deployment", 'deployments = [{ name = "main" }]')
@@ -207,6 +250,7 @@ def _route(source: Source, name: str, value: Any, deployments: Mapping[str, Depl
             name=name,
             targets=_targets(table, targets, deployments, out),
             reference_model=table.text("reference_model"),
+            on_cut=table.choice("on_cut", OnCut, None),
         )
         table.done()
     kinds = {target.deployment.kind for target in route.targets}
@@ -237,15 +281,18 @@ def _targets(
 def _target(route: Table, item: Any, deployments: Mapping[str, Deployment], out: Unset) -> Target | str:
     """The name alone of a deployment that is out and cannot be said."""
     item = {"name": item} if isinstance(item, str) else item
-    table = Table(route.source, route.at("deployments"), item)
+    table = Table(route.source, route.at("deployments"), item).expect("name", "order", "weight")
     name = table.required("name")
     if name not in deployments and name not in out:
-        raise table.fail(
-            "name", f"there is no deployment {name!r}", f"configured: {', '.join(sorted(deployments)) or 'none'}"
-        )
+        configured = sorted(deployments.keys() | out.keys())
+        raise table.fail("name", f"there is no deployment {name!r}", f"configured: {', '.join(configured) or 'none'}")
     order, weight = table.whole("order", 1), table.number("weight", 1.0, above=True)
     table.done()
     return Target(deployment=deployments[name], order=order, weight=weight) if name in deployments else name
+
+
+def _retry(table: Table) -> Retry:
+    return table.fill(Retry, Retry(), on_cut=table.choice("on_cut", OnCut, "error"))
 
 
 def _timeouts(table: Table) -> Timeouts:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
+from beastmode_otel.config.redis_url import BadRedisUrl, RedisUrl, read_redis_url
 from beastmode_otel.config.settings import (
     DEFAULT_L3,
     OFF,
@@ -12,10 +14,12 @@ from beastmode_otel.config.settings import (
     MemoryTier,
     SaidBy,
     Secret,
+    SharedTier,
     StoreTier,
     WriteMode,
 )
 from beastmode_otel.config.table import Source, Table
+from beastmode_otel.errors import public_url
 from beastmode_otel.errors.redact import shown
 
 
@@ -30,6 +34,7 @@ def read_cache(top: Table, source: Source) -> CacheSettings:
         mode=mode,
         said_by=said_by,
         l1=_memory(table.table("l1")),
+        l2=_shared(table.table("l2", short="url"), source),
         l3=_store(table.table("l3", short="url"), source),
         stale_if_error=table.number("stale_if_error", 0.0),
         write_mode=table.choice("write_mode", WriteMode, "background"),
@@ -65,6 +70,35 @@ def _mode(table: Table, source: Source, *, written: bool) -> tuple[CacheMode, Sa
         named = Table(source, "environment", {"BEASTMODE_CACHE": said})
         return named.choice("BEASTMODE_CACHE", CacheMode, "off"), "BEASTMODE_CACHE"
     return table.choice("mode", CacheMode, "on" if written else "off"), "[cache]" if written else "nobody"
+
+
+_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+
+
+def _shared(table: Table, source: Source) -> SharedTier:
+    url = _overridden(table, "url", "BEASTMODE_L2_URL", source) or table.text("url")
+    prefix = table.text("prefix", "beastmode") or ""
+    if not _PREFIX.fullmatch(prefix):
+        # Braces in it would be the cluster's hash tag, and put everything on one node.
+        raise table.fail("prefix", f"is {prefix!r}", "use letters, digits and _ . : - (64 at most)")
+    tier = SharedTier(
+        url=None if url in (None, OFF) else _redis(table, url),
+        ttl=table.number("ttl", 7_200.0, above=True),
+        soft=table.number("soft", 0.05, above=True),
+        hard=table.number("hard", 0.25, above=True),
+        prefix=prefix,
+    )
+    if tier.hard < tier.soft:
+        raise table.fail("hard", f"is {tier.hard:g}, less than soft ({tier.soft:g})", "use at least the same")
+    table.done()
+    return tier
+
+
+def _redis(table: Table, url: str) -> RedisUrl:
+    try:
+        return read_redis_url(url)
+    except BadRedisUrl as bad:
+        raise table.fail("url", f"{public_url(url)!r} {bad.problem}", bad.hint) from None
 
 
 def _store(table: Table, source: Source) -> StoreTier:

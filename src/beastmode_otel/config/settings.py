@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from beastmode_otel.errors import Redactor, public_url
-from beastmode_otel.errors.urls import MASK, is_secret_name, secrets_in_url
+from beastmode_otel.config.redis_url import RedisUrl
+from beastmode_otel.errors import ConfigError, Redactor, public_url
+from beastmode_otel.errors.urls import MASK, is_secret_name, login_in, secrets_in_url, without_login
 from beastmode_otel.providers import provider_of
 
 
@@ -87,6 +89,19 @@ class StoreTier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedTier:
+    """L2. url: where; None for none. ttl: seconds. soft: seconds that a request waits for it. hard: seconds after which
+    a command is given up. prefix: all its keys begin with it.
+    """
+
+    url: RedisUrl | None = None
+    ttl: float = 7_200.0
+    soft: float = 0.05
+    hard: float = 0.25
+    prefix: str = "beastmode"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
     """What a cache is like: to write one is to ask for it, as `[cache]` is; a Config without one has none.
 
@@ -98,6 +113,7 @@ class CacheSettings:
 
     mode: CacheMode = "on"
     l1: MemoryTier = MemoryTier()
+    l2: SharedTier = SharedTier()
     l3: StoreTier = StoreTier()
     stale_if_error: float = 0.0
     write_mode: WriteMode = "background"
@@ -111,6 +127,7 @@ class CacheSettings:
 NO_CACHE = CacheSettings(mode="off", said_by="nobody")
 
 ProviderKind = Literal["openai", "anthropic", "passthrough"]
+_VERSIONED: re.Pattern[str] = re.compile(r"/v[0-9]+$")
 _APIS: Mapping[str, str] = {"openai": "openai.chat", "anthropic": "anthropic.messages", "passthrough": "unknown"}
 
 
@@ -119,7 +136,7 @@ class Timeouts:
     """Seconds. first_token and read hold for each attempt, total for the request with all its attempts.
 
     first_token_fallback: in the place of first_token while another deployment can answer; None: a third of it.
-    In the synchronous world first_token and total are looked at between chunks: at worst they are exceeded by `read`.
+    In the synchronous world total is looked at between chunks: at worst it is exceeded by `read`.
     """
 
     connect: float = 5.0
@@ -139,13 +156,17 @@ class Timeouts:
         return self.first_token / 3 if own is None else min(own, self.first_token)
 
 
+OnCut = Literal["error", "restart"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """How often and how long. Waits are drawn between 0 and min(cap, base * 2**n) seconds (full jitter).
 
     per_deployment: tries of one deployment after its first. max_wait: a provider that asks for a longer wait is left
     for the next deployment, or its error is raised. patience: how long a request waits, in all, for deployments that
-    ask it to wait (Retry-After) although another could answer at once.
+    ask it to wait (Retry-After) although another could answer at once. on_cut: what becomes of a stream that fails
+    after content: an error, or another deployment's answer from its start, after a chunk that says so (Chunk.void).
     """
 
     per_deployment: int = 2
@@ -153,6 +174,7 @@ class Retry:
     cap: float = 8.0
     max_wait: float = 60.0
     patience: float = 0.0
+    on_cut: OnCut = "error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +195,9 @@ class Deployment:
     """A callable target: endpoint, model and key.
 
     model: the name sent to the vendor; None takes what stands after the prefix of the model id, or the request's own.
-    provider: the `gen_ai.provider.name`; empty takes that of the host, see providers.py. headers, query: sent with each
+    provider: the `gen_ai.provider.name`; empty takes that of the host, see providers.py. base_url: Anthropic's with or
+    without /v1, which is added; `{model}` in it stands for the model. key_header: the header in which the key goes;
+    empty: as the API has it; in `authorization` it is a bearer's. headers, query: sent with each
     request; secret values are Secret.
     """
 
@@ -183,15 +207,30 @@ class Deployment:
     model: str | None = None
     provider: str = ""
     api_key: Secret | None = None
+    key_header: str = ""
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        url, login = without_login(self.base_url)
+        if url is not None and self.kind == "anthropic" and not _VERSIONED.search(url):
+            url = f"{url.rstrip('/')}/v1"
+        if url is None:
+            raise ConfigError(
+                f"the deployment {self.name!r}: base_url is not a full address",
+                hints=(
+                    "it begins with http:// or https:// and names a host; a password in it must be percent-encoded",
+                ),
+            )
+        object.__setattr__(self, "base_url", url)
+        if login:
+            object.__setattr__(self, "headers", {**self.headers, "authorization": Secret(f"Basic {login}")})
         if not self.provider:
             object.__setattr__(self, "provider", self.provider_by_host)
 
     def __repr__(self) -> str:
-        headers, query = _public_values(self.headers), _public_values(self.query)
+        headers = {name: value if isinstance(value, Secret) else MASK for name, value in self.headers.items()}
+        query = {name: MASK if is_secret_name(name) else public_url(value) for name, value in self.query.items()}
         return _public_repr(self, base_url=public_url(self.base_url), headers=headers, query=query)
 
     @property
@@ -209,7 +248,9 @@ class Deployment:
         """What must never be shown; of `Bearer KEY` also the key alone."""
         found = [value.reveal() for value in (self.api_key, *self.headers.values()) if isinstance(value, Secret)]
         found += [value for held in (self.headers, self.query) for value in _secret_texts(held)]
-        return [*found, *(value.rpartition(" ")[2] for value in found), *secrets_in_url(self.base_url)]
+        found += [value.rpartition(" ")[2] for value in found]
+        logins = [login for value in found for login in login_in(value)]
+        return [*found, *logins, *secrets_in_url(self.base_url)]
 
 
 _LEAST: int = 12  # characters of a plain text that counts as a key by its name: shorter ones are words
@@ -219,10 +260,6 @@ def _secret_texts(named: Mapping[str, str | Secret]) -> list[str]:
     """Values that are written as plain text, and are keys by their names."""
     texts = ((name, value) for name, value in named.items() if isinstance(value, str))
     return [value for name, value in texts if is_secret_name(name) and len(value) >= _LEAST]
-
-
-def _public_values(named: Mapping[str, str | Secret]) -> dict[str, object]:
-    return {name: MASK if isinstance(value, str) and is_secret_name(name) else value for name, value in named.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,12 +276,14 @@ class Route:
     """A public model id and the deployments that serve it, all of one provider kind.
 
     reference_model: what the team would have called without a router; the difference in price is saved by routing.
+    on_cut: over that of Retry; None: that one.
     first: the targets that the caller means, which are those of the lowest order; later ones are fallbacks.
     """
 
     name: str
     targets: tuple[Target, ...]
     reference_model: str | None = None
+    on_cut: OnCut | None = None
     first: tuple[Target, ...] = field(init=False, repr=False, compare=False)  # each request needs it
 
     def __post_init__(self) -> None:
@@ -294,7 +333,8 @@ class Config:
         cache = self.cache
         found = [secret for deployment in self._every_deployment() for secret in deployment.secrets()]
         found += [secret.reveal() for secret in (cache.secret, *self.hidden) if secret is not None]
-        return Redactor([*found, *secrets_in_url(cache.l3.url)])
+        shared = () if cache.l2.url is None else cache.l2.url.secrets
+        return Redactor([*found, *shared, *secrets_in_url(cache.l3.url)])
 
     def said_providers(self) -> dict[tuple[str, int | None], str]:
         """What `provider = …` says of a host and port (None: the scheme's own), for those who meet only the host.

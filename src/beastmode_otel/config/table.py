@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
+from urllib.parse import urlsplit
 
 from beastmode_otel.config.settings import Secret
 from beastmode_otel.errors import ConfigError, Redactor
@@ -13,6 +14,18 @@ from beastmode_otel.errors.redact import secrets_in_environ, shown, shown_variab
 
 D = TypeVar("D")
 _HUGE = 1e15  # beyond it nothing here makes sense, and floats are no longer exact
+# What other tools call it, where the letters alone would not tell.
+_ALIASES = {
+    "url": "base_url",
+    "api_base": "base_url",
+    "endpoint": "base_url",
+    "host": "base_url",
+    "key": "api_key",
+    "token": "api_key",
+    "api_type": "kind",
+    "targets": "deployments",
+    "models": "routes",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +59,7 @@ class Table:
             raise source.fail(path or "top level", f"must be a table, not {type(values).__name__}")
         self._values = values
         self._known: list[str] = []
+        self._expected: tuple[str, ...] = ()
 
     def at(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
@@ -56,6 +70,15 @@ class Table:
     def get(self, key: str, default: Any = None) -> Any:
         self._known.append(key)
         return self._values.get(key, default)
+
+    def expect(self, *names: str) -> Table:
+        """What may stand here. A key that is nearly one of them, or another tool's word for it, is told now: before the
+        consequence, which is that something is missing."""
+        self._expected = names
+        for key in self._values:
+            if key not in names and _meant(str(key), names):
+                raise self._unknown(str(key), names)
+        return self
 
     def has(self, key: str) -> bool:
         return key in self._values
@@ -92,10 +115,14 @@ class Table:
         # Model names have dots, and TOML takes [prices.gpt-4.1] as a table within a table.
         inner = [name for name, value in self._values.items() if isinstance(value, Mapping) and str(name)[:1].isdigit()]
         unquoted = [f'a name with a dot needs quotes, such as "gpt-4.1": {inner[0]!r} is a table here'] if inner else []
-        return self.fail(key, "is missing", hint, *unquoted)
+        unknown = [str(name) for name in self._values if self._expected and name not in self._expected]
+        also = [f"not a setting here: {', '.join(unknown)}"] if unknown and not inner else []
+        return self.fail(key, "is missing", hint, *unquoted, *also)
 
-    def choice(self, key: str, choices: Any, default: str) -> Any:
+    def choice(self, key: str, choices: Any, default: str | None) -> Any:
         value = self.text(key, default)
+        if value is None:
+            return None
         allowed = get_args(choices)
         if value not in allowed:
             raise self.fail(key, f"is {shown(value)}", f"use one of {', '.join(allowed)}")
@@ -161,10 +188,11 @@ class Table:
             raise UnsetVariable(problem, hints=(f"export {name}=…",))
         return found
 
-    def fill(self, kind: type[D], defaults: D) -> D:
-        """A dataclass of numbers from this table; integers stay integers, and None what is not given."""
-        values: dict[str, float | None] = {}
-        for name in kind.__dataclass_fields__:  # type: ignore[attr-defined]
+    def fill(self, kind: type[D], defaults: D, **read: Any) -> D:
+        """A dataclass of numbers from this table; integers stay integers, and None what is not given. read: fields that
+        were read before."""
+        values: dict[str, Any] = dict(read)
+        for name in kind.__dataclass_fields__.keys() - read.keys():  # type: ignore[attr-defined]
             default = getattr(defaults, name)
             if default is None and self.get(name) is None:
                 values[name] = None
@@ -176,6 +204,31 @@ class Table:
     def done(self) -> None:
         for key in self._values:
             if key not in self._known:
-                near = difflib.get_close_matches(str(key), self._known, 1)
-                hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(set(self._known)))}"
-                raise self.fail(str(key), "is not a setting", hint)
+                raise self._unknown(str(key), self._known)
+
+    def _unknown(self, key: str, known: Iterable[str]) -> ConfigError:
+        meant = _meant(key, known)
+        hint = f"did you mean {meant}?" if meant else f"known here: {', '.join(sorted(set(known)))}"
+        return self.fail(key, "is not a setting", hint)
+
+
+def _meant(key: str, known: Iterable[str]) -> str | None:
+    """The known name that somebody who wrote `key` had in mind."""
+    known = list(known)
+    plain = key.strip().lower().replace("-", "_").replace(" ", "_")
+    if plain in known or _ALIASES.get(plain) in known:
+        return plain if plain in known else _ALIASES[plain]
+    return next(iter(difflib.get_close_matches(plain, known, 1)), None)
+
+
+def port_problem(url: str) -> str | None:
+    """What is wrong with the port of a URL, without what may be a password. None: nothing, or worse than that."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    _, colon, port = parts.netloc.rpartition("@")[2].rpartition("]")[2].rpartition(":")
+    if not colon or not port or (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        return None
+    shown = f"port {port} is" if len(port) < 6 and port.isascii() and port.lstrip("-").isdigit() else "its port is"
+    return f"{shown} not between 1 and 65535"

@@ -14,9 +14,10 @@ from beastmode_otel.doctor.export_result import export_finding
 from beastmode_otel.doctor.probe import ProbeResult, probe
 from beastmode_otel.doctor.process import process_findings
 from beastmode_otel.doctor.settings import is_off, settings_findings
-from beastmode_otel.doctor.targets import SIGNALS, otlp_names, places_of, secrets_of
+from beastmode_otel.doctor.targets import SIGNALS, otlp_names, places_of
 from beastmode_otel.errors import Redactor
 from beastmode_otel.telemetry.exporters import exporter_factories
+from beastmode_otel.telemetry.log_secrets import exporter_secrets
 
 T = TypeVar("T")
 ENDPOINTS: Final = 8.0  # seconds for all of them together, whatever hangs
@@ -52,7 +53,7 @@ def _open(finding: Finding | None) -> bool:
 
 
 def _probed(signals: list[str], environ: Mapping[str, str]) -> list[Finding]:
-    redact = Redactor(secrets_of(environ))
+    redact = Redactor(exporter_secrets(environ))
 
     def tried(signal: str) -> Finding:
         variable = f"OTEL_{signal.upper()}_EXPORTER"

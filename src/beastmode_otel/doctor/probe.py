@@ -32,7 +32,7 @@ from beastmode_otel.telemetry.suppress import OURS, attached
 
 NAME: Final = "beastmode.doctor"
 SECONDS: Final = 3.0  # that one export may take
-_EXPORTER_LOGGERS: Final = ("opentelemetry.exporter", "opentelemetry.sdk")
+_EXPORTER_LOGGERS: Final = ("opentelemetry.exporter", "opentelemetry.sdk", "opentelemetry.util")
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from beastmode_otel.errors import public_url
-from beastmode_otel.errors.redact import secrets_in_environ
 from beastmode_otel.telemetry.exporters import protocol
 
 SIGNALS: Final = ("traces", "metrics", "logs")
@@ -117,10 +116,3 @@ def _insecure(signal: str, scheme: str, environ: Mapping[str, str]) -> bool:
     """gRPC without a scheme is TLS, unless OTEL_EXPORTER_OTLP_INSECURE says otherwise."""
     said = setting(signal, "INSECURE", environ)
     return scheme == "http" if said is None else said.lower() == "true"
-
-
-def secrets_of(environ: Mapping[str, str]) -> list[str]:
-    """What no message about an export may show: passwords, the endpoints' queries, values of their headers."""
-    names = ("OTEL_EXPORTER_OTLP", *(f"OTEL_EXPORTER_OTLP_{signal.upper()}" for signal in SIGNALS))
-    queries = [environ.get(f"{name}_ENDPOINT", "").partition("?")[2] for name in names]
-    return [*secrets_in_environ(environ), *(query for query in queries if query)]

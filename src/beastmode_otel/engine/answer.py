@@ -49,7 +49,8 @@ class Answer:
 
     text: the assistant's text. body: the provider's JSON (a stream's is put together in the same shape); of a stored
     answer a fresh copy each time.
-    usage: tokens, None when nobody counted them. cost: USD, None when the price is not known.
+    usage: tokens, None when nobody counted them. cost: USD, None when the price is not known; with that of what broke
+    off and was begun anew (on_cut).
     model: the id that was asked for. deployment: who answered. attempts: every try of this request. request_id: ours,
     for support and for the cache. cache: what the cache did.
     """

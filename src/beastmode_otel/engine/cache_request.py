@@ -70,16 +70,17 @@ def cache_request_of(
     options: Options,
     key_of: Callable[[KeyParts], Key] = derive,
     client: Pairs | None = (),
+    mocked: bool = False,
 ) -> CacheRequest:
     """What one request to a router asks of the cache.
 
     tenant: the one that was named; None: the namespace, and another credential is another tenant. key_of: derives,
     perhaps from memory. client: what a client that was passed in adds to each request; None: it logs in by itself, so
-    that nobody can tell who asks unless a tenant was named.
+    that nobody can tell who asks unless a tenant was named. mocked: the answers would not be the provider's.
     """
     if options.use == "off":
         return CacheRequest(use="off", key=None, reason="off")
-    if client is None and tenant is None:
+    if mocked or (client is None and tenant is None):
         return CacheRequest(use=options.use, key=None, reason="unreadable")
     api = route.targets[0].deployment.api
     asked = may_lookup(body, api=api)

@@ -141,6 +141,7 @@ class Engine:
             options=options,
             key_of=self._keys.derive,
             client=self._router.client_adds(),
+            mocked=not self._router.asks_hosts(route),
         )
         if wanted.key is None:
             ending.cache = CacheFacts(status="bypass", reason=wanted.reason)

@@ -140,7 +140,7 @@ class RequestStore:
             text=reply.text,
             finish_reason=reply.finish_reasons[0] if reply.finish_reasons else None,
             usage=landed.usage,
-            cost=landed.cost,
+            cost=landed.answer_cost,
             tags=self._wanted.tags,
         )
 

@@ -76,7 +76,11 @@ class CacheResult:
 
 
 class StorableReply(Delivery, Protocol):
-    """An answer that has landed, as the cache stores it. headers: the response's. api: its wire format."""
+    """An answer that has landed, as the cache stores it. headers: the response's. api: its wire format. answer_cost:
+    what it alone has cost, whatever the request did besides."""
+
+    @property
+    def answer_cost(self) -> float | None: ...
 
     @property
     def api(self) -> str: ...

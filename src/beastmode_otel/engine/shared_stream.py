@@ -25,6 +25,7 @@ class SharedStream:
     - asyncio: one detached task pumps, so that no reader's cancellation reaches the upstream read.
     - Blocking: the reader that is first at the buffer's end reads the next chunk on its own thread.
     - The last reader that leaves before the end gives the upstream up; the others take nothing away with them.
+    - begins: the first chunk that is not void. Who has read nothing yet begins there, and need not be told of the rest.
     - `landed` is called once, at the terminal event; `over` once, however it ended.
     """
 
@@ -35,7 +36,7 @@ class SharedStream:
         self._chunks: list[Chunk] = []
         self._error: BaseException | None = None
         self._ended = self._given_up = False
-        self._readers = 0
+        self._readers = self.begins = 0
         self._pulling, self._state = threading.Lock(), threading.Lock()
         self._news: Job[None] | None = None
         self._stop: Callable[[], None] | None = None
@@ -165,7 +166,10 @@ class SharedStream:
 
     def _tell(self, chunks: Sequence[Chunk] = (), *, error: BaseException | None = None, ended: bool = False) -> None:
         with self._state:
-            self._chunks.extend(chunks)
+            for chunk in chunks:
+                self._chunks.append(chunk)
+                if chunk.void:
+                    self.begins = len(self._chunks)
             self._error = self._error or error
             self._ended = self._ended or ended
             news, self._news = self._news, None
@@ -232,6 +236,8 @@ class SharedReader:
                 return chunk
 
     async def _step(self) -> Chunk | None:
+        if not self._index:
+            self._index = self._shared.begins
         try:
             chunk = await self._shared.at(self._index, self._patience, opener=not self._collapsed)
         except TimeoutError as exc:

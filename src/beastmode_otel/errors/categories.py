@@ -158,7 +158,8 @@ _TABLE: Final = (
     # What the provider said.
     Category(
         name="invalid_response",
-        hint="The answer is not the JSON of this API: base_url may point at a web page; many want /v1 at its end.",
+        hint="The answer is not the JSON of this API: base_url may point at a web page. OpenAI's SDK wants /v1 at its "
+        "end, Anthropic's adds it.",
     ),
     Category(
         name="invalid_request",
@@ -197,7 +198,7 @@ _TABLE: Final = (
     ),
     Category(
         name="endpoint_not_found",
-        hint="The path does not exist there: base_url often needs /v1 at its end.",
+        hint="The path does not exist there: check base_url. OpenAI's SDK wants /v1 at its end, Anthropic's adds it.",
     ),
     Category(
         name="not_supported",

@@ -156,7 +156,8 @@ def safe_cause(exc: BaseException, redact: Callable[[str], str]) -> BaseExceptio
 
 
 def _text(exc: BaseException) -> str:
-    return f"{exc!s} {exc.args!r} {getattr(exc, '__notes__', '')!r}"
+    request = getattr(exc, "_request", "")  # httpx's exceptions hold it, and with it the URL
+    return f"{exc!s} {exc.args!r} {getattr(exc, '__notes__', '')!r} {request!r}"
 
 
 def _chain(exc: BaseException) -> Iterable[BaseException]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 MASK: Final = "[redacted]"
 
@@ -52,6 +52,33 @@ def secrets_in_url(url: str) -> list[str]:
         found += [login, password, base64.b64encode(unquote(login).encode("utf-8", "surrogatepass")).decode()]
         found += re.split(r"[/?#@:\s\\]+", password or login) if certain else ()
     return [secret for secret in dict.fromkeys(found) if secret]
+
+
+def without_login(url: str) -> tuple[str | None, str]:
+    """A URL without its login, and that as Basic authentication sends it; None for what cannot be read as a URL."""
+    try:
+        parts = urlsplit(url)
+        login, _, host = parts.netloc.rpartition("@")
+        readable = parts.port is None or parts.port >= 0
+    except ValueError:
+        readable = False
+    if not readable:
+        return None, ""
+    if not login:
+        return url, ""
+    name, _, password = login.partition(":")
+    basic = f"{unquote(name)}:{unquote(password)}".encode("utf-8", "surrogatepass")
+    return urlunsplit(parts._replace(netloc=host)), base64.b64encode(basic).decode("ascii")
+
+
+def login_in(basic: str) -> list[str]:
+    """Name with password, and the password alone, of what Basic authentication sends; nothing of anything else."""
+    try:
+        login = base64.b64decode(basic, validate=True).decode("utf-8")
+    except ValueError:
+        return []
+    password = login.partition(":")[2]
+    return [login, password] if password else []
 
 
 def is_secret_name(name: str) -> bool:

@@ -128,6 +128,8 @@ class WireCall:
     def cost(self) -> float | None:
         return self._bill.cost
 
+    answer_cost = cost
+
     @property
     def headers(self) -> Mapping[str, str]:
         """The response's; empty before it came."""

@@ -19,7 +19,8 @@ from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.instrumentation.build import build_context
 from beastmode_otel.instrumentation.context import DoorContext, Hook, Hooks
-from beastmode_otel.instrumentation.send import Below, leads_to_library, send_async, send_blocking
+from beastmode_otel.instrumentation.send import Below, send_async, send_blocking
+from beastmode_otel.router.upstream.mocks import leads_to_library
 
 LIBRARIES: Final = ("httpx", "httpx2")
 _LAYERS: Final = 32

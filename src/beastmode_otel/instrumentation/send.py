@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from types import FunctionType
 from typing import Any, Final, NamedTuple
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
@@ -11,15 +10,11 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from beastmode_otel.instrumentation.cached_send import cached_send
 from beastmode_otel.instrumentation.context import DoorContext, asked_of
 from beastmode_otel.instrumentation.observe import AppCall, send_watched
+from beastmode_otel.router.upstream.mocks import DEPTH, inner_transports, is_own, leads_to_library, reaches_host
 from beastmode_otel.runtime import run_sync, running_loop
 from beastmode_otel.telemetry import is_ours
 from beastmode_otel.wire import LLMCall
 
-_DEPTH: Final = 5
-_OWN: Final = frozenset({"HTTPTransport", "AsyncHTTPTransport", "AiohttpTransport"})
-_OF: Final = frozenset({"httpx", "httpx2", "httpx_aiohttp"})
-_PACKAGES: Final = _OF | {"httpcore", "httpcore2"}
-_LAYERS: Final = 32
 _HARMLESS: Final = ("openai.lib.azure",)  # only takes keys away, when it is redirected
 
 
@@ -37,41 +32,10 @@ class Below(NamedTuple):
     leads_to_library: bool
 
 
-def leads_to_library(function: Any, *, through_wraps: bool = True) -> bool:
-    """Whether it is a function of the HTTP library, or a wrapper over one. A mock in its place is neither.
-
-    through_wraps: believe functools.wraps, too, and not wrapt alone.
-    """
-    for _ in range(_LAYERS):
-        function = getattr(function, "__func__", function)  # of a method that an instance was given
-        below = getattr(function, "__wrapped__", None)
-        if below is None:
-            break
-        if not through_wraps and type(function) is FunctionType:
-            return False
-        function = below
-    # Not `__module__`, which functools.wraps copies.
-    return type(function) is FunctionType and function.__globals__.get("__name__", "").partition(".")[0] in _PACKAGES
-
-
-def is_mocked(transport: Any) -> bool:
-    """Whether the library's transport answers otherwise than from its host: respx, pytest-httpx and vcrpy put their
-    own function into its class, or into that of its connection pool. A transport of another kind is not looked at."""
-    if not _is_own(transport):
-        return False
-    pool = getattr(transport, "_pool", None)
-    return not all(
-        leads_to_library(getattr(part, name), through_wraps=False)
-        for part in (transport, pool)
-        for name in ("handle_request", "handle_async_request")
-        if type(part).__module__.partition(".")[0] in _PACKAGES and hasattr(part, name)
-    )
-
-
 def has_own_door(client: Any, request: Any) -> bool:
     """Whether the request would pass one of our transports, perhaps inside other ones."""
     try:
-        return _leads_to_door(client._transport_for_url(request.url), _DEPTH)
+        return _leads_to_door(client._transport_for_url(request.url), DEPTH)
     except Exception:  # noqa: BLE001  (a client of its own kind)
         return False
 
@@ -89,8 +53,8 @@ def is_plain(client: Any, request: Any, auth: Any) -> bool:
             used is None
             and not request.url.userinfo
             and all(getattr(hook, "__module__", None) in _HARMLESS for hook in hooks)
-            and _is_own(transport := client._transport_for_url(request.url))
-            and not is_mocked(transport)
+            and is_own(transport := client._transport_for_url(request.url))
+            and reaches_host(transport)
             and leads_to_library(client._send_single_request)
         )
     except Exception:  # noqa: BLE001  (a client of its own kind)
@@ -101,28 +65,12 @@ def default_encoding(client: Any) -> Any:
     return getattr(client, "_default_encoding", "utf-8")
 
 
-def _is_own(transport: Any) -> bool:
-    kind = type(transport)
-    if kind.__name__ not in _OWN or kind.__module__.partition(".")[0] not in _OF:
-        return False
-    return getattr(getattr(transport, "_pool", None), "_uds", None) is None
-
-
 def _leads_to_door(transport: Any, depth: int) -> bool:
     if hasattr(type(transport), "__beastmode_door__"):
         return True
-    if depth == 0 or _is_own(transport):
+    if depth == 0 or is_own(transport):
         return False
-    parts = getattr(transport, "__dict__", None)
-    if not isinstance(parts, Mapping):
-        return False
-    inner = [part for part in list(parts.values()) if _is_transport(part)]
-    return any(_leads_to_door(part, depth - 1) for part in inner)
-
-
-def _is_transport(part: Any) -> bool:
-    kind = type(part)
-    return hasattr(kind, "handle_request") or hasattr(kind, "handle_async_request")
+    return any(_leads_to_door(part, depth - 1) for part in inner_transports(transport))
 
 
 def send_blocking(

@@ -11,8 +11,9 @@ from beastmode_otel.errors import ConfigError
 from beastmode_otel.instrumentation.build import build_context
 from beastmode_otel.instrumentation.context import DoorContext
 from beastmode_otel.instrumentation.observe import AppCall
-from beastmode_otel.instrumentation.send import is_mocked, managed, run_blocking, through
+from beastmode_otel.instrumentation.send import managed, run_blocking, through
 from beastmode_otel.router.upstream.library import library as installed
+from beastmode_otel.router.upstream.mocks import is_mock
 from beastmode_otel.runtime import running_loop
 from beastmode_otel.telemetry import is_ours
 
@@ -24,6 +25,7 @@ def transport(inner: Any, *, cache: Any = None, **providers: Any) -> Any:
 
     inner: an httpx or httpx2 transport. cache: as the router's: "on", "off", a mapping like `[cache]`.
     Whom an answer belongs to is read from the request's headers: with `cache`, `inner` must not add a login of its own.
+    What a mock answers (MockTransport, ASGITransport, respx) is not stored.
     providers: `tracer_provider`, `meter_provider`, `logger_provider`; the global ones where they are not given.
     Raises ConfigError.
     """
@@ -107,7 +109,7 @@ class _Door:
 
         app = AppCall(
             context=self._context, seen=seen, request=request, library=self._library, is_async=False, go=go, read=None,
-            flow=self._context.blocking, plain=self._context.blocking is None or not is_mocked(self._inner),
+            flow=self._context.blocking, plain=self._context.blocking is None or not is_mock(self._inner),
         )  # fmt: skip
         return run_blocking(app)
 
@@ -133,7 +135,7 @@ class _AsyncDoor:
         app = AppCall(
             context=self._context, seen=seen, request=request, library=self._library, is_async=True, go=go, read=None,
             flow=self._context.asyncio if running_loop() is not None else None,
-            plain=self._context.asyncio is None or not is_mocked(self._inner),
+            plain=self._context.asyncio is None or not is_mock(self._inner),
         )  # fmt: skip
         return await through(app)
 

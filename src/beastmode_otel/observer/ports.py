@@ -124,8 +124,17 @@ class Observer(Protocol):
         """invalidate() removed entries."""
         return
 
-    def watch_tier(self, tier: TierName, system: str | None, stats: Callable[[], tuple[int, int]]) -> None:
-        """A tier exists. system: its `db.system.name`. stats: a bound method that gives entries and bytes, quickly."""
+    def watch_tier(
+        self,
+        tier: TierName,
+        system: str | None,
+        stats: Callable[[], tuple[int, int]],
+        server: tuple[str, int] | None = None,
+    ) -> None:
+        """A tier exists. system: its `db.system.name`. stats: a bound method that gives entries and bytes, quickly.
+
+        server: its address and port, where it is behind a socket.
+        """
         return
 
     def before_collect(self, sweep: Callable[[], None]) -> None:

@@ -44,6 +44,14 @@ class Deadlines:
             left = min(left, self.started + self._first_token - now)
         return max(0.0, left)
 
+    def left_in_all(self) -> float:
+        """Seconds until the request is over, whether a token has come or not."""
+        return max(0.0, self._deadline - self._clock())
+
+    @property
+    def waits_for_token(self) -> bool:
+        return self._waits_for_token
+
     @property
     def over(self) -> bool:
         return self.left() <= _SLACK
@@ -76,7 +84,8 @@ class AttemptHttp:
         self.deadlines = Deadlines(
             services.clock, call.timeouts, deadline=call.deadline, stream=call.stream, spare=spare
         )
-        self._request = http_request(call, deployment, self.body, self.deadlines.left())
+        left, first = self.deadlines.left_in_all(), self.deadlines.left()
+        self._request = http_request(call, deployment, self.body, left=left, first=first)
         self._place = failures.Place(
             model_id=call.model_id, deployment=deployment.name, endpoint=endpoint_of(deployment), redact=services.redact
         )
@@ -139,6 +148,8 @@ class AttemptHttp:
         assert response is not None  # noqa: S101  (open() has returned)
         assert body is not None  # noqa: S101
         while not self.ready:
+            if self.deadlines.waits_for_token:
+                response.limit(self.deadlines.left())
             data = await response.next()
             self._take(self._at_end(response, body) if data is None else body.feed(data))
             self._check_clock()
@@ -179,6 +190,8 @@ class AttemptHttp:
         for chunk in chunks:
             if chunk.content:
                 self._answers = self._answers or bool(chunk.text)
+                if self.deadlines.waits_for_token and self._response is not None:
+                    self._response.limit(None)
                 self.deadlines.token_came()
                 self.on_token()
 
@@ -219,6 +232,8 @@ class AttemptHttp:
         """For what the HTTP client has raised."""
         failure, self._looks_sent = failures.from_exception(self._place, exc)
         kind = failure.error.category
+        if kind.cut and self.deadlines.over:  # by ourselves, to interrupt a thread
+            return self.limit()
         if kind.phase and self.deadlines.over:  # the phase was cut to what was left
             return failures.from_exception(self._place, exc, category(self.deadlines.which()[0]))[0]
         if kind.cut and self.status is not None and self._call.stream:

@@ -66,6 +66,11 @@ class RetryPlan:
             return NextTry(deployment=failed.deployment, wait=wait, retry=True)
         return self._next(now) if fallback else None
 
+    def after_cut(self, failed: NextTry, failure: Failure, now: float, left: float) -> NextTry | None:
+        """Whom to ask for a whole answer when one has broken off: another deployment, or, without one, the same."""
+        elsewhere = self._next(now) if left > 0 and failure.error.category.fallback else None
+        return elsewhere or self.after(failed, failure, now, left)
+
     def has_spare(self, now: float) -> bool:
         """Whether another deployment can answer, should the one that is asked now not."""
         return any(self._health.can_answer(deployment.name, now) for deployment in self._left)
@@ -122,10 +127,18 @@ class AttemptSequence:
             raise self._nobody()
         return self._take(next_try)
 
-    async def again(self, failed: Attempt, error: UpstreamError) -> Attempt:
-        """The next attempt after a failure, when there is one; else raises `error`, with every attempt in it."""
+    @property
+    def restarts(self) -> bool:
+        """Whether a stream that fails after content begins anew, instead of raising."""
+        return (self._call.route.on_cut or self._services.config.retry.on_cut) == "restart"
+
+    async def again(self, failed: Attempt, error: UpstreamError, *, cut: bool = False) -> Attempt:
+        """The next attempt after a failure, when there is one; else raises `error`, with every attempt in it.
+
+        cut: it fails after content.
+        """
         await failed.release()
-        next_try = self._next_try(failed)
+        next_try = self._next_try(failed, cut=cut)
         if next_try is None:
             raise self.final(error)
         await self._wait(failed, next_try)
@@ -146,11 +159,12 @@ class AttemptSequence:
         saved = None if instead is None else instead - cost
         return Saving(by="routing", provider=provider, cost=saved) if saved and saved > 0 else None
 
-    def _next_try(self, failed: Attempt) -> NextTry | None:
+    def _next_try(self, failed: Attempt, *, cut: bool) -> NextTry | None:
         if self._last_try is None or failed.failure is None or failed.cut_off:
             return None
         now = self._services.clock()
-        return self._retry_plan.after(self._last_try, failed.failure, now, self._call.deadline - now)
+        after = self._retry_plan.after_cut if cut else self._retry_plan.after
+        return after(self._last_try, failed.failure, now, self._call.deadline - now)
 
     async def _wait(self, failed: Attempt, next_try: NextTry) -> None:
         observer = self._services.observer

@@ -14,7 +14,8 @@ Adds = Callable[[], tuple[tuple[str, str], ...] | None]
 
 @record(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """A POST. timeouts: seconds by phase (connect, read, write, pool).
+    """A POST. timeouts: seconds by phase (connect, read, write, pool). head: seconds for which a thread that cannot be
+    interrupted may wait for the response's head.
 
     Its repr shows neither address (gateways put keys into queries) nor headers nor body.
     """
@@ -23,6 +24,7 @@ class HttpRequest:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     timeouts: Mapping[str, float]
+    head: float
     trail: Trail
 
 
@@ -38,6 +40,10 @@ class HttpResponse(Protocol):
     async def next(self) -> bytes | None:
         """The next piece of the body; None at its end."""
 
+    def limit(self, seconds: float | None) -> None:
+        """For a world that cannot interrupt a read (the others need not do anything): one that is still waiting after
+        so many seconds, best effort, ends as a connection that was cut. None: no longer."""
+
     async def release(self, *, complete: bool) -> None:
         """Give the connection back. complete: the caller has all it wants, so what is left of the body is read for a
         moment to keep the connection alive; otherwise it is closed. Idempotent, never raises."""
@@ -51,11 +57,15 @@ class Http(Protocol):
 
     adds: what a client that was passed in adds to each request: headers, names in lower case, and a query as "?"; gives
     None where it has an `auth` of its own, which may log anybody in. None for our own clients, which add nothing.
+    asks_host: whether what answers at a URL is that host, as far as can be seen, and not a mock in its place.
     closings: how often connections of ours were closed; who sees it grow was cut off by ourselves.
     """
 
     adds: Adds | None
     closings: int
+
+    def asks_host(self, url: str) -> bool:
+        """Never raises."""
 
     async def open(self, request: HttpRequest) -> HttpResponse:
         """Send and return as soon as the response's head is there."""

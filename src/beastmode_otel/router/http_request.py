@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from beastmode_otel.attempts.progress import Trail
 from beastmode_otel.config.settings import Config, Deployment, Route, Secret, Timeouts
@@ -63,9 +63,13 @@ def wire_format(deployment: Deployment) -> Format:
 
 def url_of(deployment: Deployment, *, model: str = "", stream: bool = False) -> str:
     """The address of the API, with the deployment's query. A pass-through's base_url is the whole address."""
-    path, _, own = wire_format(deployment).endpoint(deployment.model or model, stream=stream).partition("?")
+    asked = deployment.model or model
+    path, _, own = wire_format(deployment).endpoint(asked, stream=stream).partition("?")
     query = "&".join(filter(None, (own, urlencode(deployment.query))))
-    return f"{deployment.base_url}{path}{'?' * bool(query)}{query}"
+    base = deployment.base_url
+    if "{model}" in base:  # as Azure's addresses have it
+        base = base.replace("{model}", quote(asked, safe=""))
+    return f"{base}{path}{'?' * bool(query)}{query}"
 
 
 def endpoint_of(deployment: Deployment) -> str:
@@ -88,14 +92,21 @@ def body_of(call: Call, deployment: Deployment) -> dict[str, Any]:
     return wire_format(deployment).body(call.body, model=deployment.model, stream=call.stream)
 
 
-def http_request(call: Call, deployment: Deployment, body: Mapping[str, Any], left: float) -> HttpRequest:
-    """The POST, with no phase allowed to last longer than the `left` seconds of the request."""
+def http_request(
+    call: Call, deployment: Deployment, body: Mapping[str, Any], *, left: float, first: float
+) -> HttpRequest:
+    """The POST. No phase may last longer than the `left` seconds of the request, and none before the first token longer
+    than `first`."""
     limits = call.timeouts
     return HttpRequest(
         url=url_of(deployment, model=str(call.body.get("model", "")), stream=call.stream),
         headers=headers_of(deployment, stream=call.stream),
         body=encode(body),
-        timeouts={phase: min(getattr(limits, phase), left, _LONGEST) for phase in ("connect", "read", "write", "pool")},
+        timeouts={
+            phase: min(getattr(limits, phase), left if phase == "read" else first, _LONGEST)
+            for phase in ("connect", "read", "write", "pool")
+        },
+        head=min(limits.read, first, _LONGEST),
         trail=Trail(),
     )
 
@@ -105,7 +116,10 @@ def headers_of(deployment: Deployment, *, stream: bool) -> dict[str, str]:
         "content-type": "application/json",
         "accept": "text/event-stream" if stream else "application/json",
     }
-    headers |= wire_format(deployment).headers(deployment.api_key.reveal() if deployment.api_key else None)
+    key, own = deployment.api_key.reveal() if deployment.api_key else None, deployment.key_header
+    headers |= wire_format(deployment).headers(None if own else key)
+    if own and key is not None:
+        headers[own] = f"Bearer {key}" if own == "authorization" else key
     for name, value in deployment.headers.items():
         headers[name] = value.reveal() if isinstance(value, Secret) else value
     return headers

@@ -6,7 +6,7 @@ import difflib
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from beastmode_otel.config.settings import Config, Deployment, Route, Target
 from beastmode_otel.errors import AttemptRecord, Context, RequestError, UpstreamError
@@ -15,9 +15,12 @@ from beastmode_otel.providers import BY_NAME
 from beastmode_otel.router.attempt import Attempt
 from beastmode_otel.router.attempt_sequence import AttemptSequence
 from beastmode_otel.router.http_request import Call, Services
+from beastmode_otel.wire import Chunk
 
 if TYPE_CHECKING:
-    from beastmode_otel.wire import Chunk, Reply, Usage
+    from beastmode_otel.wire import Reply, Usage
+
+_VOID: Final = Chunk(void=True)
 
 
 def resolve(config: Config, model_id: str) -> Route:
@@ -73,6 +76,7 @@ class RoutedRequest:
     def __init__(self, sequence: AttemptSequence) -> None:
         self._sequence = sequence
         self._attempt: Attempt | None = None
+        self._void: list[Attempt] = []
 
     @property
     def records(self) -> tuple[AttemptRecord, ...]:
@@ -117,13 +121,19 @@ class RoutedRequest:
         return None if self._attempt is None else self._attempt.usage
 
     @property
-    def cost(self) -> float | None:
+    def answer_cost(self) -> float | None:
         return None if self._attempt is None else self._attempt.cost
+
+    @property
+    def cost(self) -> float | None:
+        """That of the answer, and of what broke off before it and was begun anew: the caller pays for both."""
+        cost = self.answer_cost
+        return cost if cost is None or not self._void else cost + sum(attempt.cost or 0.0 for attempt in self._void)
 
     @property
     def saving(self) -> Saving | None:
         """What the route's reference model would have cost more."""
-        return None if self._attempt is None else self._sequence.saving(self.usage, self.cost)
+        return None if self._attempt is None else self._sequence.saving(self.usage, self.answer_cost)
 
     def finish(self, kind: OutcomeKind) -> None:
         """End the attempt that is still open, if any."""
@@ -144,6 +154,11 @@ class Router:
         """See http.Http.adds."""
         adds = self._services.http.adds
         return () if adds is None else adds()
+
+    def asks_hosts(self, route: Route) -> bool:
+        """Whether every deployment of it is asked itself, and no mock in its place."""
+        asks = self._services.http.asks_host
+        return all(asks(target.deployment.base_url) for target in route.targets)
 
     def whole(self, call: Call, scope: RequestScope) -> RoutedAnswer:
         """A request for a whole answer, not yet sent."""
@@ -171,13 +186,22 @@ class RoutedAnswer(RoutedRequest):
 
 class RoutedStream(RoutedRequest):
     """A stream over as many attempts as it takes. Chunks without content wait for the first one with content,
-    so that until then a failure can still be made good by another attempt."""
+    so that until then a failure can still be made good by another attempt.
+
+    After it only where the route restarts: once another attempt has content, a void chunk takes back what was said, and
+    that attempt's stream follows from its start. Where none has, the error is raised, and what was said stands.
+    """
 
     def __init__(self, sequence: AttemptSequence, *, include_usage: bool) -> None:
         super().__init__(sequence)
         self._include_usage = include_usage
         self._held: deque[Chunk] = deque()
         self._delivered = False
+        self._cut: Attempt | None = None  # whose text the caller has, until it is told that this is void
+
+    @property
+    def reply(self) -> Reply | None:
+        return super().reply if self._cut is None else self._cut.reply()
 
     async def open(self) -> None:
         self._attempt = self._sequence.first()
@@ -186,9 +210,30 @@ class RoutedStream(RoutedRequest):
     async def next(self) -> Chunk | None:
         """The next chunk; None after the last. Raises UpstreamError."""
         await self.reach_content()
-        if self._held:
-            return self._held.popleft()
-        return await self._next_shown()
+        if not self._held:
+            try:
+                return await self._next_shown()
+            except UpstreamError as error:
+                failed = error
+            await self._restart(failed)
+        chunk = self._held.popleft()
+        if chunk.void:
+            self._cut = None
+        return chunk
+
+    async def _restart(self, cut: UpstreamError) -> None:
+        """Another attempt up to its content, after a void chunk. Raises `cut`, or what all others raise."""
+        assert self._attempt is not None  # noqa: S101
+        broken = self._attempt
+        if not self._sequence.restarts:
+            await broken.release()
+            raise self._sequence.final(cut)
+        self._attempt = await self._sequence.again(broken, cut, cut=True)
+        self._void.append(broken)
+        self._cut, self._delivered = self._cut or broken, False
+        await self._open_current()
+        await self.reach_content()
+        self._held.appendleft(_VOID)
 
     async def reach_content(self) -> None:
         """Hold chunks until one has content or the stream is over; start again on failure. Raises UpstreamError."""
@@ -209,13 +254,7 @@ class RoutedStream(RoutedRequest):
     async def _next_shown(self) -> Chunk | None:
         """The next chunk that the caller is shown."""
         while self._attempt is not None:
-            try:
-                chunk = await self._attempt.next()
-            except UpstreamError as error:
-                if self._delivered:
-                    await self._attempt.release()
-                    self._sequence.final(error)
-                raise
+            chunk = await self._attempt.next()
             if chunk is None:
                 return None
             hidden = chunk.data is None if chunk.terminal else chunk.usage_only and not self._include_usage

@@ -4,12 +4,15 @@ Orchestration is written once, as `async def`, and never touches an event loop: 
 port of this room. Async callers await it; sync callers drive the same coroutine with `run_sync`.
 """
 
+from beastmode_otel.runtime.alarm import Alarm, Alarms
 from beastmode_otel.runtime.background import PoolFull, WorkerPool
 from beastmode_otel.runtime.fork import in_child
 from beastmode_otel.runtime.ports import Expired, Job, Runtime, Stream, new_job, running_loop
 from beastmode_otel.runtime.runtimes import AsyncioRuntime, BlockingRuntime, lead_here, run_sync
 
 __all__ = [
+    "Alarm",
+    "Alarms",
     "AsyncioRuntime",
     "BlockingRuntime",
     "Expired",

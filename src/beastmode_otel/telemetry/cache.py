@@ -49,10 +49,7 @@ class TierSpan:
         self._started = time.monotonic()
         parent = otel_context.get_current() if parent is None else parent
         name = f"cache.{'put' if write else 'get'} {tier}"
-        attributes: dict[str, str] = {semconv.CACHE_TIER.key: tier}
-        system = channel.instruments.tiers.system(tier)
-        if system is not None:
-            attributes[semconv.DB_SYSTEM.key] = system
+        attributes = {semconv.CACHE_TIER.key: tier, **channel.instruments.tiers.attributes(tier)}
         self._span = channel.tracer.start_span(name, parent, SpanKind.CLIENT, attributes)
         self._context = otel_context.set_value(OURS, True, set_span_in_context(self._span, parent))
 

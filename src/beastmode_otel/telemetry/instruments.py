@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import weakref
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,18 +139,21 @@ class Tiers:
     """What the tiers hold. Routers may each have an L1, whose numbers add up; a store that they share is one."""
 
     def __init__(self) -> None:
-        self._systems: dict[str, str] = {}
+        self._systems: dict[str, Mapping[str, str | int]] = {}
         self._stats: list[tuple[str, weakref.WeakMethod[Fill]]] = []
 
-    def watch(self, tier: TierName, system: str | None, stats: Fill) -> None:
+    def watch(self, tier: TierName, system: str | None, stats: Fill, server: tuple[str, int] | None) -> None:
         if system is not None:
-            self._systems[tier] = system
+            where: dict[str, str | int] = (
+                {} if server is None else {semconv.SERVER_ADDRESS: server[0], semconv.SERVER_PORT: server[1]}
+            )
+            self._systems[tier] = {semconv.DB_SYSTEM.key: system, **where}
         self._stats = [(name, reference) for name, reference in self._stats if reference() is not None]
         self._stats.append((tier, weakref.WeakMethod(stats)))
 
-    def system(self, tier: str) -> str | None:
-        """The tier's `db.system.name`."""
-        return self._systems.get(tier)
+    def attributes(self, tier: str) -> Mapping[str, str | int]:
+        """What spans say of the store behind a tier."""
+        return self._systems.get(tier, {})
 
     def observe_entries(self, options: CallbackOptions) -> Iterable[Observation]:
         return self._observe(0)

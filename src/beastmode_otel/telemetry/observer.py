@@ -81,8 +81,14 @@ class OtelObserver:
     def invalidated(self, by: str, count: int) -> None:
         self._channel.instruments.tallies.cache_invalidations(count, invalidation=by)
 
-    def watch_tier(self, tier: TierName, system: str | None, stats: Callable[[], tuple[int, int]]) -> None:
-        self._channel.instruments.tiers.watch(tier, system, stats)
+    def watch_tier(
+        self,
+        tier: TierName,
+        system: str | None,
+        stats: Callable[[], tuple[int, int]],
+        server: tuple[str, int] | None = None,
+    ) -> None:
+        self._channel.instruments.tiers.watch(tier, system, stats, server)
 
     def before_collect(self, sweep: Callable[[], None]) -> None:
         self._channel.instruments.active.before_collect(sweep)

@@ -31,6 +31,7 @@ from beastmode_otel.telemetry.exporters import (
     exporter_factories,
     ignored_protocols,
 )
+from beastmode_otel.telemetry.log_secrets import hide_in_logs
 
 _log = logging.getLogger("beastmode_otel")
 
@@ -138,6 +139,9 @@ def _build(name: str | None, extra: Resource | Mapping[str, str] | None, live: b
         resource = _resource(name, extra)
         for ignored in ignored_protocols(os.environ).values():
             _log.warning("%s", ignored)
+        for signal in ("traces", "metrics", "logs"):  # loads those who will log
+            exporter_factories(signal, os.environ)
+        hide_in_logs(os.environ)
         owned = [
             signal
             for signal, setup in (("traces", _traces), ("metrics", _metrics), ("logs", _logs_signal))

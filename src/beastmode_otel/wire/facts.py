@@ -155,6 +155,7 @@ class Chunk:
     when it has none. text: what it adds to the text of the first choice. content: it carries generated output of any
     kind (text, reasoning, a tool call, a refusal), so the first such chunk is the first token. terminal: the last
     event. usage_only: OpenAI's extra event at the end that holds usage and no choice. error: the provider gave up here.
+    void: what came before is no part of the answer, which begins anew after this chunk; it holds nothing itself.
     """
 
     data: Any = field(default=None, repr=False)
@@ -165,6 +166,7 @@ class Chunk:
     terminal: bool = False
     usage_only: bool = False
     error: ProviderError | None = None
+    void: bool = False
 
 
 # How a provider counts stands with its format; OpenAI's way is here, since half of the formats count like it.

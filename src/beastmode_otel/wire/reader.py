@@ -19,6 +19,9 @@ from beastmode_otel.wire.values import (
 _MAX_PIECE: Final = 64 * 1024
 _LESSONS: Final = 8  # in a row that taught nothing
 _TOO_LARGE: Final = ProviderError(type="invalid_response", message="An event of the stream is larger than the bound.")
+_HALF: Final = re.compile(
+    rb"\\u[dD][89abAB]|\xed[\xa0-\xaf]"
+)  # the first half of a character, which waits for its second
 # What a broken event had begun to say, in the words of the formats: a text, or what a tool is called with.
 _BEGUN: Final = re.compile(
     r"""["'](?:content|text|delta|response|thinking|reasoning\w*|refusal|arguments|partial_json|name)["']\s*:\s*["'][^"'\r\n]"""
@@ -116,7 +119,7 @@ class EventReader:
     def goes_on(self, data: bytes) -> int | None:
         if self._repeat is None:
             self._repeat = self._learn()
-        if self._repeat is None:
+        if self._repeat is None or _HALF.search(data):
             return None
         added = self._repeat.read(data) if len(data) <= _MAX_PIECE else None
         if added is not None:
@@ -139,6 +142,9 @@ class EventReader:
         chunks = [self._chunk(event) for event in self._decoder.end() if _is_whole(event)]
         if self._error is None and self._assembler.complete and not (self._broken and not self._is_whole_without()):
             self._finished = True
+        if self._broken and not self._finished and self._error is None and self._assembler.body() is None:
+            self._error = _NOT_JSON  # nothing was left out of an answer: there is none
+            chunks.append(Chunk(error=_NOT_JSON))
         return chunks
 
     def reply(self) -> Reply:

@@ -138,3 +138,32 @@ def test_it_derives_once_and_forgets_what_is_not_asked_for(monkeypatch: pytest.M
         keys.derive(parts(chat(text)))
 
     assert derived == ["a", "b", "c", "d", "e", "b"]
+
+
+def test_what_is_long_is_neither_copied_nor_remembered_once_it_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that sends pictures pays for one snapshot of them; a short request in between is remembered again."""
+    snapshots: list[int] = []
+
+    def counting(value: Any, form: int) -> bytes:
+        made = _dumps(value, form)
+        snapshots.append(len(made))
+        return made
+
+    monkeypatch.setattr(cache_key, "marshal", types.SimpleNamespace(loads=cache_key.marshal.loads, dumps=counting))
+    keys = KeyMemo()
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "x" * LONGEST}}
+    long = parts(chat([{"type": "text", "text": "what is this?"}, image]))
+    for asked in (long, long, long, parts(chat()), parts(chat()), long):
+        assert keys.derive(asked) == derive(asked)
+
+    assert [length > LONGEST for length in snapshots] == [True, False, False, True]
+
+
+def test_a_long_request_first_and_then_a_circle() -> None:
+    """Looking at its length comes to an end."""
+    keys, circle = KeyMemo(), chat()
+    circle["messages"].append(circle)
+    keys.derive(parts(chat("x" * (LONGEST + 1))))
+
+    with pytest.raises(NotCanonical):
+        keys.derive(parts(circle))

@@ -191,7 +191,7 @@ def test_failures_open_the_breaker_and_then_nobody_asks(
     assert seat.server.commands == breaker.ERRORS_IN_A_ROW
 
 
-def test_the_other_runtime_s_seat_shares_tier_and_pool_and_nothing_else(seats: Callable[..., Seat]) -> None:
+def test_the_other_runtime_s_seat_shares_tier_pool_and_breaker(seats: Callable[..., Seat]) -> None:
     """As the hook has it: one file, one pool, blocking and asyncio clients."""
     seat = seats(BlockingRuntime())
     other = seat.l2.for_runtime(AsyncioRuntime(), seat.tiered.late)
@@ -207,7 +207,13 @@ def test_the_other_runtime_s_seat_shares_tier_and_pool_and_nothing_else(seats: C
     assert found.text == "1"
     assert not seat.pool._threads  # it was read on the loop
     assert (other.tier, other.pool) == (seat.l2.tier, seat.pool)
-    assert other.breaker is not seat.l2.breaker
+    seat.server.lost = True
+    for _ in range(breaker.ERRORS_IN_A_ROW):
+        assert run_sync(seat.get(1)) is None
+    assert not other.breaker.closed
+    other.put(current(2))
+    assert seat.pool.drain(10)
+    assert seat.l2.queued == other.queued == 1
 
 
 def test_asyncio_run_ends_with_reads_under_way_and_loses_no_write(seats: Callable[..., Seat]) -> None:

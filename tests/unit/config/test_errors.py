@@ -57,7 +57,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(values: Any, path: s
 
 def test_an_unknown_key_that_is_near_to_nothing_lists_what_is_known():
     text = refused({"retry": {"zzz": 1}})
-    assert text.endswith("hint: known here: base, cap, max_wait, patience, per_deployment")
+    assert text.endswith("hint: known here: base, cap, max_wait, on_cut, patience, per_deployment")
 
 
 # Types.
@@ -102,6 +102,17 @@ def test_the_first_token_of_those_with_a_spare_follows_first_token_unless_it_is_
     given = [load({"timeouts": table}, environ={}).timeouts for table in tables]
     assert [timeouts.first_token_of(spare=True) for timeouts in given] == [20.0, 5.0]
     assert [timeouts.first_token_of(spare=False) for timeouts in given] == [60.0, 30.0]
+
+
+@pytest.mark.parametrize("table", ["retry", "route"])
+def test_what_a_cut_stream_becomes_is_one_of_two(table: str):
+    def given(value: Any) -> dict[str, Any]:
+        return {"retry": {"on_cut": value}} if table == "retry" else with_route("main", on_cut=value)
+
+    assert "on_cut: is 'again'\n  hint: use one of error, restart" in refused(given("again"))
+    config = load(given("restart"), environ={})
+    assert (config.retry.on_cut if table == "retry" else config.routes["chat"].on_cut) == "restart"
+    assert load(with_route("main"), environ={}).routes["chat"].on_cut is None
 
 
 def test_zero_retries_is_a_setting():
@@ -343,3 +354,69 @@ def test_a_header_that_cannot_be_set_is_refused(name: str):
 @pytest.mark.parametrize("value", ["v\n", "ü", "a\x00b"])
 def test_a_header_with_a_character_that_http_forbids_is_refused(value: str):
     assert "no HTTP header may carry" in refused(with_main(headers={"x-team": value}))
+
+
+# What was meant, before what follows from it.
+
+
+FULL = with_route("main")
+SAID = [
+    ({"deployment": {"main": MAIN}, "routes": FULL["routes"]}, "deployment", "deployments"),
+    ({**FULL, "deployment": {"spare": MAIN}}, "deployment", "deployments"),
+    ({"Deployments": {"main": MAIN}, "routes": FULL["routes"]}, "Deployments", "deployments"),
+    ({"deployments": {"main": MAIN}, "route": FULL["routes"]}, "route", "routes"),
+    ({"deployments": {"main": MAIN}, "models": FULL["routes"]}, "models", "routes"),
+    ({"retries": {}}, "retries", "retry"),
+    ({"Cache": {}}, "Cache", "cache"),
+    ({"max-connections": 5}, "max-connections", "max_connections"),
+    ({"deployments": {"main": {"baseurl": "https://h/v1"}}}, "deployments.main.baseurl", "base_url"),
+    ({"deployments": {"main": {"base-url": "https://h/v1"}}}, "deployments.main.base-url", "base_url"),
+    ({"deployments": {"main": {"BASE_URL": "https://h/v1"}}}, "deployments.main.BASE_URL", "base_url"),
+    ({"deployments": {"main": {"url": "https://h/v1"}}}, "deployments.main.url", "base_url"),
+    ({"deployments": {"main": {"api_base": "https://h/v1"}}}, "deployments.main.api_base", "base_url"),
+    (with_main(key="x"), "deployments.main.key", "api_key"),
+    (with_main(header={}), "deployments.main.header", "headers"),
+    ({"deployments": {"main": MAIN}, "routes": {"chat": {"deployment": ["main"]}}}, 'routes."chat".deployment',
+     "deployments"),
+    ({"deployments": {"main": MAIN}, "routes": {"chat": {"targets": ["main"]}}}, 'routes."chat".targets',
+     "deployments"),
+    (with_route({"nmae": "main"}), 'routes."chat".deployments.nmae', "name"),
+    ({"prices": {"m": {"inptu": 1, "output": 2}}}, 'prices."m".inptu', "input"),
+    ({"cache": {"L3": "off"}}, "cache.L3", "l3"),
+    ({"cache": {"l3": {"uri": "off"}}}, "cache.l3.uri", "url"),
+    ({"cache": {"l1": {"max-bytes": 5}}}, "cache.l1.max-bytes", "max_bytes"),
+    ({"timeouts": {"First_Token": 5}}, "timeouts.First_Token", "first_token"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "path", "meant"), SAID, ids=[path for _, path, _ in SAID])
+def test_a_misspelled_key_is_told_before_what_follows_from_it(values: Any, path: str, meant: str):
+    """Not that its value is missing, nor that there is no such deployment."""
+    assert refused(values) == f"configuration: {path}: is not a setting\n  hint: did you mean {meant}?"
+
+
+def test_what_is_missing_is_told_with_what_nobody_knows():
+    text = refused({"deployments": {"main": {"wohin": "https://h/v1"}}})
+    assert text.startswith("configuration: deployments.main.base_url: is missing")
+    assert text.endswith("hint: not a setting here: wohin")
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999", "-1"])
+@pytest.mark.parametrize("host", ["h", "[::1]", "api.example.com"])
+@pytest.mark.parametrize("rest", ["", "/v1"])
+def test_a_port_that_cannot_be(host: str, port: str, rest: str):
+    assert refused(with_main(base_url=f"http://{host}:{port}{rest}")) == (
+        f"configuration: deployments.main.base_url: is not a full address: port {port} is not between 1 and 65535\n"
+        "  hint: it is http:// or https://, a host and, if need be, a port"
+    )
+
+
+def test_a_port_that_may_be_a_password_is_not_shown():
+    text = refused(with_main(base_url="http://user:PLANTED-pass/v1"))
+    assert "its port is not between 1 and 65535" in text
+    assert "PLANTED" not in text
+
+
+@pytest.mark.parametrize("port", ["1", "80", "65535", ""])
+def test_a_port_that_can_be(port: str):
+    load(with_main(base_url=f"http://h:{port}/v1"), environ={})

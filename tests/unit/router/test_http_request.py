@@ -207,14 +207,15 @@ def test_what_json_can_say_comes_back(body: dict[str, Any]):
 
 
 def test_no_phase_may_last_longer_than_what_is_left():
-    one = http_request(call(connect=5, read=60, write=30, pool=10), deployment(), BODY, left=20.0)
-    assert one.timeouts == {"connect": 5, "read": 20.0, "write": 20.0, "pool": 10}
+    one = http_request(call(connect=5, read=60, write=30, pool=10), deployment(), BODY, left=20.0, first=7.0)
+    assert one.timeouts == {"connect": 5, "read": 20.0, "write": 7.0, "pool": 7.0}
+    assert one.head == 7.0
     assert (one.url, one.body) == (url_of(deployment()), encode(BODY))
     assert (one.trail.heard, one.trail.sent) == (False, False)
 
 
 def test_the_repr_of_a_request_shows_no_key_and_no_prompt():
-    shown = repr(http_request(call(), deployment(), {"messages": "the prompt"}, left=20.0))
+    shown = repr(http_request(call(), deployment(), {"messages": "the prompt"}, left=20.0, first=7.0))
     assert KEY not in shown
     assert "the prompt" not in shown
 
@@ -222,7 +223,7 @@ def test_the_repr_of_a_request_shows_no_key_and_no_prompt():
 @pytest.mark.parametrize("endless", [float("inf"), 1e15])
 def test_a_phase_without_end_is_one_that_a_socket_takes(endless: float):
     phases = {"connect": endless, "read": endless, "write": endless, "pool": endless}
-    timeouts = http_request(call(**phases), deployment(), BODY, endless).timeouts
+    timeouts = http_request(call(**phases), deployment(), BODY, left=endless, first=endless).timeouts
     assert set(timeouts) == set(phases)
     with socket.socket() as taker:
         for seconds in timeouts.values():

@@ -195,6 +195,13 @@ def test_every_shape_after_itself(first: Any, second: Any) -> None:
         same("openai.chat", written(events, compact=True, ascii_only=ascii_only, names=False, end="\n"))
 
 
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_half_a_character(ascii_only: bool) -> None:
+    """It waits for its second half, or is shown as what it is, in the middle of events that repeat."""
+    events = [COMPLETIONS[0](said, "aZ") for said in ("a", "b", "c", "\ud83d", "\ude00", "d", "e", "\ud800", "f", "g")]
+    same("openai.completions", written(events, compact=True, ascii_only=ascii_only, names=False, end="\n"))
+
+
 @SETTINGS
 @given(streams(CHAT), ways, st.integers())
 def test_broken_bytes(events: list[dict[str, Any]], way: dict[str, Any], seed: int) -> None:

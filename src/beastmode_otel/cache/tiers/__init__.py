@@ -1,17 +1,49 @@
 """Which tier the settings mean. A tier is imported when it is configured, with what it needs.
 
-A new one is a module here that implements the ports of `cache/tier.py`, a line in each of these two functions, and a
-stand in `tests/contract/stands.py`.
+A new one is a module here that implements the ports of `cache/tier.py`, a line in each of the functions that open its
+level, and a stand in `tests/contract/stands.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import WeakValueDictionary
 
 from beastmode_otel.cache.envelope import EnvelopeCodec
-from beastmode_otel.cache.tier import BlockingTier, InspectableTier
+from beastmode_otel.cache.tier import AsyncTier, Backplane, BlockingTier, InspectableTier
+from beastmode_otel.config.redis_url import RedisUrl
 from beastmode_otel.config.settings import CacheSettings
 from beastmode_otel.runtime import WorkerPool
+
+
+def open_l2(settings: CacheSettings, pool: WorkerPool) -> tuple[BlockingTier, AsyncTier] | None:
+    """Both ports of the configured L2; None when there is none. Nothing is connected yet, and nothing can fail."""
+    l2 = settings.l2
+    if l2.url is None:
+        return None
+    from beastmode_otel.cache.tiers.redis.tier import RedisTier
+
+    tier = RedisTier(
+        l2.url, codec=_codec(settings), pool=pool, prefix=l2.prefix, stale=settings.stale_if_error, hard=l2.hard
+    )
+    return tier, tier
+
+
+# One for all caches of the process that share a server: its thread hears for all of them.
+_backplanes: WeakValueDictionary[tuple[RedisUrl, str], Backplane] = WeakValueDictionary()
+
+
+def backplane_of(settings: CacheSettings) -> Backplane | None:
+    """How the processes that share L2 tell each other what they invalidate; None without an L2."""
+    l2 = settings.l2
+    if l2.url is None:
+        return None
+    from beastmode_otel.cache.tiers.redis.backplane import RedisBackplane
+
+    known = _backplanes.get((l2.url, l2.prefix))
+    if known is None:
+        known = _backplanes.setdefault((l2.url, l2.prefix), RedisBackplane(l2.url, l2.prefix, l2.hard))
+    return known
 
 
 def open_l3(settings: CacheSettings, pool: WorkerPool, tell: Callable[[str], None]) -> BlockingTier | None:

@@ -47,7 +47,13 @@ class Grafana:
         self._redact = Redactor([token.reveal(), *secrets_in_url(url), *secrets_in_environ(os.environ)])
         headers = {"authorization": f"Bearer {token.reveal()}", "user-agent": f"beastmode-otel/{VERSION}"}
         settings = options(1) | {"follow_redirects": False, "headers": headers, "timeout": _SECONDS}
-        self._client = library().Client(**settings)
+        try:
+            self._client = library().Client(**settings)
+        except Exception as exc:  # noqa: BLE001  (it reads the variables of proxies)
+            name = type(exc).__name__
+            raise Failed(
+                f"the HTTP client cannot be made: {name}", "look at HTTP_PROXY, HTTPS_PROXY, ALL_PROXY"
+            ) from None
 
     def __enter__(self) -> Self:
         return self

@@ -13,9 +13,10 @@ from beastmode_otel.cli.demo.tasks import end
 from beastmode_otel.config import Secret
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.errors.redact import shown_variable
-from beastmode_otel.providers import BY_NAME, is_local, owner_of
+from beastmode_otel.providers import BY_NAME, PROVIDERS, is_local, owner_of
 
 MOST: Final = 20  # requests
+_KEY_HEADERS: Final = dict(pair for provider in PROVIDERS for pair in provider.key_headers)
 CALLERS: Final = 2
 PATIENCE: Final = 3  # failures in a row, after which going on would only annoy
 _PROMPTS: Final = (
@@ -39,6 +40,8 @@ class RealEndpoint:
 
     def configuration(self, cache: Mapping[str, Any]) -> dict[str, Any]:
         deployment = {"kind": self.kind, "base_url": self.url, "model": self.model, "api_key": self.key}
+        if self.key_name in _KEY_HEADERS:
+            deployment["key_header"] = _KEY_HEADERS[self.key_name]
         return {
             "namespace": "demo",
             "cache": cache,

@@ -17,7 +17,6 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from beastmode_otel.cli.demo.signals import Signals
-from beastmode_otel.doctor.targets import secrets_of
 from beastmode_otel.errors import Redactor, public_url
 from beastmode_otel.telemetry.at_exit import all_in_time
 from beastmode_otel.telemetry.exporters import (
@@ -27,6 +26,7 @@ from beastmode_otel.telemetry.exporters import (
     Results,
     exporter_factories,
 )
+from beastmode_otel.telemetry.log_secrets import exporter_secrets
 from beastmode_otel.telemetry.setup import live_delay
 from beastmode_otel.version import VERSION
 
@@ -115,7 +115,7 @@ class DemoSdk:
 def demo_sdk(environ: Mapping[str, str]) -> DemoSdk:
     """Raises ConfigError for OTLP settings that cannot work."""
     signals, exports = Signals.new(), exports_of(environ)
-    complaints = Complaints(Redactor(secrets_of(environ)))
+    complaints = Complaints(Redactor(exporter_secrets(environ)))
     _quiet(complaints, on=True)
     resource = Resource.create({"service.name": SERVICE, "service.version": VERSION})
     tracer = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)

@@ -17,6 +17,7 @@ from beastmode_otel.cli.demo.against import MOST, PoliteTraffic, RealEndpoint
 from beastmode_otel.cli.demo.caller import Caller
 from beastmode_otel.cli.demo.traffic import Traffic, access
 from beastmode_otel.config import Config, load
+from beastmode_otel.errors import public_url
 from beastmode_otel.router.upstream.library import library, options
 from beastmode_otel.simulator import Behaviour, Mix, Simulator, mix
 
@@ -92,7 +93,7 @@ def endpoint_stage(endpoint: RealEndpoint) -> Iterator[Stage]:
 
 
 def _endpoint_stage(endpoint: RealEndpoint, config: Config) -> Stage:
-    url = config.deployments["endpoint"].base_url
+    url = public_url(config.deployments["endpoint"].base_url)
     key = f"the key of {endpoint.key_name}" if endpoint.key_name else "no key"
     cached = "answers are reused" if endpoint.cached else "without the cache"
     return Stage(

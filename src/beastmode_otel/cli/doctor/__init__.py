@@ -20,6 +20,7 @@ from beastmode_otel.cli.terminal import Style, Tone, style_of, wrapped
 from beastmode_otel.doctor.catalog import SEVERITIES, Finding, Severity, found, worst
 from beastmode_otel.doctor.child_report_reader import merged
 from beastmode_otel.doctor.examine import outside
+from beastmode_otel.errors import public_url
 
 NAME: Final = "doctor"
 HELP: Final = "Find out why telemetry does not arrive: settings, endpoint, TLS, a real export, and the program itself."
@@ -114,7 +115,7 @@ def _overlay_text(overlay: str) -> str:
     try:
         return place.read_text(encoding="utf-8")
     except OSError as exc:
-        raise Failed(f"{overlay}: no such overlay ({exc.strerror})", _available()) from exc
+        raise Failed(f"{public_url(overlay)}: no such overlay ({exc.strerror})", _available()) from None
 
 
 def _available() -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from beastmode_otel.router.http import Adds, HttpRequest, HttpResponse
 from beastmode_otel.router.upstream.library import DRAIN_SECONDS, added_by, library, next_hop, options
+from beastmode_otel.router.upstream.mocks import asks_the_host, library_asks_the_host
 from beastmode_otel.runtime import in_child
 
 
@@ -46,6 +47,11 @@ class AsyncHttp:
             loop = reference()
             if loop is not None and loop.is_closed():
                 self._clients.pop(loop, None)
+
+    def asks_host(self, url: str) -> bool:
+        if self._given is not None:
+            return asks_the_host(self._given, url)
+        return library_asks_the_host(library(), is_async=True)
 
     async def open(self, request: HttpRequest) -> HttpResponse:
         client = self._client()
@@ -106,6 +112,9 @@ class AsyncResponse:
         except StopAsyncIteration:
             return None
         return chunk
+
+    def limit(self, seconds: float | None) -> None:
+        pass  # asyncio interrupts
 
     async def release(self, *, complete: bool) -> None:
         if self._response.is_closed:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import socket
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from beastmode_otel.router.http import Adds, HttpRequest, HttpResponse
-from beastmode_otel.router.upstream.library import DRAIN_SECONDS, added_by, library, next_hop, options
-from beastmode_otel.runtime import BlockingRuntime, PoolFull, WorkerPool, in_child
+from beastmode_otel.router.upstream.library import DRAIN_SECONDS, added_by, library, next_hop, options, socket_of
+from beastmode_otel.router.upstream.mocks import asks_the_host, library_asks_the_host
+from beastmode_otel.runtime import Alarm, Alarms, BlockingRuntime, PoolFull, WorkerPool, in_child
+
+_alarms: Final = Alarms()
 
 
 class BlockingHttp:
@@ -37,6 +41,11 @@ class BlockingHttp:
                     self._client = library().Client(**options(self._max_connections))
         return self._client
 
+    def asks_host(self, url: str) -> bool:
+        if self._given is not None:
+            return asks_the_host(self._given, url)
+        return library_asks_the_host(library(), is_async=False)
+
     async def open(self, request: HttpRequest) -> HttpResponse:
         client = self._open_client()
 
@@ -45,12 +54,13 @@ class BlockingHttp:
             if request.trail.sent:  # all that it is asked; the events that would follow cost a microsecond each
                 built.extensions.pop("trace", None)
 
+        limits = {**request.timeouts, "read": request.head}
         built = client.build_request(
             "POST",
             request.url,
             headers=request.headers,
             content=request.body,
-            extensions={"timeout": dict(request.timeouts), "trace": trace},
+            extensions={"timeout": limits, "trace": trace},
         )
         response = client.send(built, stream=True, follow_redirects=False)
         hops = 0
@@ -58,6 +68,7 @@ class BlockingHttp:
             await BlockingResponse(response, self._pool).release(complete=True)
             response = client.send(follows, stream=True, follow_redirects=False)
             hops += 1
+        limits["read"] = request.timeouts["read"]  # which the library looks up when the body is begun to be read
         return BlockingResponse(response, self._pool)
 
     async def close(self) -> None:
@@ -71,11 +82,12 @@ class BlockingHttp:
 class BlockingResponse:
     """A response read by blocking the caller's thread."""
 
-    __slots__ = ("_chunks", "_pool", "_response", "headers", "status")
+    __slots__ = ("_alarm", "_chunks", "_pool", "_response", "headers", "status")
 
     def __init__(self, response: Any, pool: WorkerPool) -> None:
         self._response, self._pool = response, pool
         self._chunks: Iterator[bytes] | None = None
+        self._alarm: Alarm | None = None
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = dict(response.headers.items())
 
@@ -88,7 +100,18 @@ class BlockingResponse:
             self._chunks = self._response.iter_bytes()
         return next(self._chunks, None)
 
+    def limit(self, seconds: float | None) -> None:
+        if self._alarm is not None:
+            if seconds is not None:
+                return  # the same limit, of which less is left
+            self._alarm.cancel()
+            self._alarm = None
+        elif seconds is not None and (sock := socket_of(self._response)) is not None:
+            # A TLS socket's own `shutdown` would take its state away from the thread that reads.
+            self._alarm = _alarms.after(seconds, lambda: socket.socket.shutdown(sock, socket.SHUT_RDWR))
+
     async def release(self, *, complete: bool) -> None:
+        self.limit(None)
         if self._response.is_closed:
             return
         if complete:
@@ -110,5 +133,6 @@ class BlockingResponse:
         self.discard()
 
     def discard(self) -> None:
+        self.limit(None)
         with contextlib.suppress(Exception):
             self._response.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import socket
 import ssl
 from typing import Any
 
@@ -47,6 +48,15 @@ def next_hop(response: Any, hops: int) -> Any:
 
 def _origin(url: Any) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or _PORTS.get(url.scheme)
+
+
+def socket_of(response: Any) -> socket.socket | None:
+    """The socket that a response is read from, if it is this response's alone; None where nobody can say."""
+    if response.extensions.get("http_version") == b"HTTP/2":
+        return None
+    stream = response.extensions.get("network_stream")
+    found = None if stream is None else stream.get_extra_info("socket")
+    return found if isinstance(found, socket.socket) else None
 
 
 def added_by(client: Any) -> tuple[tuple[str, str], ...] | None:

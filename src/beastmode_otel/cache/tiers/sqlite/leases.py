@@ -10,30 +10,46 @@ from typing import Final
 from beastmode_otel.cache.entry import Key
 from beastmode_otel.cache.lease import DONE_SECONDS, Grant
 from beastmode_otel.cache.tiers.sqlite.connections import Connections
-from beastmode_otel.cache.tiers.sqlite.errors import edge
+from beastmode_otel.cache.tiers.sqlite.errors import edge, is_busy
 from beastmode_otel.cache.tiers.sqlite.file import NotReady
 
 _LOOK: Final = "SELECT token, ends_at, done FROM llm_lease WHERE tenant = ? AND key = ?"
 _TAKE: Final = "INSERT OR REPLACE INTO llm_lease (tenant, key, token, ends_at, done) VALUES (?, ?, ?, ?, 0)"
 _RENEW: Final = "UPDATE llm_lease SET ends_at = ? WHERE tenant = ? AND key = ? AND token = ? AND NOT done"
 _END: Final = "UPDATE llm_lease SET ends_at = ?, done = 1 WHERE tenant = ? AND key = ? AND token = ? AND NOT done"
+_PAUSE: Final = 0.005  # seconds between two tries
 FORGET: Final = "DELETE FROM llm_lease WHERE ends_at <= ?"
 
 
 class SQLiteLeases:
-    """A LeaseStore (cache/lease.py). clock: wall time, which the processes of one machine share."""
+    """A LeaseStore (cache/lease.py). clock: wall time, which the processes of one machine share.
+
+    All writers of a file wait for one lock: to wait for it a little longer costs less than another call upstream.
+    """
+
+    patience = 1.0
 
     def __init__(self, db: Connections, clock: Callable[[], float] = time.time) -> None:
         self._db, self._clock = db, clock
 
     def acquire(self, key: Key, seconds: float) -> Grant:
+        until = time.monotonic() + self.patience
         with edge():
-            try:
-                held = self._held(self._db.read(_LOOK, (key.tenant, key.digest)))
-            except NotReady:  # nothing was ever stored there
-                held = None
-            # Whoever waits looks often, and only reads: a write would wait for the lock of all other writers.
-            return held or self._db.write(lambda writer: self._take(writer, key, seconds))
+            while True:
+                try:
+                    return self._look_and_take(key, seconds)
+                except sqlite3.Error as exc:
+                    if not is_busy(exc) or time.monotonic() > until:
+                        raise
+                time.sleep(_PAUSE)
+
+    def _look_and_take(self, key: Key, seconds: float) -> Grant:
+        try:
+            held = self._held(self._db.read(_LOOK, (key.tenant, key.digest)))
+        except NotReady:  # nothing was ever stored there
+            held = None
+        # Whoever waits looks often, and only reads: a write would wait for the lock of all other writers.
+        return held or self._db.write(lambda writer: self._take(writer, key, seconds))
 
     def _take(self, writer: sqlite3.Connection, key: Key, seconds: float) -> Grant:
         rows = writer.execute(_LOOK, (key.tenant, key.digest)).fetchall()

@@ -42,7 +42,7 @@ class SQLiteTier:
     - Hits are counted in memory and written every few seconds, by `purge` and by `close`.
     """
 
-    name = "l3"
+    name, system, server = "l3", "sqlite", None
 
     def __init__(
         self,
