@@ -7,9 +7,9 @@ from typing import Any
 
 from beastmode_otel.cache.entry import Key
 from beastmode_otel.cache.tier import InspectableTier
-from beastmode_otel.cache.tiers.postgres.connection import Servers
 from beastmode_otel.cache.tiers.postgres.inspect import PostgresInspection
 from beastmode_otel.cache.tiers.postgres.tier import PostgresTier
+from beastmode_otel.config.postgres_url import read_postgres_url
 from beastmode_otel.runtime import WorkerPool
 from contract.samples import CODEC, Clock
 from support import postgres
@@ -34,13 +34,13 @@ class PostgresStand:
     def tier(self, *, stale: float = 0.0, codec: Any = None, hard: float = HARD) -> Any:
         url = self._server.url(self._database, "stand", port=self.server.port)
         made = PostgresTier(
-            Servers(url, hard), codec=codec or CODEC, pool=self.pool, stale=stale, hard=hard, clock=self.clock
+            read_postgres_url(url), codec=codec or CODEC, pool=self.pool, stale=stale, hard=hard, clock=self.clock
         )
         self._tiers.append(made)
         return made
 
     def inspection(self, *, stale: float = 0.0) -> InspectableTier:
-        return PostgresInspection(Servers(self._url, HARD), codec=CODEC, stale=stale, clock=self.clock, tell=print)
+        return PostgresInspection(read_postgres_url(self._url), codec=CODEC, stale=stale, clock=self.clock)
 
     def hang(self, seconds: float) -> None:
         self.server.hang = seconds

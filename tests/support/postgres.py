@@ -25,6 +25,7 @@ import psycopg
 from psycopg import sql
 
 from beastmode_otel.cache.tiers.postgres.migrate import PostgresMigrator
+from beastmode_otel.config.postgres_url import read_postgres_url
 
 _NOBODY = 65534  # Postgres refuses to be root
 _DATABASES = itertools.count()
@@ -114,7 +115,7 @@ class PostgresServer:
         with self.admin("postgres") as admin:
             admin.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         if migrated:
-            PostgresMigrator(self.url(name), "here").apply()
+            PostgresMigrator(read_postgres_url(self.url(name))).apply()
         return name
 
     @contextlib.contextmanager

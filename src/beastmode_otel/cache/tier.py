@@ -273,6 +273,25 @@ class Backplane(Protocol):
     def publish(self, which: Filter, by: Hearer) -> None: ...
 
 
+class Migrator(Protocol):
+    """Brings a store's schema to this release's, by command: no request ever does it.
+
+    - Anything that goes wrong is TierUnavailable. location: without a password.
+    """
+
+    location: str
+
+    def version(self) -> int:
+        """Of the store's schema; 0: there is none."""
+
+    def script(self) -> str:
+        """What `apply` would do now, to be read, or to be given to somebody who may do it. Empty: nothing."""
+
+    def apply(self) -> list[str]:
+        """The names of the migrations that it has applied, all of them or none. Processes that come at once wait for
+        each other: the second finds nothing to do."""
+
+
 # Answers that tiers hand out, for questions that needed no waiting and for those that would have.
 
 

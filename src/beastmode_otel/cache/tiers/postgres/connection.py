@@ -8,11 +8,13 @@ import time
 from collections.abc import Generator, Sequence
 from typing import Any, Final
 
-from psycopg import OperationalError, pq
+from psycopg import OperationalError, ProgrammingError, pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from beastmode_otel.cache.tiers.postgres.errors import Lost, ServerError
 from beastmode_otel.cache.tiers.postgres.values import decoded, encoded
+from beastmode_otel.config.postgres_url import PostgresUrl
+from beastmode_otel.errors import ConfigError
 
 # A statement, and its parameters.
 Query = tuple[bytes, Sequence[Any]]
@@ -34,13 +36,19 @@ class Servers:
     """Where a URL leads: one server, or several of which the first that answers (and is what
     `target_session_attrs` asks for) is taken.
 
-    conninfos: of one server each, with what we always say. host, port, database: of the first. location: what people
-    know it by.
+    conninfos: of one server each, with what we always say.
     """
 
-    def __init__(self, url: str, hard: float) -> None:
-        """Raises psycopg.ProgrammingError, whose text may hold the password."""
-        given = conninfo_to_dict(url)
+    def __init__(self, url: PostgresUrl, hard: float) -> None:
+        """Raises ConfigError."""
+        try:
+            given = conninfo_to_dict(url.whole)
+        except ProgrammingError:  # whose text may hold the password
+            raise ConfigError(
+                f"cache.l3.url is {url.shown}, and libpq cannot read its login or options",
+                hints=("compare postgresql.org/docs/current/libpq-connect.html", "percent-encode the password"),
+            ) from None
+        self.location, self.address = url.shown, (url.host, url.port)
         said = {**_UNLESS_SAID, "tcp_user_timeout": int(hard * 1000), **_ALWAYS, **given}
         hosts, ports = _listed(given.get("host")), _listed(given.get("port"))
         addresses = _listed(given.get("hostaddr"))
@@ -48,10 +56,6 @@ class Servers:
         for n in range(max(len(hosts), len(addresses), 1)):
             one: dict[str, Any] = {"host": _of(hosts, n), "port": _of(ports, n), "hostaddr": _of(addresses, n)}
             self.conninfos.append(make_conninfo("", **{**said, **one}).encode())
-        self.host = _of(hosts, 0) or _of(addresses, 0) or "localhost"
-        self.port = int(_of(ports, 0) or 5432)
-        self.database = str(given.get("dbname") or given.get("user") or "")
-        self.location = f"postgresql://{self.host}:{self.port}/{self.database}"
 
 
 def _listed(value: Any) -> list[str]:

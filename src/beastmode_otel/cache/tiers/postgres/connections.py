@@ -12,7 +12,7 @@ from typing import Final
 
 from beastmode_otel.cache.tier import TierUnavailable
 from beastmode_otel.cache.tiers.postgres.connection import Answers, Connection, Exchange, Query, Rows, Servers, connect
-from beastmode_otel.cache.tiers.postgres.errors import READ_ONLY, UNDEFINED, Lost, ServerError
+from beastmode_otel.cache.tiers.postgres.errors import FORBIDDEN, READ_ONLY, UNDEFINED, Lost, ServerError, unavailable
 from beastmode_otel.runtime import Job, PoolFull, WorkerPool, in_child
 
 _MOST: Final = 8  # idle ones that are kept, those that a loop opens, and questions that nobody has taken yet
@@ -75,9 +75,21 @@ class Connections:
     - A forked child uses none of its parent's.
     """
 
-    def __init__(self, servers: Servers, *, hard: float, greeting: Query, check: Callable[[Rows], None]) -> None:
-        """check: raises TierUnavailable for what `greeting` was answered with. hard: seconds of an exchange."""
+    def __init__(
+        self,
+        servers: Servers,
+        *,
+        hard: float,
+        greeting: Query,
+        check: Callable[[Rows], None],
+        tell: Callable[[str], None],
+    ) -> None:
+        """check: raises TierUnavailable for what `greeting` was answered with. hard: seconds of an exchange.
+
+        tell: hears that there is no connection to be had, and why, once until there is one again.
+        """
         self._servers, self._hard, self._check, self._greeting = servers, hard, check, greeting
+        self._tell, self._told = tell, ""
         self._openers = WorkerPool("l3-connect", size=2, backlog=64)
         self._closed = False
         self._start_empty()
@@ -153,14 +165,24 @@ class Connections:
             idle.close_all()
 
     def _opened(self, until: float) -> Connection:
-        connection = connect(self._servers, until)
         try:
-            rows, _ = _greeted(connection, self._greeting, until)
-            self._check(rows)
-        except BaseException:
-            connection.close()
+            connection = connect(self._servers, until)
+            try:
+                self._check(_greeted(connection, self._greeting, until))
+            except BaseException:
+                connection.close()
+                raise
+        except Exception as exc:
+            self._say(exc)
             raise
+        self._told = ""
         return connection
+
+    def _say(self, exc: Exception) -> None:
+        kind, reason = type(exc).__name__, unavailable(exc).reason
+        if self._told != kind:
+            self._told = kind
+            self._tell(f"the cache works without its L3, {self._servers.location}, until this is mended: {reason}")
 
     @staticmethod
     def _forget_if_changed(exc: ServerError, connection: Connection, idle: Idle) -> None:
@@ -234,13 +256,18 @@ class Connections:
         self._openers.close(timeout=0.0)
 
 
-def _greeted(connection: Connection, greeting: Query, until: float) -> tuple[Rows, int]:
+def _greeted(connection: Connection, greeting: Query, until: float) -> Rows:
+    """The rows; none where there is no such table."""
     try:
-        return connection.run([greeting], until)[0]
+        ((rows, _),) = connection.run([greeting], until)
     except ServerError as exc:
-        if exc.state not in UNDEFINED:
-            raise
-        return [], 0
+        if exc.state in UNDEFINED:
+            return []
+        if exc.state == FORBIDDEN:
+            hint = "as the schema's owner, run `select beastmode.admit('…')` with the role's name"
+            raise TierUnavailable(f"its login role may not use the cache ({exc}): {hint}") from exc
+        raise
+    return rows
 
 
 def _close_opened(job: Future[Connection]) -> None:

@@ -39,6 +39,8 @@ def is_unhealthy(exc: BaseException) -> bool:
 
 
 def unavailable(exc: BaseException) -> TierUnavailable:
+    if isinstance(exc, TierUnavailable):
+        return exc
     if isinstance(exc, ServerError):
         return TierUnavailable(f"{exc} ({exc.state})", healthy=not is_unhealthy(exc))
     if isinstance(exc, TimeoutError):

@@ -10,8 +10,8 @@ from typing import Any, Final
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.tier import Codec, Filter, ModelTotals, StoredEntry, TenantTotals, Totals
 from beastmode_otel.cache.tiers.postgres import schema as sql
-from beastmode_otel.cache.tiers.postgres.connection import Servers
 from beastmode_otel.cache.tiers.postgres.tier import PostgresTier
+from beastmode_otel.config.postgres_url import PostgresUrl
 from beastmode_otel.runtime import WorkerPool
 
 _PATIENCE: Final = 15.0  # seconds: somebody waits who has asked for all of it
@@ -59,21 +59,21 @@ class PostgresInspection:
 
     def __init__(
         self,
-        servers: Servers,
+        url: PostgresUrl,
         *,
         codec: Codec,
         stale: float = 0.0,
         max_bytes: int | None = None,
         clock: Callable[[], float] = time.time,
-        tell: Callable[[str], None],
     ) -> None:
-        self.location = servers.location
+        """Raises ConfigError."""
         self._codec, self._pool = codec, WorkerPool("inspect")
         # It says what is wrong by what it raises: who looks need not be told twice.
         self._tier = PostgresTier(
-            servers, codec=codec, pool=self._pool, stale=stale, max_bytes=max_bytes, hard=_PATIENCE, clock=clock,
+            url, codec=codec, pool=self._pool, stale=stale, max_bytes=max_bytes, hard=_PATIENCE, clock=clock,
             tell=lambda text: None,
         )  # fmt: skip
+        self.location = self._tier.location
 
     def version(self) -> int | None:
         applied, _ = self._tier.run(None, sql.GREETING)

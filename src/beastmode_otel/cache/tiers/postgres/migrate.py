@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,6 +12,7 @@ from typing import Any, Final
 import psycopg
 
 from beastmode_otel.cache.tier import TierUnavailable
+from beastmode_otel.config.postgres_url import PostgresUrl
 
 _LOCK: Final = 0x6265_6173_6D69_6772  # of the database: "beasmigr"
 _LOCK_SECONDS: Final = 30
@@ -75,30 +76,18 @@ def mismatch(applied: Applied) -> str | None:
     return f"its schema is older (version {newest}, this release needs {known}): run `{_COMMAND}`"
 
 
-class SchemaCheck:
-    """Whether a server's schema is ours. Tells what is wrong when it is new, not at each connection."""
-
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell, self._told = tell, ""
-
-    def __call__(self, applied: Applied) -> None:
-        """Raises TierUnavailable."""
-        problem = mismatch(applied)
-        if problem is not None and problem != self._told:
-            self._tell(f"the Postgres tier of the cache is not used: {problem}")
-        self._told = problem or ""
-        if problem is not None:
-            raise TierUnavailable(problem)
+def check_schema(applied: Applied) -> None:
+    """Raises TierUnavailable."""
+    problem = mismatch(applied)
+    if problem is not None:
+        raise TierUnavailable(problem)
 
 
 class PostgresMigrator:
-    """Brings a server's schema to this release's: as whoever the URL says, who owns it then.
+    """A Migrator (cache/tier.py). Whoever the URL says owns what is made."""
 
-    location: without a password. Raises TierUnavailable.
-    """
-
-    def __init__(self, url: str, location: str) -> None:
-        self.location, self._url = location, url
+    def __init__(self, url: PostgresUrl) -> None:
+        self.location, self._url = url.shown, url.whole
 
     def version(self) -> int:
         """Of the server's schema; 0: there is none."""

@@ -18,7 +18,8 @@ from beastmode_otel.cache.tiers.postgres.connection import Exchange, Query, Serv
 from beastmode_otel.cache.tiers.postgres.connections import Connections
 from beastmode_otel.cache.tiers.postgres.errors import Lost, edge
 from beastmode_otel.cache.tiers.postgres.leases import PostgresLeases, forget
-from beastmode_otel.cache.tiers.postgres.migrate import SchemaCheck
+from beastmode_otel.cache.tiers.postgres.migrate import check_schema
+from beastmode_otel.config.postgres_url import PostgresUrl
 from beastmode_otel.runtime import PoolFull, WorkerPool
 
 _log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class PostgresTier:
 
     def __init__(
         self,
-        servers: Servers,
+        url: PostgresUrl,
         *,
         codec: Codec,
         pool: WorkerPool,
@@ -60,12 +61,17 @@ class PostgresTier:
         clock: Callable[[], float] = time.time,
         tell: Callable[[str], None] = _log.warning,
     ) -> None:
-        """stale: seconds after its expiry for which an entry is still returned. max_bytes: of payloads, about; beyond
-        it what expires soonest goes first."""
+        """Raises ConfigError. Nothing is connected yet.
+
+        stale: seconds after its expiry for which an entry is still returned. max_bytes: of payloads, about; beyond
+        it what expires soonest goes first. tell: hears once what is wrong with the server.
+        """
         self.damaged = 0
         self._codec, self._pool, self._clock, self._hard = codec, pool, clock, hard
         self._stale, self._most = stale, inf if max_bytes is None else max_bytes
-        self._db = Connections(servers, hard=hard, greeting=sql.GREETING, check=SchemaCheck(tell))
+        servers = Servers(url, hard)
+        self.location, self.server = servers.location, servers.address
+        self._db = Connections(servers, hard=hard, greeting=sql.GREETING, check=check_schema, tell=tell)
         self.leases = PostgresLeases(self.run)
         self._hits = Hits(lambda: self._behind(self._count_hits))
 
