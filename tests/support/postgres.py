@@ -132,6 +132,10 @@ class PostgresServer:
             admin.execute("select beastmode.admit(%s, variadic %s::text[])", (name, list(tenants)))
         return self.url(database, name)
 
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
     # Ill on command.
 
     def suspend(self) -> None:
@@ -141,6 +145,8 @@ class PostgresServer:
             os.kill(pid, signal.SIGSTOP)
 
     def resume(self) -> None:
+        if not self.running:
+            return
         for pid in self._backends():
             os.kill(pid, signal.SIGCONT)
         os.killpg(self._process.pid, signal.SIGCONT)
