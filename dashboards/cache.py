@@ -203,6 +203,17 @@ def evictions() -> Any:
     )
 
 
+def not_stored() -> Any:
+    return timeseries(
+        "Not stored, per minute",
+        "Requests that passed the cache by, or whose answer was not stored, by why. no_store: the provider forbids it.",
+        "short",
+        line(per_minute(semconv.CACHE_NOT_STORED, semconv.BYPASS_REASON), each(semconv.BYPASS_REASON)),
+        empty="Whatever was answered in this time range was stored, or there was no cache.",
+        stacked=True,
+    )
+
+
 def invalidations() -> Any:
     return timeseries(
         "Invalidations per minute",
@@ -256,7 +267,7 @@ def cache(flavour: Flavour) -> dict[str, Any]:
         Band(height=9, panels=((8, savings()), (8, tokens_saved()), (8, collapsed()))),
         Band(title="Tiers", height=9, panels=((8, lookups()), (8, lookup_latency()), (8, promotions()))),
         Band(height=9, panels=((8, writes()), (8, write_latency()), (8, evictions()))),
-        Band(height=9, panels=((8, entries()), (8, size()), (8, invalidations()))),
+        Band(height=9, panels=((6, entries()), (6, size()), (6, invalidations()), (6, not_stored()))),
     ]
     return board(
         uid=UID,

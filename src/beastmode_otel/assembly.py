@@ -7,7 +7,7 @@ import os
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from opentelemetry._logs import LoggerProvider
@@ -15,9 +15,9 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.cache import Leases, LeaseStore, Memory, ResilientTier, SingleFlight, Tiered, TierTimes
-from beastmode_otel.cache.tiers import backplane_of, open_l2, open_l3
-from beastmode_otel.config import load
-from beastmode_otel.config.settings import CacheSettings, Config
+from beastmode_otel.cache.tiers import backplane_of, open_l2, open_l3, open_own
+from beastmode_otel.config import Ttl, load, with_ttl
+from beastmode_otel.config.settings import OFF, CacheSettings, Config
 from beastmode_otel.engine import AccessRule, CacheFlow, CacheResult, Engine
 from beastmode_otel.errors import ConfigError, Redactor
 from beastmode_otel.observer import Guarded, NullObserver, Observer
@@ -63,20 +63,36 @@ class RouterParts:
 
 
 def build_blocking(
-    config: ConfigLike, *, cache: Any, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
+    config: ConfigLike,
+    *,
+    cache: Any,
+    ttl: Ttl,
+    tenant: str | None,
+    client: Any,
+    access: AccessRule | None,
+    providers: Providers,
 ) -> RouterParts:
     """The parts of a ModelRouter. Raises ConfigError."""
     settings, pool = load(config, cache=cache), WorkerPool("http")
+    settings = replace(settings, cache=with_ttl(settings.cache, ttl))
     _check(tenant, client, access, wants_async=False)
     http = BlockingHttp(pool, client, max_connections=settings.max_connections)
     return _build(settings, http, BlockingRuntime(), pool, (tenant, access), providers)
 
 
 def build_async(
-    config: ConfigLike, *, cache: Any, tenant: str | None, client: Any, access: AccessRule | None, providers: Providers
+    config: ConfigLike,
+    *,
+    cache: Any,
+    ttl: Ttl,
+    tenant: str | None,
+    client: Any,
+    access: AccessRule | None,
+    providers: Providers,
 ) -> RouterParts:
     """The parts of an AsyncModelRouter. Raises ConfigError."""
     settings, pool = load(config, cache=cache), WorkerPool("http")
+    settings = replace(settings, cache=with_ttl(settings.cache, ttl))
     _check(tenant, client, access, wants_async=True)
     http = AsyncHttp(client, max_connections=settings.max_connections)
     return _build(settings, http, AsyncioRuntime(), pool, (tenant, access), providers)
@@ -163,14 +179,16 @@ def build_cache(
         return None
     if beside is None:
         memory, backplane = _memory(settings, observer), backplane_of(settings)
-        tiered = Tiered(memory, l1_ttl=settings.l1.ttl, observer=observer, backplane=backplane)
+        tiered = Tiered(memory, l1_ttl=settings.l1.ttl, jitter=settings.jitter, observer=observer, backplane=backplane)
         tiered.tiers = _slow_tiers(settings, tiered, runtime, observer)
         _watch(tiered, observer)
     else:
         tiered = beside.tiered.beside()
         tiered.tiers = [tier.for_runtime(runtime, tiered.late) for tier in beside.tiered.tiers]
     leases = _leases(settings, tiered.tiers, runtime, observer) if settings.lease else None
-    return CacheFlow(tiered, _ANSWERS, settings, runtime=runtime, leases=leases)
+    return CacheFlow(
+        tiered, _ANSWERS, settings, runtime=runtime, leases=leases, told=None if beside is None else beside.told
+    )
 
 
 def _leases(
@@ -205,6 +223,27 @@ def _slow_tiers(
     settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer
 ) -> Sequence[ResilientTier]:
     """Each with a pool of its own, so that one that hangs holds up nobody else's writes."""
+    own = settings.own
+    if own is None:
+        return _configured_tiers(settings, tiered, runtime, observer)
+    if own.level == "l3":
+        if settings.l3.given and settings.l3.url != OFF:
+            raise ConfigError("cache.own is at level l3, and cache.l3 has a url", hints=("take one of both out",))
+        settings = replace(settings, l3=replace(settings.l3, url=OFF))
+    others = _configured_tiers(settings, tiered, runtime, observer)
+    if any(tier.name == own.level for tier in others):
+        raise ConfigError(f"cache.own is at level {own.level}, and so is another tier", hints=("take one of both out",))
+    pool, times = WorkerPool(own.level), TierTimes(ttl=own.ttl, soft=own.soft, jitter=settings.jitter)
+    tier, async_tier = open_own(settings, own, pool)
+    made = ResilientTier(
+        own.level, tier, times, pool=pool, runtime=runtime, observer=observer, late=tiered.late, async_tier=async_tier
+    )
+    return tuple(sorted((made, *others), key=lambda tier: tier.name))
+
+
+def _configured_tiers(
+    settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer
+) -> Sequence[ResilientTier]:
     below = (_l2(settings, tiered, runtime, observer), _l3(settings, tiered, runtime, observer))
     return tuple(tier for tier in below if tier is not None)
 
@@ -214,8 +253,9 @@ def _l2(settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Obs
     ports = open_l2(settings, pool)
     if ports is None:
         return None
+    times = TierTimes(ttl=settings.l2.ttl, soft=settings.l2.soft, jitter=settings.jitter)
     tier = ResilientTier(
-        "l2", ports[0], TierTimes(ttl=settings.l2.ttl, soft=settings.l2.soft), pool=pool, runtime=runtime,
+        "l2", ports[0], times, pool=pool, runtime=runtime,
         observer=observer, late=tiered.late, async_tier=ports[1],
     )  # fmt: skip
     shown = settings.l2.url and settings.l2.url.shown
@@ -235,8 +275,8 @@ def _l3(settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Obs
     if ports is None:
         return None
     tier = ResilientTier(
-        "l3", ports[0], TierTimes(ttl=settings.l3.ttl, soft=settings.l3.soft), pool=pool, runtime=runtime,
-        observer=observer, late=tiered.late, async_tier=ports[1],
+        "l3", ports[0], TierTimes(ttl=settings.l3.ttl, soft=settings.l3.soft, jitter=settings.jitter), pool=pool,
+        runtime=runtime, observer=observer, late=tiered.late, async_tier=ports[1],
     )  # fmt: skip
     if settings.l3.server is not None:
         tier.greet(lambda why: None)  # it says so itself, at any time

@@ -29,6 +29,8 @@ class Provider(NamedTuple):
     `name:model` asks when no route is configured; empty where it depends on a region, a resource or an account.
     keys: the variables in which its own SDK or documentation puts the key, the first that is set counts; none where it
     wants no plain key. formats: the families of wire formats that it speaks (`openai` of `openai.chat`), best first.
+    forbids_storing: it says `cache-control: no-store` with every answer, which then says nothing about this one
+    (docs/decisions.md has the evidence).
 
     What else its own SDK reads from the environment, so that a variable means here what it means there. address: the
     variable that moves its address; rest: what the SDK puts behind that, up to where base_url ends. bearer: a variable
@@ -42,6 +44,7 @@ class Provider(NamedTuple):
     base_url: str = ""
     keys: tuple[str, ...] = ()
     formats: tuple[str, ...] = ("openai",)
+    forbids_storing: bool = False
     address: str = ""
     rest: str = ""
     bearer: str = ""
@@ -90,6 +93,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         address="GROQ_BASE_URL",
         rest="/openai/v1",
         more_headers="GROQ_CUSTOM_HEADERS",
+        forbids_storing=True,
     ),
     Provider("deepseek", ("api.deepseek.com",), "https://api.deepseek.com", ("DEEPSEEK_API_KEY",), _BOTH),
     Provider("x_ai", ("api.x.ai", "*.api.x.ai"), "https://api.x.ai/v1", ("XAI_API_KEY",), _BOTH),
@@ -102,6 +106,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         ("cohere", "openai"),
         address="CO_API_URL",
         rest="/compatibility/v1",
+        forbids_storing=True,
     ),
     Provider(
         "gcp.gemini",
@@ -340,6 +345,12 @@ def owner_of(host: str) -> Provider | None:
     if exact is not None:
         return exact
     return next((provider for pattern, provider in _PATTERNS if pattern.fullmatch(host)), None)
+
+
+def forbids_storing(name: str) -> bool:
+    """Whether this provider says `cache-control: no-store` with every answer."""
+    provider = BY_NAME.get(name)
+    return provider is not None and provider.forbids_storing
 
 
 def is_local(host: str) -> bool:

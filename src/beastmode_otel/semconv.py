@@ -109,8 +109,12 @@ COST_SOURCE: Final = _closed(
 COST_REASON: Final = _closed("beastmode.cost.reason", "Why it was saved", "cache", "routing")
 SIGNAL: Final = _closed("beastmode.signal", "Which signal", "trace", "metric", "log", "all")
 REASON: Final = _closed("beastmode.reason", "Why", "observer_fault", "export_failed")
-BYPASS_REASON: Final = Attribute(
-    key="beastmode.cache.reason", about="Why the cache was not asked, or the answer not stored; absent when it was"
+BYPASS_REASON: Final = _closed(
+    "beastmode.cache.reason",
+    "Why the cache was not asked, or the answer not stored; absent when it was",
+    *("off", "unknown_api", "stateful", "no_store", "caller_no_store", "not_canonical", "unreadable"),
+    *("ttl", "error", "not_parsed", "refused", "filtered", "truncated", "unfinished", "broken_call", "empty"),
+    *("too_large", "other_model", "invalidated"),
 )
 CACHE_AGE: Final = Attribute(key="beastmode.cache.age", about="Age of the served entry in seconds")
 CACHE_KEY: Final = Attribute(key="beastmode.cache.key", about="The first 12 hex digits of the key's digest")
@@ -381,6 +385,13 @@ CACHE_COLLAPSES: Final = Metric(
     about="Requests that another caller's identical request answered; they are misses, but cost nothing.",
     attributes=(MODEL,),
 )
+CACHE_NOT_STORED: Final = Metric(
+    name="beastmode.cache.not_stored",
+    kind="counter",
+    unit="{request}",
+    about="Requests that passed the cache by, or whose answer was not stored, by why.",
+    attributes=(BYPASS_REASON,),
+)
 CACHE_INVALIDATIONS: Final = Metric(
     name="beastmode.cache.invalidations",
     kind="counter",
@@ -441,6 +452,7 @@ METRICS: Final = (
     CACHE_PROMOTIONS,
     CACHE_EVICTIONS,
     CACHE_COLLAPSES,
+    CACHE_NOT_STORED,
     CACHE_INVALIDATIONS,
     CACHE_ENTRIES,
     CACHE_SIZE,

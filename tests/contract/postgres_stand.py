@@ -44,6 +44,8 @@ class PostgresStand:
 
     def hang(self, seconds: float) -> None:
         self.server.hang = seconds
+        if not seconds:
+            self.server.let_go()
 
     def lose(self, lost: bool) -> None:
         self.server.lost = lost

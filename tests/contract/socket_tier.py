@@ -125,6 +125,11 @@ class StoreServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
+    def let_go(self) -> None:
+        """What hangs now goes on."""
+        held, self.release = self.release, threading.Event()
+        held.set()
+
     def close(self) -> None:
         self.release.set()
         self._server.shutdown()

@@ -3,53 +3,29 @@ ASYNC_STANDS, INSPECTABLE_STANDS and LEASE_STANDS for its other ports."""
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import sqlite3
-import threading
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import redis
 
 from beastmode_otel.cache.entry import Key
-from beastmode_otel.cache.tier import (
-    Answered,
-    AsyncTier,
-    BlockingTier,
-    InspectableTier,
-    Pending,
-    Refused,
-    TierUnavailable,
-)
+from beastmode_otel.cache.tier import BlockingTier, InspectableTier
 from beastmode_otel.cache.tiers.redis.layout import Layout, head_of
 from beastmode_otel.cache.tiers.redis.tier import RedisTier
 from beastmode_otel.cache.tiers.sqlite.inspect import SQLiteInspection
 from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
 from beastmode_otel.config.redis_url import read_redis_url
 from beastmode_otel.runtime import WorkerPool
+from beastmode_otel.testing import OnLoop, Stand  # noqa: F401  (which the suites of other ports use)
 from contract.postgres_stand import PostgresStand
 from contract.samples import CODEC, Clock
 from contract.socket_tier import SocketTier, StoreServer
 from contract.store_inspection import StoreInspection
 from support.redis_servers import REDIS, VALKEY, shared
 from support.relay import Relay
-
-
-class Stand(Protocol):
-    """A store, and the tiers that use it."""
-
-    clock: Clock
-    pool: WorkerPool
-
-    def tier(self, *, stale: float = 0.0, codec: Any = None) -> Any:
-        """Another tier over the same store; closed by `close`."""
-
-    def spoil(self, key: Key, data: bytes) -> None:
-        """Replace the stored bytes of an entry."""
-
-    def close(self) -> None: ...
 
 
 class SQLiteStand:
@@ -96,6 +72,8 @@ class SocketStand:
 
     def hang(self, seconds: float) -> None:
         self.server.hang = seconds
+        if not seconds:
+            self.server.let_go()
 
     def lose(self, lost: bool) -> None:
         self.server.lost = lost
@@ -113,51 +91,11 @@ class SocketStand:
         self.server.store.rows[key.tenant, key.digest].payload = data
 
     def close(self) -> None:
-        self.server.hang = 0.0
+        self.hang(0.0)
         self.pool.close()
         for one in self._tiers:
             one.close()
         self.server.close()
-
-
-class AsyncReads:
-    """A tier whose `ask` reads through its asynchronous port, on a loop of its own: one suite for both ports."""
-
-    def __init__(self, tier: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._tier, self._loop = tier, loop
-
-    def ask(self, key: Key) -> Pending:
-        asynchronous: AsyncTier = self._tier
-        try:
-            return Answered(asyncio.run_coroutine_threadsafe(asynchronous.get(key), self._loop).result(30))
-        except TierUnavailable as refused:
-            return Refused(refused)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._tier, name)
-
-
-class OnLoop:
-    """Makes a stand's tiers read on a loop of its own."""
-
-    _tiers: list[Any]
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)  # type: ignore[call-arg]
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-
-    def tier(self, **options: Any) -> Any:
-        return AsyncReads(super().tier(**options), self._loop)  # type: ignore[misc]
-
-    def close(self) -> None:
-        for one in self._tiers:
-            asyncio.run_coroutine_threadsafe(one.aclose(), self._loop).result(30)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        super().close()  # type: ignore[misc]
 
 
 class AsyncSocketStand(OnLoop, SocketStand):
@@ -194,6 +132,8 @@ class RedisStand:
 
     def hang(self, seconds: float) -> None:
         self.server.hang = seconds
+        if not seconds:
+            self.server.let_go()
 
     def lose(self, lost: bool) -> None:
         self.server.lost = lost
@@ -211,6 +151,8 @@ class RedisStand:
             client.set(name, value[: head.start + head.facts] + data, keepttl=True)
 
     def close(self) -> None:
+        if self.server is not None:
+            self.hang(0.0)
         self.pool.close()
         for one in self._tiers:
             one.close()

@@ -93,7 +93,19 @@ NO_ANSWERS = [
     pytest.param(piece("") + DONE, SSE, "empty_answer", id="an empty delta"),
     pytest.param(json.dumps(EMPTY), JSON, "empty_answer", id="no choices, whole"),
     pytest.param(piece(finish="null"), SSE, "stream_truncated", id="null and the cut"),
-]
+    pytest.param("data: error: rate limit exceeded\n\n" + DONE, SSE, "rate_limited", id="words where JSON should be"),
+    pytest.param('event: error\ndata: {"message": "overloaded"}\n\n', SSE, "overloaded", id="one word"),
+    pytest.param(event(code="InvalidApiKey", message="Invalid API-key provided."), SSE, "authentication_error",
+                 id="code and message, streamed"),
+    pytest.param(json.dumps({"code": "InvalidApiKey", "message": "Invalid API-key provided."}), JSON,
+                 "authentication_error", id="code and message"),
+    pytest.param(json.dumps({"success": False, "errors": [{"code": 3040, "message": "Out of capacity"}]}), JSON,
+                 "overloaded", id="a list of errors"),
+    pytest.param(json.dumps({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}), JSON,
+                 "quota_exhausted", id="a status beside the answer that is missing"),
+    pytest.param(event(detail="Not authenticated"), SSE, "authentication_error", id="detail"),
+    pytest.param(json.dumps({"status": "error", "message": "Too many requests"}), JSON, "rate_limited", id="status"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("world", ["sync", "async"])
@@ -119,9 +131,14 @@ def test_the_hook_tells_the_same_and_the_app_gets_every_byte(
     assert hooked.total("beastmode.request.duration", beastmode__outcome="error") == 1
     assert hooked.total("beastmode.errors", error__type=category) == 1
     assert hooked.total("beastmode.cost") == 0
+    assert hooked.total("beastmode.tokens", beastmode__token__source="estimated") == 0
 
 
+NO_ERROR = {"message": "", "type": "", "code": ""}
 SHAPES = [
+    pytest.param(event(choices=[], error=NO_ERROR) + GOOD, SSE, True, id="an error that says nothing"),
+    pytest.param(event(choices=[], error={"code": 0, "message": "success"}) + GOOD, SSE, True, id="success as error"),
+    pytest.param(event(choices=[], base_resp={"status_code": 0, "status_msg": ""}) + GOOD, SSE, True, id="status"),
     pytest.param(GOOD, JSON, True, id="SSE as JSON"),
     pytest.param("\ufeff\r\n" + GOOD, JSON, True, id="SSE as JSON, after a BOM"),
     pytest.param(": keep-alive\n\n" + GOOD, JSON, True, id="SSE as JSON, after a comment"),
@@ -189,6 +206,14 @@ def test_a_receipt_is_delivered_and_counts_as_no_answer(status: str, usage: Any,
     assert response.json()["status"] == status
     assert hooked.total("beastmode.request.duration", beastmode__outcome="ok") == 1
     assert hooked.total("beastmode.cost") == 0
+    assert "gen_ai.client.token.usage" not in hooked.points()
+
+
+def test_a_deferred_completion_is_a_receipt(hooked: Recorder, app: App) -> None:
+    """xAI's: fetched later, by its number."""
+    with provider('{"request_id": "r"}', JSON) as url:
+        app.post(f"{url}/chat/completions", QUESTION | {"deferred": True})
+    assert hooked.total("beastmode.request.duration", beastmode__outcome="ok") == 1
     assert "gen_ai.client.token.usage" not in hooked.points()
 
 

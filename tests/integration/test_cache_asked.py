@@ -177,11 +177,14 @@ def test_config(
     assert statuses(door, simulator, recorder, config=config, **options) == expected
 
 
+@pytest.mark.parametrize("url_first", [False, True])
 @pytest.mark.parametrize("world", DRIVERS)
 def test_variable_reaches_a_config_with_its_own_l3(
-    world: str, simulator: Simulator, recorder: Recorder, home: Path, monkeypatch: pytest.MonkeyPatch
+    world: str, url_first: bool, simulator: Simulator, recorder: Recorder, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever loads the configuration before the variable is set has it from the variable all the same."""
+    if url_first:
+        monkeypatch.setenv("BEASTMODE_L3_URL", f"sqlite:///{home}/elsewhere.db")
     config = load(deployed(simulator))
     monkeypatch.setenv("BEASTMODE_CACHE", "on")
     monkeypatch.setenv("BEASTMODE_L3_URL", f"sqlite:///{home}/elsewhere.db")

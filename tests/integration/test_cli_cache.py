@@ -33,6 +33,7 @@ namespace = "shop"
 [cache]
 mode = "on"
 stale_if_error = {stale}
+jitter = 0
 {secret}
 
 [cache.l3]

@@ -25,7 +25,6 @@ from beastmode_otel.config import (
     Deployment,
     Route,
     Secret,
-    StoreTier,
     Target,
     door_settings,
     load,
@@ -48,7 +47,13 @@ def cache(**settings: Any) -> dict[str, Any]:
     return {"cache": {"mode": "on", **settings}}
 
 
-TIERS: Final = [name for name, kind in get_type_hints(CacheSettings).items() if StoreTier in (kind, *get_args(kind))]
+TIERS: Final = {
+    name: kind.__name__
+    for name, kind in get_type_hints(CacheSettings).items()
+    if is_dataclass(kind) and "url" in {field.name for field in fields(kind)}
+    for name, kind in get_type_hints(CacheSettings).items()
+    if is_dataclass(kind) and "url" in {field.name for field in fields(kind)}
+}
 SIGNALS: Final = ("", "TRACES_", "METRICS_", "LOGS_")
 VENDORS: Final = sorted(
     {
@@ -78,12 +83,15 @@ SETTINGS: Final[dict[str, Row]] = {
     "CacheSettings.secret": lambda text: (cache(secret=text), {}),
     "CacheSettings.mode": lambda text: (cache(mode=text), {}),
     "CacheSettings.write_mode": lambda text: (cache(write_mode=text), {}),
-    **{f"StoreTier.url of {tier}": lambda text, tier=tier: (cache(**{tier: {"url": text}}), {}) for tier in TIERS},
+    **{
+        f"{kind}.url of {tier}": lambda text, tier=tier: (cache(**{tier: {"url": text}}), {})
+        for tier, kind in TIERS.items()
+    },
 }
 ROWS: Final[dict[str, Row]] = {**SETTINGS, **{name: (lambda text, name=name: ({}, {name: text})) for name in VARIABLES}}
 KEYED: Final = re.compile(r"headers|query|secret|api_key$")  # where a key is all that is written
 SCHEMES: Final = dict.fromkeys(ROWS, "http") | {
-    name: "redis" for name in ROWS if name.startswith(("StoreTier", "BEASTMODE_L"))
+    name: "redis" for name in ROWS if ".url of " in name or name.startswith("BEASTMODE_L")
 }
 
 
@@ -91,7 +99,7 @@ SCHEMES: Final = dict.fromkeys(ROWS, "http") | {
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("BEASTMODE_CACHE")
+    monkeypatch.delenv("BEASTMODE_CACHE", raising=False)
 
 
 def texts(name: str, *, some: bool = False) -> Iterator[str]:
@@ -129,7 +137,9 @@ def reached(kind: type) -> set[type]:
 
 
 def names_of(kind: Any) -> list[str]:
-    return [field.name for field in fields(kind) if field.type not in ("int", "float", "bool")]
+    """Those that can hold a text."""
+    numbers = {"int", "float", "bool", "None"}
+    return [field.name for field in fields(kind) if not set(re.findall(r"\w+", str(field.type))) <= numbers]
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -113,6 +113,7 @@ def test_a_node_that_dies_takes_its_slots_along_and_no_others(cluster: RedisClus
     assert ends["hit"] >= 40
     assert ends["ill"] >= 20
     assert ends["refused"] == 0
+    tier.ping()
     tier.close()
 
 

@@ -52,7 +52,7 @@ class Pace:
 FULL: Final = Pace(retry_after=2.0, slow=20.0, stall=30.0, silence=120.0, down=60.0, every=4.0, word=0.015)
 # A tenth of it, the outage a twentieth: what takes minutes is over in seconds, in the same proportions.
 FAST: Final = Pace(
-    retry_after=0.2, slow=2.0, stall=3.0, silence=12.0, down=3.0, every=0.2, word=0.001, scale=0.1, cooldown=0.5
+    retry_after=0.2, slow=2.0, stall=3.0, silence=12.0, down=3.0, every=0.2, word=0.0, scale=0.1, cooldown=0.5
 )
 
 

@@ -52,7 +52,7 @@ def assert_hidden(text: str, where: str = "") -> None:
 
 
 def everything_of(error: BaseException) -> str:
-    """All that an exception shows or holds, with everything that hangs on it."""
+    """All that an exception shows or holds, with everything that is shown with it."""
     seen: dict[int, str] = {}
     todo: list[BaseException | None] = [error]
     while todo:
@@ -61,5 +61,5 @@ def everything_of(error: BaseException) -> str:
             continue
         held = {name: value for name, value in vars(one).items() if not isinstance(value, BaseException)}
         seen[id(one)] = f"{one} {one!r} {one.args!r} {held!r} {getattr(one, '__notes__', '')!r}"
-        todo += [one.__cause__, one.__context__]
+        todo += [one.__cause__, None if one.__suppress_context__ else one.__context__]
     return "\n".join([*seen.values(), *traceback.format_exception(error)])

@@ -53,6 +53,11 @@ class Relay:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
+    def let_go(self) -> None:
+        """What hangs now goes on."""
+        held, self.release = self.release, threading.Event()
+        held.set()
+
     def close(self) -> None:
         self._closed = True
         self.release.set()

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from beastmode_otel import async_transport, instrument, transport, uninstrument
+from beastmode_otel import async_transport, cache_control, instrument, transport, uninstrument
 from beastmode_otel.instrumentation import hook
 from beastmode_otel.simulator import Simulator
 from support.crowd import CROWDS, PATIENCE
@@ -65,21 +65,34 @@ class Front:
         return self.begin(action, model, **options).result(PATIENCE)
 
     def begin(
-        self, action: str, model: str = "chat", request: Any = QUESTION, cache: str = "on", tenant: str | None = None
+        self,
+        action: str,
+        model: str = "chat",
+        request: Any = QUESTION,
+        cache: str = "on",
+        tenant: str | None = None,
+        **lifetime: Any,
     ) -> Any:
-        """One call beside others: on a thread, or as a task of the client's loop."""
-        headers = {MARK: cache} | ({"authorization": f"Bearer {tenant}"} if tenant else {})
+        """One call beside others: on a thread, or as a task of the client's loop.
+
+        lifetime: ttl, max_age, no_store; in the header, or in a block of code what no header can say.
+        """
+        block = {name: value for name, value in lifetime.items() if callable(value)}
+        named = {name.replace("_", "-"): value for name, value in lifetime.items() if name not in block}
+        said = [name if value is True else f"{name}={value}" for name, value in named.items() if value is not False]
+        headers = {MARK: ", ".join([cache, *said])} | ({"authorization": f"Bearer {tenant}"} if tenant else {})
         body = {"model": MODEL} | request
         if action != "route":
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         built = self._client.build_request("POST", self._url, json=body, headers=headers)
         if self._is_async:
-            return asyncio.run_coroutine_threadsafe(self._ask_async(built, action), self._loop)
-        return self._beside.submit(self._ask, built, action)
+            return asyncio.run_coroutine_threadsafe(self._ask_async(built, action, block), self._loop)
+        return self._beside.submit(self._ask, built, action, block)
 
-    def _ask(self, built: Any, action: str) -> Any:
+    def _ask(self, built: Any, action: str, block: dict[str, Any]) -> Any:
         try:
-            response = self._client.send(built, stream=action != "route")
+            with cache_control(**block):
+                response = self._client.send(built, stream=action != "route")
             if action == "with_break":
                 next(response.iter_raw())
                 response.close()
@@ -89,9 +102,10 @@ class Front:
         except (Failed, httpx.HTTPError) as exc:
             return exc
 
-    async def _ask_async(self, built: Any, action: str) -> Any:
+    async def _ask_async(self, built: Any, action: str, block: dict[str, Any]) -> Any:
         try:
-            response = await self._client.send(built, stream=action != "route")
+            with cache_control(**block):
+                response = await self._client.send(built, stream=action != "route")
             if action == "with_break":
                 await anext(response.aiter_raw())
                 await response.aclose()

@@ -25,7 +25,10 @@ SAVED_TOKENS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """One request and all that must be told of it. l1, l3: what the tiers said, None where they were not asked."""
+    """One request and all that must be told of it. l1, l3: what the tiers said, None where they were not asked.
+
+    too_old: what L3 had was fresh, but older than this call wants it: no answer.
+    """
 
     status: str
     outcome: str = "ok"
@@ -37,6 +40,7 @@ class Asked:
     tries: tuple[Try, ...] = ()
     saved: bool = False
     collapsed: bool = False
+    too_old: bool = False
     reason: str | None = None
     category: str | None = None
     deployment: str | None = "a"
@@ -48,7 +52,7 @@ class Asked:
 
     @property
     def looked_up(self) -> str:
-        return self.l3 if self.l3 in ("hit", "stale") else "miss"
+        return self.l3 if self.l3 in ("hit", "stale") and not self.too_old else "miss"
 
     @property
     def touches_tiers(self) -> bool:
@@ -159,6 +163,8 @@ def _cache(asked: Asked, door: Door) -> list[tuple[str, dict[str, Any], float]]:
         found.append(("beastmode.cache.write.duration", labels, 1))
     if asked.l3 == "hit":
         found.append(("beastmode.cache.promotions", {"beastmode.cache.tier": "l1"}, 1))
+    if asked.reason is not None:
+        found.append(("beastmode.cache.not_stored", {"beastmode.cache.reason": asked.reason}, 1))
     if asked.collapsed:
         found.append(("beastmode.cache.collapsed", model, 1))
     if asked.saved:
@@ -232,7 +238,7 @@ def check_below(asked: Asked, route: Any, below: list[Any], tries: list[Try]) ->
     here = route.context.span_id
     wanted: list[tuple[str, str, dict[str, Any]]] = []
     if asked.l3 is not None:
-        found = {"beastmode.cache.tier": "l3", "beastmode.cache.match": "exact"} if asked.l3 in ("hit", "stale") else {}
+        found = {"beastmode.cache.tier": "l3", "beastmode.cache.match": "exact"} if asked.looked_up != "miss" else {}
         wanted.append(("cache.lookup", "INTERNAL", {"beastmode.cache.result": asked.looked_up} | found))
         wanted.append(("cache.get l3", "CLIENT", store("beastmode.cache.result", asked.l3)))
     wanted += [(f"chat {MODEL}", "CLIENT", {}) for _ in tries]

@@ -25,7 +25,7 @@ LEVELS = (
     {"assembly"},
     {"client", "instrumentation", "doctor"},
     {""},  # the package itself: the public names
-    {"cli"},
+    {"cli", "testing"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 MODEST, FOR_THE_MODEST = {"wire", "simulator"}, {"errors", "record", "providers"}

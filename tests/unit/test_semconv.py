@@ -63,6 +63,7 @@ SPECIFIED = {
     "beastmode.cache.promotions": ("counter", "{entry}", "beastmode.cache.tier"),
     "beastmode.cache.evictions": ("counter", "{entry}", "beastmode.cache.tier beastmode.cache.eviction.reason"),
     "beastmode.cache.collapsed": ("counter", "{request}", "beastmode.model"),
+    "beastmode.cache.not_stored": ("counter", "{request}", "beastmode.cache.reason"),
     "beastmode.cache.invalidations": ("counter", "{entry}", "beastmode.cache.invalidation.by"),
     "beastmode.cache.entries": ("gauge", "{entry}", "beastmode.cache.tier"),
     "beastmode.cache.size": ("gauge", "By", "beastmode.cache.tier"),
@@ -143,6 +144,8 @@ SPECIFIED_VALUES = {
     "beastmode.cache.write.result": "ok error queued",
     "beastmode.cache.eviction.reason": "size expired rejected replaced invalidated",
     "beastmode.cache.invalidation.by": "key request_id model tag scope age tenant",
+    "beastmode.cache.reason": "off unknown_api stateful no_store caller_no_store not_canonical unreadable ttl error "
+    "not_parsed refused filtered truncated unfinished broken_call empty too_large other_model invalidated",
     "beastmode.token.type": "input output cached_input reasoning",
     "beastmode.token.source": "provider estimated",
     "beastmode.rate_limit.kind": "requests tokens input_tokens output_tokens",

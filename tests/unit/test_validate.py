@@ -9,6 +9,7 @@ import pytest
 
 from beastmode_otel.config import Timeouts
 from beastmode_otel.engine import Question, validate
+from beastmode_otel.engine.cache_request import Options
 from beastmode_otel.errors import RequestError
 
 NO_SPANS = [0, -1, math.nan, -math.inf, 10**400, True, "60", [], {}]
@@ -35,3 +36,24 @@ def test_a_ttl_is_a_number_of_seconds(seconds: Any) -> None:
 def test_whatever_is_a_span_is_taken(seconds: float) -> None:
     assert validate.timeouts_of(asked(timeout=seconds), Timeouts()).total == seconds
     assert validate.cache_options(asked(ttl=seconds)).ttl == seconds
+
+
+@pytest.mark.parametrize("seconds", [-1, math.nan, -math.inf, 10**400, True, "60", [], {}])
+def test_a_max_age_is_a_number_of_seconds(seconds: Any) -> None:
+    with pytest.raises(RequestError, match="max_age must be a number of seconds from 0"):
+        validate.cache_options(asked(max_age=seconds))
+
+
+@pytest.mark.parametrize("seconds", [0, 0.0, 0.001, 60, math.inf])
+def test_whatever_is_an_age_is_taken(seconds: float) -> None:
+    assert validate.cache_options(asked(max_age=seconds)).max_age == seconds
+
+
+@pytest.mark.parametrize("said", [1, 0, "yes", None, []])
+def test_no_store_is_a_switch(said: Any) -> None:
+    with pytest.raises(RequestError, match="no_store must be True or False"):
+        validate.cache_options(asked(no_store=said))
+
+
+def test_a_ttl_may_be_a_function() -> None:
+    assert validate.cache_options(asked(ttl=len, no_store=True)) == Options(ttl=len, no_store=True)

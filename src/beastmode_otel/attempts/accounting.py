@@ -9,7 +9,18 @@ from typing import Any, Final, NamedTuple
 from beastmode_otel.errors import AttemptRecord, BeastModeError
 from beastmode_otel.observer import AttemptOutcome, CostSource, OutcomeKind
 from beastmode_otel.prices import Charge, PriceBook
-from beastmode_otel.wire import Ask, Billing, Format, Reply, Usage, billing_of, estimate, generated_text, prompt_text
+from beastmode_otel.wire import (
+    Ask,
+    Billing,
+    Format,
+    Reply,
+    Usage,
+    billing_of,
+    error_in,
+    estimate,
+    generated_text,
+    prompt_text,
+)
 
 _SILENT: Final = Usage()
 
@@ -81,7 +92,8 @@ def tokens_of(reply: Reply, form: Format, body: Mapping[str, Any], *, whole: boo
     said = reply.usage or _SILENT
     if whole and said.input_tokens and (said.output_tokens or form.operation == "embeddings"):
         return said
-    seen = max(estimate(generated_text(reply.body)), estimate(reply.text))
+    is_answer = reply.parsed and not (reply.error is not None and error_in(reply.body) is not None)
+    seen = max(estimate(generated_text(reply.body)), estimate(reply.text)) if is_answer else 0
     if not (whole or seen or said.input_tokens or said.output_tokens):
         return None
     asked, answered = said.input_tokens or estimate(prompt_text(body)), said.output_tokens

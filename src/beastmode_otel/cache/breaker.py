@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from beastmode_otel.cache.entry import Entry, Key
+from beastmode_otel.cache.tier import Filter
 from beastmode_otel.observer import DeploymentState
 from beastmode_otel.runtime import in_child
 
@@ -130,6 +131,46 @@ class UnderWay:
     def revoke(self, covered: Callable[[TierWrite], bool]) -> None:
         with self._lock:
             self._revoked.update(handle for handle, write in self._writes.items() if covered(write))
+
+
+class OwedInvalidations:
+    """What a tier could not be told to remove: done when it is back, and until then nothing of it is believed.
+
+    Bounded: of what falls out, all of its tenant is owed. Thread-safe.
+    """
+
+    def __init__(self, limit: int = 1000) -> None:
+        self._limit = limit
+        self._start_empty()
+        in_child(self._start_empty)
+
+    def _start_empty(self) -> None:
+        self._lock = threading.Lock()
+        self._owed: dict[Filter, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._owed)
+
+    def add(self, which: Filter, at: float) -> None:
+        """at: wall clock, when it was asked for."""
+        with self._lock:
+            if len(self._owed) >= self._limit:
+                tenants = {owed.tenant for owed in self._owed}
+                self._owed = {Filter(tenant=tenant): at for tenant in tenants}
+            self._owed[which] = at
+
+    def cover(self, entry: Entry) -> bool:
+        if not self._owed:  # nearly always
+            return False
+        with self._lock:
+            owed = list(self._owed.items())
+        return any(entry.created_at <= at and which.matches(entry, at) for which, at in owed)
+
+    def take(self) -> list[tuple[Filter, float]]:
+        """All, oldest first. Empties it."""
+        with self._lock:
+            owed, self._owed = list(self._owed.items()), {}
+        return owed
 
 
 class RecoveryQueue:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 from typing import Final
 
 from beastmode_otel.wire.facts import Usage
 
+_CRC: Final = 2.0**-32
 SKEW: Final = 60.0  # seconds that the clocks of two machines may differ
 
 
@@ -28,6 +30,13 @@ class Key:
     def short(self) -> str:
         """For spans and people: enough to recognise a key, useless to anybody else."""
         return self.digest[:6].hex()
+
+    def jittered(self, ttl: float, jitter: float) -> float:
+        """`ttl` less a part of `jitter` of it, which is this key's own: what was stored together expires apart.
+
+        The same in every tier and process, so that nobody has to store it.
+        """
+        return ttl - ttl * jitter * zlib.crc32(self.digest) * _CRC if jitter else ttl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from beastmode_otel.cache.breaker import RecoveryQueue, TierBreaker, TierWrite, UnderWay
+from beastmode_otel.cache.breaker import OwedInvalidations, RecoveryQueue, TierBreaker, TierWrite, UnderWay
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.tier import AsyncTier, BlockingTier, Filter, Pending, TierUnavailable
 from beastmode_otel.observer import LookupScope, Observer, TierName
@@ -22,10 +22,11 @@ SHORTEST_TTL = 5.0  # seconds: what would expire sooner is not worth a write
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierTimes:
-    """ttl: seconds that entries live in the tier. soft: seconds that a request waits for it."""
+    """ttl: seconds that entries live in the tier, less up to `jitter` of them. soft: seconds that a request waits."""
 
     ttl: float
     soft: float
+    jitter: float = 0.0
 
 
 class Late(Protocol):
@@ -62,7 +63,7 @@ class ResilientTier:
         self.name, self.tier, self.times, self.pool = name, tier, times, pool
         self.async_tier = async_tier
         self._runtime, self._observer, self._late, self._clock = runtime, observer, late, clock
-        self._recovery, self._under_way = RecoveryQueue(), UnderWay()
+        self._recovery, self._under_way, self._owed = RecoveryQueue(), UnderWay(), OwedInvalidations()
         self._fill, self._count_again, self._purge_again = (0, 0), 0.0, 0.0
         self.breaker = TierBreaker(lambda state: observer.tier_state(name, state))
 
@@ -72,13 +73,16 @@ class ResilientTier:
             self.name, self.tier, self.times, pool=self.pool, runtime=runtime, observer=self._observer, late=late,
             async_tier=self.async_tier, clock=self._clock,
         )  # fmt: skip
-        other.breaker, other._recovery, other._under_way = self.breaker, self._recovery, self._under_way
+        other.breaker, other._owed = self.breaker, self._owed
+        other._recovery, other._under_way = self._recovery, self._under_way
         return other
 
     # Reading.
 
-    async def get(self, key: Key, lookup: LookupScope, left: float) -> Entry | None:
-        """The entry, perhaps an expired one; None: a miss, too slow, ill."""
+    async def get(
+        self, key: Key, lookup: LookupScope, left: float, serves: Callable[[Entry], bool] = lambda _: True
+    ) -> Entry | None:
+        """The entry, perhaps an expired one, or one that does not serve; None: a miss, too slow, ill."""
         if not self.breaker.closed:
             self._probe_if_due()
             lookup.access(self.name).finish("skipped")
@@ -99,9 +103,10 @@ class ResilientTier:
             self.breaker.timed_out(time.monotonic())
             return None
         self.breaker.succeeded()
-        if entry is not None and entry.ahead(self._clock()):  # whatever the tier makes of it
+        if entry is not None and (entry.ahead(self._clock()) or self._owed.cover(entry)):  # whatever the tier thinks
             entry = None
-        access.finish("miss" if entry is None else "hit" if entry.fresh(self._clock()) else "stale")
+        fresh = entry is not None and entry.fresh(self._clock()) and serves(entry)
+        access.finish("miss" if entry is None else "hit" if fresh else "stale")
         return entry
 
     async def _read(self, key: Key, soft: float) -> tuple[Entry | None, bool]:
@@ -148,14 +153,14 @@ class ResilientTier:
 
     def _came_late(self, job: Future[Entry | None], asked: float) -> None:
         entry = None if job.exception() else job.result()
-        if entry is not None and entry.fresh(self._clock()):
+        if entry is not None and entry.fresh(self._clock()) and not self._owed.cover(entry):
             self._late(entry, asked)
 
     # Writing.
 
     def put(self, entry: Entry) -> Job[None] | None:
         """Write it, for at most this tier's time to live. The write that is under way; None: nothing to wait for."""
-        until = min(entry.expires_at, self._clock() + self.times.ttl)
+        until = min(entry.expires_at, self._clock() + entry.key.jittered(self.times.ttl, self.times.jitter))
         if until - self._clock() < SHORTEST_TTL:
             return None
         return self._submit_write(TierWrite(key=entry.key, entry=replace(entry, expires_at=until)))
@@ -171,10 +176,18 @@ class ResilientTier:
         self._submit_write(TierWrite(key=key, entry=None))
 
     def invalidate(self, which: Filter) -> int:
-        """Remove what matches, also what is on its way to the tier; how many the tier had. Raises TierUnavailable."""
+        """Remove what matches, also what is on its way to the tier; how many the tier had.
+
+        Raises TierUnavailable when it could not be asked: then it is asked when it is back, and nothing of what it
+        should have removed is believed here. Other processes may still find it there.
+        """
         now = self._clock()
         self.revoke(which)
-        return self.tier.invalidate(which, now)
+        try:
+            return self.tier.invalidate(which, now)
+        except TierUnavailable:
+            self._owed.add(which, now)
+            raise
 
     def revoke(self, which: Filter) -> None:
         """Of what is on its way to the tier, what matches: another process has removed the rest."""
@@ -233,12 +246,21 @@ class ResilientTier:
 
     def _flush_behind(self, written: Key) -> None:
         """The tier works: bring it what waits for it, except for the key that it has just been told about."""
-        if len(self._recovery):
+        if len(self._recovery) or len(self._owed):
             self._recovery.forget(lambda queued: queued.key == written)
             with suppress(PoolFull):
                 self.pool.submit(self._flush)
 
     def _flush(self) -> None:
+        owed = self._owed.take()
+        for place, (which, at) in enumerate(owed):
+            try:
+                self.tier.invalidate(which, at)
+            except TierUnavailable as ill:
+                self.failed(ill)
+                for again, when in owed[place:]:
+                    self._owed.add(again, when)
+                return
         for write in self._recovery.take(self._clock()):
             self._write(write)
 

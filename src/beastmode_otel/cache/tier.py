@@ -200,6 +200,23 @@ class TenantTotals:
     hits: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFacts:
+    """What a shared store says of itself; None where it does not tell. seconds: a round trip. skew: seconds that its
+    clock is ahead of ours. limit, used: bytes of memory; 0: no limit. policy: what it does when that is reached.
+    """
+
+    where: str
+    product: str | None
+    version: tuple[int, ...] | None
+    seconds: float
+    skew: float | None
+    read_only: bool | None
+    limit: int | None
+    used: int
+    policy: str | None
+
+
 class InspectableTier(Protocol):
     """A store as people and warming see it: looking counts no hit, deletes no damage and makes nothing.
 

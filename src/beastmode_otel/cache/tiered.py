@@ -38,20 +38,23 @@ class Tiered:
         tiers: Sequence[ResilientTier] = (),
         *,
         l1_ttl: float,
+        jitter: float = 0.0,
         observer: Observer,
         backplane: Backplane | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """backplane: how other processes hear of invalidations, and this one of theirs."""
         self.memory, self.tiers = memory, tiers
-        self._l1_ttl, self._observer, self._clock = l1_ttl, observer, clock
+        self._l1_ttl, self._jitter, self._observer, self._clock = l1_ttl, jitter, observer, clock
         self._invalidations, self._backplane = RecentInvalidations(), backplane
         if backplane is not None:
             backplane.join(self)
 
     def beside(self) -> Tiered:
         """The same L1 for the callers of another runtime, and what was invalidated lately; its tiers are to be set."""
-        other = Tiered(self.memory, l1_ttl=self._l1_ttl, observer=self._observer, clock=self._clock)
+        other = Tiered(
+            self.memory, l1_ttl=self._l1_ttl, jitter=self._jitter, observer=self._observer, clock=self._clock
+        )
         # Not joined: what this one hears, it does to the memory and the tiers of both.
         other._invalidations, other._backplane = self._invalidations, self._backplane
         return other
@@ -68,15 +71,18 @@ class Tiered:
             self._backplane.listen()  # before there is anything here that another process may invalidate
         return self.memory.get(key, self._clock())
 
-    async def lookup_tiers(self, key: Key, lookup: LookupScope) -> TierHit | None:
-        """What the slower tiers have, promoted; a fresh entry before an expired one."""
+    async def lookup_tiers(
+        self, key: Key, lookup: LookupScope, serves: Callable[[Entry], bool] = lambda _: True
+    ) -> TierHit | None:
+        """What the slower tiers have, promoted; a fresh entry before an expired one. serves: whether one may be used at
+        all; what may not is passed over, and not promoted."""
         asked = time.monotonic()
         until = asked + LOOKUP_SECONDS
         expired: TierHit | None = None
         for depth, tier in enumerate(self.tiers):
             left = until - time.monotonic()
-            entry = await tier.get(key, lookup, left) if left > 0 else None
-            if entry is None:
+            entry = await tier.get(key, lookup, left, serves) if left > 0 else None
+            if entry is None or not serves(entry):
                 continue
             found = TierHit(entry=entry, tier=tier.name)
             if entry.fresh(self._clock()):
@@ -106,7 +112,8 @@ class Tiered:
 
     def _keep(self, entry: Entry) -> None:
         now = self._clock()
-        self.memory.put(replace(entry, expires_at=min(entry.expires_at, now + self._l1_ttl)), now)
+        until = now + entry.key.jittered(self._l1_ttl, self._jitter)
+        self.memory.put(entry if entry.expires_at <= until else replace(entry, expires_at=until), now)
 
     # Writing.
 

@@ -13,6 +13,7 @@ from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.assembly import ConfigLike, RouterParts, build_async
 from beastmode_otel.client.face import RouteOptions, answer_so_far, orphan
+from beastmode_otel.config import Ttl
 from beastmode_otel.engine import AccessRule, Answer, Question, StreamCore
 from beastmode_otel.wire import Chunk
 
@@ -25,6 +26,7 @@ class AsyncModelRouter:
         config: ConfigLike = None,
         *,
         cache: Any = None,
+        ttl: Ttl = None,
         tenant: str | None = None,
         client: Any = None,
         access: AccessRule | None = None,
@@ -33,7 +35,9 @@ class AsyncModelRouter:
         logger_provider: LoggerProvider | None = None,
     ) -> None:
         providers = (tracer_provider, meter_provider, logger_provider)
-        self._parts = build_async(config, cache=cache, tenant=tenant, client=client, access=access, providers=providers)
+        self._parts = build_async(
+            config, cache=cache, ttl=ttl, tenant=tenant, client=client, access=access, providers=providers
+        )
 
     async def route(
         self,

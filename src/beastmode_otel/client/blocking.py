@@ -12,6 +12,7 @@ from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.assembly import ConfigLike, build_blocking
 from beastmode_otel.client.face import RouteOptions, answer_so_far, orphan
+from beastmode_otel.config import Ttl
 from beastmode_otel.engine import AccessRule, Answer, Question, StreamCore
 from beastmode_otel.runtime import run_sync
 from beastmode_otel.wire import Chunk
@@ -24,6 +25,8 @@ class ModelRouter:
     else only prefixed ids (openai:gpt-4o-mini, anthropic:claude-sonnet-4-5).
     cache: "on" to have one, "off" for none whatever is configured, or a mapping in the place of `[cache]`; None: where
     `[cache]` or BEASTMODE_CACHE asks for it.
+    ttl: seconds for which answers may be served, or a function that is given the Answer and returns them, or None for
+    not storing it; a route's own and a call's outrank it.
     tenant: whom the requests are for, when a call does not say. client: your own httpx or httpx2 Client; it stays open.
     access: a callable that gets an AccessRequest and returns True, False, or the reason of a refusal.
     *_provider: OpenTelemetry providers; None: the global ones. Raises ConfigError.
@@ -34,6 +37,7 @@ class ModelRouter:
         config: ConfigLike = None,
         *,
         cache: Any = None,
+        ttl: Ttl = None,
         tenant: str | None = None,
         client: Any = None,
         access: AccessRule | None = None,
@@ -43,7 +47,7 @@ class ModelRouter:
     ) -> None:
         providers = (tracer_provider, meter_provider, logger_provider)
         self._parts = build_blocking(
-            config, cache=cache, tenant=tenant, client=client, access=access, providers=providers
+            config, cache=cache, ttl=ttl, tenant=tenant, client=client, access=access, providers=providers
         )
 
     def route(
@@ -52,7 +56,8 @@ class ModelRouter:
         """The whole answer of the model.
 
         model_id: a configured route, or a prefixed id. request: the provider's own JSON body; its model is replaced.
-        user_id: for the access rule only. options: tenant, labels, timeout, cache, ttl, tags: see RouteOptions.
+        user_id: for the access rule only. options: tenant, labels, timeout, cache, ttl, max_age, no_store, tags: see
+        RouteOptions.
         Raises UpstreamError, RequestError, AccessDenied; each is recorded before it is raised.
         """
         asked = Question(model_id=model_id, body=request, stream=False, user_id=user_id, **options)

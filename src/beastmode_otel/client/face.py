@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from beastmode_otel.config.settings import Timeouts
+from beastmode_otel.config.settings import Timeouts, Ttl
 from beastmode_otel.engine import Answer, CacheUse, StreamCore, answer_of
 
 
@@ -16,14 +16,18 @@ class RouteOptions(TypedDict, total=False):
     others are not counted, which the log says once.
     timeout: total seconds, or a mapping such as {"total": 60, "read": 20}.
     cache: on (the default); off (neither asked nor filled); refresh (only filled); only (nobody else is asked).
-    ttl: seconds for which the answer may be stored. tags: names to invalidate it by.
+    ttl: seconds for which the answer may be served, or a function that is given the Answer and returns them, or None
+    for not storing it. max_age: seconds; a stored answer that is older is a miss for this call, and replaced.
+    no_store: asked as usual, but the answer is not stored. tags: names to invalidate it by.
     """
 
     tenant: str | None
     labels: Mapping[str, str] | None
     timeout: float | Mapping[str, float] | Timeouts | None
     cache: CacheUse
-    ttl: float | None
+    ttl: Ttl
+    max_age: float | None
+    no_store: bool
     tags: Sequence[str]
 
 

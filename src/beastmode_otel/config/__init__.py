@@ -1,6 +1,7 @@
 """Frozen settings from TOML, mappings and the environment; the only reader of os.environ besides telemetry's set-up."""
 
 from beastmode_otel.config.load import DoorSettings, door_settings, load
+from beastmode_otel.config.parse_cache import is_ttl, with_ttl
 from beastmode_otel.config.settings import (
     Breaker,
     CacheSettings,
@@ -8,12 +9,14 @@ from beastmode_otel.config.settings import (
     Deployment,
     LabelBounds,
     MemoryTier,
+    OwnTier,
     Retry,
     Route,
     Secret,
     StoreTier,
     Target,
     Timeouts,
+    Ttl,
 )
 
 __all__ = [
@@ -24,12 +27,16 @@ __all__ = [
     "DoorSettings",
     "LabelBounds",
     "MemoryTier",
+    "OwnTier",
     "Retry",
     "Route",
     "Secret",
     "StoreTier",
     "Target",
     "Timeouts",
+    "Ttl",
     "door_settings",
+    "is_ttl",
     "load",
+    "with_ttl",
 ]

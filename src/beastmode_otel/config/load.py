@@ -99,8 +99,10 @@ def door_settings(
 
 def _cache(configured: CacheSettings, asked: Any, environ: Mapping[str, str]) -> CacheSettings:
     """`configured` itself where there is nothing to add."""
-    if configured == NO_CACHE and configured.said_by == "nobody" and (asked or environ.get("BEASTMODE_CACHE")):
-        configured = parse({}, Source(environ=environ, prefixes=False)).cache  # a Config has not seen the environment
+    if configured.said_by == "nobody" and (asked or environ.get("BEASTMODE_CACHE")):
+        here = parse({}, Source(environ=environ, prefixes=False)).cache  # which a Config may not have seen
+        untouched = configured == NO_CACHE
+        configured = here if untouched else replace(configured, mode=here.mode, said_by=here.said_by)
     if asked is None:
         return configured
     if isinstance(asked, bool):

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
-from beastmode_otel.config.parse_cache import read_cache
+from beastmode_otel.config.parse_cache import read_cache, read_switch, read_ttl
 from beastmode_otel.config.settings import (
     Breaker,
     Config,
@@ -31,12 +31,13 @@ from beastmode_otel.providers import PROVIDERS, Provider, owner_of
 from beastmode_otel.semconv import METRICS, SDK_SET_LIMIT
 
 MAX_LABELS = 8
+_COMPATIBLE = ("openai", "openapi", "compatib")  # in the paths of Gemini, Vertex AI, Cohere
 _ALWAYS = frozenset({"openai", "anthropic"})  # known by prefix without a key too: a gateway may want none
 # Headers that carry a key: their values are secrets, however they are written.
 _KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = frozenset({"content-length", "transfer-encoding", "host"})  # they follow from the request
-_TOP = tuple(name for name in Config.__dataclass_fields__ if name not in ("out", "vendors", "disabled"))
+_TOP = tuple(name for name in Config.__dataclass_fields__ if name not in ("out", "vendors", "hidden", "disabled"))
 _ROUTE = ("deployments", *(name for name in Route.__dataclass_fields__ if name not in ("name", "targets", "first")))
 _PRICES = ("input", "output", "cached_input", "cache_write", "per_request")
 
@@ -100,7 +101,7 @@ def _vendor(provider: Provider, environ: Mapping[str, str]) -> dict[str, Any] | 
     headers = {name: environ[variable].strip() for variable, name in provider.headers if variable in environ}
     return {
         "base_url": base_url,
-        "kind": _kind(provider),
+        "kind": _kind(provider, provider.base_url or base_url),
         "api_key": {"env": key} if key else None,
         "key_header": dict(provider.key_headers).get(key or ""),
         "headers": headers | _header_lines(environ.get(provider.more_headers, "")),
@@ -160,7 +161,7 @@ def _read_deployment(table: Table, name: str, missing: list[UnsetVariable]) -> D
     base_url = _url(table)
     deployment = Deployment(
         name=name,
-        kind=table.choice("kind", ProviderKind, _kind(owner_of(urlsplit(base_url).hostname or ""))),
+        kind=table.choice("kind", ProviderKind, _kind(owner_of(urlsplit(base_url).hostname or ""), base_url)),
         base_url=base_url,
         model=table.text("model"),
         provider=table.text("provider") or "",
@@ -168,14 +169,16 @@ def _read_deployment(table: Table, name: str, missing: list[UnsetVariable]) -> D
         key_header=_key_header(table),
         headers=_headers(table.table("headers"), missing),
         query=_query(table.table("query")),
+        obey_cache_control=read_switch(table, "obey_cache_control"),
     )
     table.done()
     return deployment
 
 
-def _kind(provider: Provider | None) -> str:
-    """The kind of a deployment that does not say it."""
-    spoken = () if provider is None else provider.formats
+def _kind(provider: Provider | None, base_url: str) -> str:
+    """The kind of a deployment that does not say it. Many speak OpenAI's format too, at a path that says so."""
+    path = urlsplit(base_url).path
+    spoken = () if provider is None or any(word in path for word in _COMPATIBLE) else provider.formats
     return next((family for family in spoken if family in get_args(ProviderKind)), "openai")
 
 
@@ -251,6 +254,7 @@ def _route(source: Source, name: str, value: Any, deployments: Mapping[str, Depl
             targets=_targets(table, targets, deployments, out),
             reference_model=table.text("reference_model"),
             on_cut=table.choice("on_cut", OnCut, None),
+            ttl=read_ttl(table),
         )
         table.done()
     kinds = {target.deployment.kind for target in route.targets}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from beastmode_otel.config.postgres_url import SCHEMES, BadPostgresUrl, read_postgres_url
@@ -13,14 +16,17 @@ from beastmode_otel.config.settings import (
     CacheMode,
     CacheSettings,
     MemoryTier,
+    OwnLevel,
+    OwnTier,
     SaidBy,
     Secret,
     SharedTier,
     StoreTier,
+    Ttl,
     WriteMode,
 )
 from beastmode_otel.config.table import Source, Table
-from beastmode_otel.errors import public_url
+from beastmode_otel.errors import ConfigError, public_url
 from beastmode_otel.errors.redact import shown
 
 
@@ -34,9 +40,13 @@ def read_cache(top: Table, source: Source) -> CacheSettings:
     settings = CacheSettings(
         mode=mode,
         said_by=said_by,
+        ttl=read_ttl(table),
+        jitter=_jitter(table),
+        obey_cache_control=read_switch(table, "obey_cache_control"),
         l1=_memory(table.table("l1")),
         l2=_shared(table.table("l2", short="url"), source),
         l3=_store(table.table("l3", short="url"), source),
+        own=_own(table.table("own")) if table.has("own") else None,
         stale_if_error=table.number("stale_if_error", 0.0),
         write_mode=table.choice("write_mode", WriteMode, "background"),
         lease=table.flag("lease", False),
@@ -46,6 +56,49 @@ def read_cache(top: Table, source: Source) -> CacheSettings:
     )
     table.done()
     return settings
+
+
+_LONGEST = 1e12
+_SPAN = "a number of seconds above 0, or a function that takes the answer and returns one, or None"
+
+
+def read_ttl(table: Table) -> Ttl:
+    """A function only from Python, which TOML has none of. Raises ConfigError."""
+    ttl: Ttl = table.get("ttl")
+    if ttl is not None and not is_ttl(ttl):
+        raise table.fail("ttl", f"is {ttl!r:.40}", f"write {_SPAN}")
+    return ttl
+
+
+def is_ttl(value: Any) -> bool:
+    """Whether it is seconds above 0, or can be called."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return callable(value)
+    return 0 < value <= _LONGEST or value == math.inf
+
+
+def with_ttl(settings: CacheSettings, ttl: Ttl) -> CacheSettings:
+    """The settings with a constructor's `ttl=`, which outranks them. Raises ConfigError."""
+    if ttl is None:
+        return settings
+    if not is_ttl(ttl):
+        raise ConfigError(f"ttl is {ttl!r:.40}", hints=(f"pass {_SPAN}",))
+    return replace(settings, ttl=ttl)
+
+
+def read_switch(table: Table, key: str) -> bool | None:
+    """true, false, or not said. Raises ConfigError."""
+    value = table.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise table.fail(key, f"is {value!r:.40}", "write true or false")
+    return value
+
+
+def _jitter(table: Table) -> float:
+    jitter = table.number("jitter", 0.1)
+    if jitter >= 1:
+        raise table.fail("jitter", f"is {jitter:g}", "write a part below 1, such as 0.1, or 0 for none")
+    return jitter
 
 
 def _memory(table: Table) -> MemoryTier:
@@ -136,6 +189,25 @@ def _is_sqlite(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme == "sqlite" and not parts.netloc and len(parts.path) >= 2
+
+
+def _own(table: Table) -> OwnTier:
+    tier = table.get("tier")
+    if not callable(tier) and (not isinstance(tier, str) or not _PLACE.fullmatch(tier)):
+        raise table.fail("tier", f"is {tier!r:.80}", 'name what makes it: tier = "package.module:name"')
+    level: OwnLevel = table.choice("level", OwnLevel, "l2")
+    usual = OwnTier(tier=tier) if level == "l2" else OwnTier(tier=tier, ttl=StoreTier().ttl, soft=StoreTier().soft)
+    own = OwnTier(
+        tier=tier,
+        level=level,
+        ttl=table.number("ttl", usual.ttl, above=True),
+        soft=table.number("soft", usual.soft, above=True),
+    )
+    table.done()
+    return own
+
+
+_PLACE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 def _secret(table: Table, source: Source) -> Secret | None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from beastmode_otel.config.postgres_url import PostgresUrl, read_postgres_url
 from beastmode_otel.config.redis_url import RedisUrl
 from beastmode_otel.errors import ConfigError, Redactor, public_url
 from beastmode_otel.errors.urls import MASK, is_secret_name, login_in, secrets_in_url, without_login
-from beastmode_otel.providers import provider_of
+from beastmode_otel.providers import forbids_storing, provider_of
 
 
 class Secret:
@@ -46,6 +46,8 @@ def _public_repr(settings: Any, **instead: object) -> str:
     return f"{type(settings).__name__}({', '.join(shown)})"
 
 
+# Seconds; or a function that is given the Answer and returns seconds, or None for what is not to be stored.
+Ttl = float | Callable[[Any], float | None] | None
 CacheMode = Literal["off", "on"]
 SaidBy = Literal["nobody", "a Config", "[cache]", "BEASTMODE_CACHE", "cache="]
 WriteMode = Literal["background", "sync"]
@@ -96,6 +98,22 @@ class StoreTier:
         return read_postgres_url(self.url) if self.url.strip().startswith("postgres") else None
 
 
+OwnLevel = Literal["l2", "l3"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTier:
+    """A tier of the team's own. tier: what makes it (docs/own-tier.md), or where that is, as "package.module:name".
+
+    level: between memory and L3, or in the place of L3. ttl, soft: as in StoreTier.
+    """
+
+    tier: str | Callable[..., Any]
+    level: OwnLevel = "l2"
+    ttl: float = 7_200.0
+    soft: float = 0.05
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedTier:
     """L2. url: where; None for none. ttl: seconds. soft: seconds that a request waits for it. hard: seconds after which
@@ -113,16 +131,23 @@ class SharedTier:
 class CacheSettings:
     """What a cache is like: to write one is to ask for it, as `[cache]` is; a Config without one has none.
 
-    mode: off, or on (exact matches). said_by: who said so. stale_if_error: seconds for which an expired entry may still
+    mode: off, or on (exact matches). said_by: who said so. ttl: seconds that answers live, or a function of the answer;
+    None: as long as the longest tier keeps them, which is the most in any case. jitter: the part of a lifetime by which
+    it is shortened at most. obey_cache_control: whether an answer that says no-store is not stored; None: unless its
+    provider says so of every answer. stale_if_error: seconds for which an expired entry may still
     answer when every deployment failed. write_mode: sync writes the slower tiers before the answer is returned. lease:
     among processes that share a tier, one asks upstream for a key; lease_seconds: what one that dies costs the others.
     max_body: bytes of a stored answer. secret: signs what is stored outside of the process.
     """
 
     mode: CacheMode = "on"
+    ttl: Ttl = None
+    jitter: float = 0.1
+    obey_cache_control: bool | None = None
     l1: MemoryTier = MemoryTier()
     l2: SharedTier = SharedTier()
     l3: StoreTier = StoreTier()
+    own: OwnTier | None = None
     stale_if_error: float = 0.0
     write_mode: WriteMode = "background"
     lease: bool = False
@@ -131,12 +156,40 @@ class CacheSettings:
     secret: Secret | None = None
     said_by: SaidBy = field(default="a Config", compare=False)
 
+    @property
+    def longest_ttl(self) -> float:
+        """Seconds for which some tier keeps an answer."""
+        return max(self.l1.ttl, self.l2.ttl, self.l3.ttl, self.own.ttl if self.own else 0.0)
+
+    def obeys(self, said: bool | None, provider: str) -> bool:
+        """Whether an answer's no-store counts. said: what its deployment's obey_cache_control says."""
+        for one in (said, self.obey_cache_control):
+            if one is not None:
+                return one
+        return not forbids_storing(provider)
+
 
 NO_CACHE = CacheSettings(mode="off", said_by="nobody")
 
-ProviderKind = Literal["openai", "anthropic", "passthrough"]
+ProviderKind = Literal["openai", "anthropic", "gemini", "cohere", "passthrough"]
 _VERSIONED: re.Pattern[str] = re.compile(r"/v[0-9]+$")
-_APIS: Mapping[str, str] = {"openai": "openai.chat", "anthropic": "anthropic.messages", "passthrough": "unknown"}
+_APIS: Mapping[str, str] = {
+    "openai": "openai.chat",
+    "anthropic": "anthropic.messages",
+    "gemini": "gemini.generate_content",
+    "cohere": "cohere.chat",
+    "passthrough": "unknown",
+}
+
+
+def _settled(kind: ProviderKind, url: str) -> str:
+    """A base URL in the one of its spellings to which the API's path is added: people write it with and without the
+    version, and so do the SDKs."""
+    if kind == "anthropic" and not _VERSIONED.search(url):
+        return f"{url.rstrip('/')}/v1"
+    if kind == "gemini" and urlsplit(url).path in ("", "/"):
+        return f"{url.rstrip('/')}/v1beta"
+    return _VERSIONED.sub("", url) if kind == "cohere" else url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,9 +257,10 @@ class Deployment:
 
     model: the name sent to the vendor; None takes what stands after the prefix of the model id, or the request's own.
     provider: the `gen_ai.provider.name`; empty takes that of the host, see providers.py. base_url: Anthropic's with or
-    without /v1, which is added; `{model}` in it stands for the model. key_header: the header in which the key goes;
-    empty: as the API has it; in `authorization` it is a bearer's. headers, query: sent with each
-    request; secret values are Secret.
+    without /v1, Gemini's with /v1beta or the host alone, Cohere's with or without /v2; `{model}` in it stands for the
+    model. key_header: the header in which the key goes; empty: as the API has it; in `authorization` it is a bearer's.
+    headers, query: sent with each request; secret values are Secret. obey_cache_control: as in CacheSettings, which
+    None leaves it to.
     """
 
     name: str
@@ -218,11 +272,10 @@ class Deployment:
     key_header: str = ""
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    obey_cache_control: bool | None = None
 
     def __post_init__(self) -> None:
         url, login = without_login(self.base_url)
-        if url is not None and self.kind == "anthropic" and not _VERSIONED.search(url):
-            url = f"{url.rstrip('/')}/v1"
         if url is None:
             raise ConfigError(
                 f"the deployment {self.name!r}: base_url is not a full address",
@@ -230,7 +283,7 @@ class Deployment:
                     "it begins with http:// or https:// and names a host; a password in it must be percent-encoded",
                 ),
             )
-        object.__setattr__(self, "base_url", url)
+        object.__setattr__(self, "base_url", _settled(self.kind, url))
         if login:
             object.__setattr__(self, "headers", {**self.headers, "authorization": Secret(f"Basic {login}")})
         if not self.provider:
@@ -285,6 +338,7 @@ class Route:
 
     reference_model: what the team would have called without a router; the difference in price is saved by routing.
     on_cut: over that of Retry; None: that one.
+    ttl: seconds that its answers live in the cache, or a function of the answer.
     first: the targets that the caller means, which are those of the lowest order; later ones are fallbacks.
     """
 
@@ -292,6 +346,7 @@ class Route:
     targets: tuple[Target, ...]
     reference_model: str | None = None
     on_cut: OnCut | None = None
+    ttl: Ttl = None
     first: tuple[Target, ...] = field(init=False, repr=False, compare=False)  # each request needs it
 
     def __post_init__(self) -> None:
@@ -301,6 +356,10 @@ class Route:
     @property
     def kind(self) -> ProviderKind:
         return self.targets[0].deployment.kind
+
+
+Place = tuple[str, int | None]
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,19 +403,24 @@ class Config:
         shared = () if cache.l2.url is None else cache.l2.url.secrets
         return Redactor([*found, *shared, *secrets_in_url(cache.l3.url)])
 
-    def said_providers(self) -> dict[tuple[str, int | None], str]:
+    def said_providers(self) -> dict[Place, str]:
         """What `provider = …` says of a host and port (None: the scheme's own), for those who meet only the host.
 
         Only where the deployments there agree, and where it is not what the host says by itself.
         """
-        said: dict[tuple[str, int | None], set[str]] = {}
+        return self._said_of_places(lambda one: None if one.provider == one.provider_by_host else one.provider)
+
+    def said_obedience(self) -> dict[Place, bool]:
+        """What `obey_cache_control = …` says of a host and port, where the deployments there agree."""
+        return self._said_of_places(lambda one: one.obey_cache_control)
+
+    def _said_of_places(self, say: Callable[[Deployment], S | None]) -> dict[Place, S]:
+        said: dict[Place, set[S | None]] = {}
         for deployment in self._every_deployment():
             parts = urlsplit(deployment.base_url)
             port = None if parts.port == {"http": 80, "https": 443}.get(parts.scheme) else parts.port
-            said.setdefault((parts.hostname or "", port), set()).add(
-                "" if deployment.provider == deployment.provider_by_host else deployment.provider
-            )
-        return {place: name for place, (name, *others) in said.items() if name and not others}
+            said.setdefault((parts.hostname or "", port), set()).add(say(deployment))
+        return {place: one for place, (one, *others) in said.items() if one is not None and not others}
 
     def _every_deployment(self) -> tuple[Deployment, ...]:
         # Routes may hold deployments of their own: Python code can put them there.

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from beastmode_otel.config.settings import Secret
 from beastmode_otel.errors import ConfigError, Redactor
 from beastmode_otel.errors.redact import secrets_in_environ, shown, shown_variable
+from beastmode_otel.errors.urls import secrets_in_url
 
 D = TypeVar("D")
 _HUGE = 1e15  # beyond it nothing here makes sense, and floats are no longer exact
@@ -41,8 +42,12 @@ class Source:
     name: str = "configuration"
     prefixes: bool = True
 
-    def fail(self, path: str, problem: str, *hints: str) -> ConfigError:
-        redact = Redactor(secrets_in_environ(self.environ), shapes=False)
+    def fail(self, path: str, problem: str, *hints: str, value: object = None) -> ConfigError:
+        """value: what was written there, of which no secret is shown."""
+        if isinstance(value, Mapping) and isinstance(value.get("env"), str):
+            value = self.environ.get(value["env"])
+        held = secrets_in_url(value, doubtful=True) if isinstance(value, str) else []
+        redact = Redactor([*secrets_in_environ(self.environ, doubtful=True), *held], shapes=False)
         return ConfigError(redact(f"{self.name}: {path}: {problem}"), hints=tuple(redact(hint) for hint in hints))
 
 
@@ -65,7 +70,7 @@ class Table:
         return f"{self.path}.{key}" if self.path else key
 
     def fail(self, key: str, problem: str, *hints: str) -> ConfigError:
-        return self.source.fail(self.at(key), problem, *hints)
+        return self.source.fail(self.at(key), problem, *hints, value=self._values.get(key))
 
     def get(self, key: str, default: Any = None) -> Any:
         self._known.append(key)

@@ -73,6 +73,13 @@ SETTINGS: Final = (
         "Set the variable where the program runs, or take the deployment out of the configuration.",
     ),
     _entry(
+        "cache_no_store",
+        "warning",
+        "nothing of a deployment is stored: its provider forbids it with every answer",
+        "The provider says cache-control: no-store with each answer, and obey_cache_control = true obeys it.",
+        "Take obey_cache_control out, or set it to false for the deployment.",
+    ),
+    _entry(
         "cache_on",
         "ok",
         "the cache is on",
@@ -453,12 +460,80 @@ PROCESS: Final = (
     ),
 )
 
+SHARED_TIER: Final = (
+    _entry(
+        "l2_answers",
+        "ok",
+        "L2 answers",
+        "The Redis or Valkey of cache.l2 was asked, with the login that the configuration has.",
+    ),
+    _entry(
+        "l2_unreachable",
+        "warning",
+        "L2 cannot be used",
+        "No connection, no answer in time, or a login that is refused. Requests work, from the other tiers and "
+        "upstream; nothing is shared, and no invalidation reaches other processes.",
+        "Do what the reason says; try the same URL with redis-cli from this machine.",
+    ),
+    _entry(
+        "l2_unexamined",
+        "info",
+        "L2 does not say what it is",
+        "Its user may not run INFO, so that version, memory limit and eviction policy are not known here.",
+        "Ask somebody who may, or allow +info for this user.",
+    ),
+    _entry(
+        "l2_old",
+        "warning",
+        "L2 is older than what the cache needs",
+        "Before Redis 6.2 some commands are missing: what is written cannot be counted or purged.",
+        "Use Redis 6.2 or later, or Valkey.",
+    ),
+    _entry(
+        "l2_read_only",
+        "problem",
+        "L2 is a read-only replica",
+        "Reads work; nothing that this process pays for is ever stored there.",
+        "Let cache.l2.url name the primary, or use redis+sentinel://, which finds it.",
+    ),
+    _entry(
+        "l2_unbounded",
+        "warning",
+        "L2 has no memory limit",
+        "maxmemory is 0: it grows until the machine has no more, and is then killed with everything in it.",
+        "Set maxmemory, and maxmemory-policy allkeys-lru (volatile-lru beside data that must stay).",
+    ),
+    _entry(
+        "l2_noeviction",
+        "warning",
+        "L2 refuses writes when it is full",
+        "maxmemory-policy is noeviction. Old answers stay until they expire, new ones are not stored.",
+        "Set maxmemory-policy to allkeys-lru, or volatile-lru beside data that must stay.",
+    ),
+    _entry(
+        "l2_clock",
+        "warning",
+        "the clocks of this machine and of L2 differ",
+        "Entries carry the time of the machine that wrote them. What seems to come from more than 60 s in the future "
+        "is a miss; ages and expiries are off by the difference.",
+        "Run NTP on this machine and on the server.",
+    ),
+    _entry(
+        "l2_unsigned",
+        "info",
+        "entries in L2 are not signed",
+        "Whoever can write to that server can put any answer there; a checksum finds accidents only.",
+        'Set secret = { env = "BEASTMODE_SECRET" } in [cache], the same for all processes that share it.',
+    ),
+)
+
 GROUPS: Final = {
     "Settings": SETTINGS,
     "Endpoint": ENDPOINT,
     "TLS": TLS,
     "A real export": EXPORT,
     "Inside the process": PROCESS,
+    "The shared tier": SHARED_TIER,
 }
 CATALOG: Final = {entry.code: entry for group in GROUPS.values() for entry in group}
 

@@ -14,6 +14,7 @@ from beastmode_otel.doctor.export_result import export_finding
 from beastmode_otel.doctor.probe import ProbeResult, probe
 from beastmode_otel.doctor.process import process_findings
 from beastmode_otel.doctor.settings import is_off, settings_findings
+from beastmode_otel.doctor.shared_tier import l2_findings
 from beastmode_otel.doctor.targets import SIGNALS, otlp_names, places_of
 from beastmode_otel.errors import Redactor
 from beastmode_otel.telemetry.exporters import exporter_factories
@@ -22,12 +23,29 @@ from beastmode_otel.telemetry.log_secrets import exporter_secrets
 T = TypeVar("T")
 ENDPOINTS: Final = 8.0  # seconds for all of them together, whatever hangs
 PROBES: Final = 5.0
+TIERS: Final = 5.0
 
 
 def outside(environ: Mapping[str, str], *, command: tuple[str, ...] = (), config: str | None = None) -> list[Finding]:
     """What can be told without being the process. environ: os.environ (the exporters read that), or a copy."""
     settings = settings_findings(environ, command=command, config=config)
-    return settings if is_off(environ) else [*settings, *_network_findings(environ)]
+    tiers = _Beside(partial(l2_findings, environ, config))
+    network = [] if is_off(environ) else _network_findings(environ)
+    return [*settings, *network, *tiers.findings()]
+
+
+class _Beside:
+    """Looks on a thread of its own, for TIERS seconds at most, while others look elsewhere."""
+
+    def __init__(self, look: Callable[[], list[Finding]]) -> None:
+        self._found: list[Finding] = []
+        self._until = time.monotonic() + TIERS
+        self._thread = threading.Thread(target=lambda: self._found.extend(look()), daemon=True)
+        self._thread.start()
+
+    def findings(self) -> list[Finding]:
+        self._thread.join(max(0.0, self._until - time.monotonic()))
+        return list(self._found)
 
 
 def everything(environ: Mapping[str, str]) -> list[Finding]:

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote
 
-from beastmode_otel.config import CacheSettings, load
+from beastmode_otel.config import CacheSettings, Config, load
 from beastmode_otel.doctor.catalog import Finding, found, worst
 from beastmode_otel.doctor.export_result import TEMPORALITY, deltas
 from beastmode_otel.doctor.targets import SIGNALS, exporter_names, setting
 from beastmode_otel.errors import ConfigError, public_url
+from beastmode_otel.providers import forbids_storing
 from beastmode_otel.telemetry.exporters import exporter_factories, ignored_protocols
 from beastmode_otel.telemetry.setup import LIVE, is_on
 
@@ -54,7 +55,17 @@ def _config(environ: Mapping[str, str], path: str | None) -> list[Finding]:
     except ConfigError as exc:
         return [found("config_invalid", exc.message, hint="; ".join(exc.hints) or None)]
     out = [found("deployment_out", f"{name}: {reason}") for name, reason in config.out.items()]
-    return [*out, _cache(config.cache)]
+    return [*out, _cache(config.cache), *_never_stored(config)]
+
+
+def _never_stored(config: Config) -> list[Finding]:
+    """Deployments whose answers all say no-store, which is obeyed."""
+    cache = config.cache
+    return [
+        found("cache_no_store", f"{one.name}: {one.provider} says cache-control: no-store with every answer")
+        for one in (*config.deployments.values(), *config.vendors.values())
+        if cache.mode == "on" and forbids_storing(one.provider) and cache.obeys(one.obey_cache_control, one.provider)
+    ]
 
 
 def _cache(settings: CacheSettings) -> Finding:

@@ -40,6 +40,8 @@ class Question:
     timeout: float | Mapping[str, float] | Timeouts | None = None
     cache: Any = "on"
     ttl: Any = None
+    max_age: Any = None
+    no_store: Any = False
     tags: Any = ()
 
 

@@ -40,6 +40,7 @@ class CacheFlow:
 
     answers: the single flight of whole answers, one for the process. The openings of streams are shared in this flow
     only, because a stream belongs to the runtime that reads it. leases: so that one asks upstream among processes, too.
+    told: of which kinds of trouble the log knows already.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class CacheFlow:
         runtime: Runtime,
         leases: Leases | None = None,
         clock: Callable[[], float] = time.time,
+        told: set[str] | None = None,
     ) -> None:
         self._leases = leases
         self.tiered, self.answers, self.runtime = tiered, answers, runtime
         self.openings: SingleFlight[CacheResult] = SingleFlight()
         self._settings, self._clock = settings, clock
+        self.told: set[str] = set() if told is None else told
 
     def forget_flights(self) -> None:
         """After an invalidation nobody joins what was asked for before it."""
@@ -99,7 +102,7 @@ class CacheFlow:
             upstream.fault("cache", exc)
             return None
         seconds = time.perf_counter() - began
-        if entry is None or not entry.fresh(now):
+        if entry is None or not entry.fresh(now) or not wanted.serves(entry, now):
             result: LookupResult = "miss" if entry is None else "stale"
             ending.cache = CacheFacts(status="miss", key=key.short, l1=(result, seconds))
             return None
@@ -137,7 +140,9 @@ class CacheFlow:
         # A semantic match stands between these two: exact in every tier first, then similar, then upstream.
         if found is not None:
             return found
-        turn = ALONE if self._leases is None else await self._leases.turn(asked.key, asked.upstream.patience)
+        turn = ALONE
+        if self._leases is not None and not asked.wanted.no_store:  # nothing to wait for
+            turn = await self._leases.turn(asked.key, asked.upstream.patience)
         if turn.waited:
             found, expired = await self._lookup_tiers(asked)
         if found is None:
@@ -157,13 +162,15 @@ class CacheFlow:
     async def _lookup_tiers(self, asked: _Asked[A]) -> tuple[CacheResult | None, CacheResult | None]:
         """A fresh entry; else an expired one that may serve if everything fails."""
         try:
-            return await self._lookup(asked.key, asked.ending)
+            return await self._lookup(asked.wanted, asked.key, asked.ending)
         except Exception as exc:  # noqa: BLE001
             asked.upstream.fault("cache", exc)
             return None, None
 
-    async def _lookup(self, key: Key, ending: Ending) -> tuple[CacheResult | None, CacheResult | None]:
-        held = self._look_again(key, ending)
+    async def _lookup(
+        self, wanted: CacheRequest, key: Key, ending: Ending
+    ) -> tuple[CacheResult | None, CacheResult | None]:
+        held = self._look_again(wanted, key, ending)
         if held is not None and not held.stale:
             return held, None
         expired = held if self._settings.stale_if_error else None
@@ -173,7 +180,7 @@ class CacheFlow:
         said: LookupResult = "error"
         tier: TierName | None = None
         try:
-            found = await self.tiered.lookup_tiers(key, lookup)
+            found = await self.tiered.lookup_tiers(key, lookup, lambda entry: wanted.serves(entry, self._clock()))
             if found is None:
                 said = "miss"
                 return None, expired
@@ -184,12 +191,12 @@ class CacheFlow:
         finally:
             lookup.finish(said, tier)
 
-    def _look_again(self, key: Key, ending: Ending) -> CacheResult | None:
+    def _look_again(self, wanted: CacheRequest, key: Key, ending: Ending) -> CacheResult | None:
         """What L1 has by now: another flight may have landed between the first look and this one's start."""
-        entry = self.tiered.lookup_l1(key)
-        if entry is None:
+        entry, now = self.tiered.lookup_l1(key), self._clock()
+        if entry is None or not wanted.serves(entry, now):
             return None
-        fresh = entry.fresh(self._clock())
+        fresh = entry.fresh(now)
         if fresh and ending.cache.l1 is not None:
             ending.cache = replace(ending.cache, l1=("hit", ending.cache.l1[1]))
         return CacheResult(entry=entry, tier="l1", stale=not fresh)
@@ -216,7 +223,7 @@ class CacheFlow:
         upstream = asked.upstream
         store = RequestStore(
             self.tiered, self._settings, self.runtime, self._clock,
-            wanted=asked.wanted, key=asked.key, ending=asked.ending, lease=lease,
+            wanted=asked.wanted, key=asked.key, ending=asked.ending, lease=lease, told=self.told,
         )  # fmt: skip
         try:
             return await upstream.fetch(store, expired)
@@ -240,8 +247,12 @@ class CacheFlow:
         return await self._replace(asked) if answer is None else answer
 
     def _finish_with(self, asked: _Asked[A], result: CacheResult, *, collapsed: bool = False) -> A | None:
-        """The answer of this caller, and its request's facts. None: the door can make none of it."""
+        """The answer of this caller, and its request's facts. None: the door can make none of it, or another caller
+        was content with an entry that is too old for this one."""
         ending, before = asked.ending, asked.ending.cache
+        stored = result.entry if collapsed and result.tier is not None else None
+        if stored is not None and not asked.wanted.serves(stored, self._clock()):
+            return None
         if collapsed is not before.collapsed:
             _note_collapsed(ending, collapsed)
         if result.entry is not None and result.tier is not None:

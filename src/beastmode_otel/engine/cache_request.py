@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from beastmode_otel.cache import (
     NOT_CANONICAL,
+    Entry,
     Key,
     KeyParts,
     KeyTarget,
@@ -21,11 +22,13 @@ from beastmode_otel.cache import (
     derive,
     may_lookup,
 )
-from beastmode_otel.config.settings import Config, Deployment, Route, Secret
+from beastmode_otel.config.settings import CacheSettings, Config, Deployment, Route, Secret, Ttl
 from beastmode_otel.record import record
 from beastmode_otel.wire import format_named
 
 Pairs = tuple[tuple[str, str], ...]  # names in lower case
+
+TtlFunction = Callable[[Any], float | None]
 
 CacheUse = Literal["on", "off", "refresh", "only"]
 USES = ("on", "off", "refresh", "only")
@@ -35,13 +38,18 @@ USES = ("on", "off", "refresh", "only")
 class CacheRequest:
     """key: None when the cache has no part in the request, for `reason`.
 
-    ttl: seconds for which the answer may be served. asked: the verdict on the request, which storing needs again.
+    ttl: seconds for which the answer may be served, unless ttl_of, a function of the answer, says something else.
+    max_age: seconds; an older entry is none for this request. no_store: its answer is not stored. asked: the verdict on
+    the request, which storing needs again.
     """
 
     use: CacheUse
     key: Key | None
     reason: str | None = None
     ttl: float = 0.0
+    ttl_of: TtlFunction | None = None
+    max_age: float | None = None
+    no_store: bool = False
     tags: tuple[str, ...] = ()
     targets: tuple[KeyTarget, ...] = ()
     asked: Verdict | None = None
@@ -50,13 +58,19 @@ class CacheRequest:
     def reads(self) -> bool:
         return self.key is not None and self.use != "refresh"
 
+    def serves(self, entry: Entry, now: float) -> bool:
+        """Whether the entry is young enough for this request. It may have expired all the same."""
+        return self.max_age is None or entry.age(now) <= self.max_age
+
 
 @record(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What one call says about the cache. ttl: seconds; None for the configured ones."""
+    """What one call says about the cache; see CacheRequest. ttl: None for the configured one."""
 
     use: CacheUse = "on"
-    ttl: float | None = None
+    ttl: Ttl = None
+    max_age: float | None = None
+    no_store: bool = False
     tags: tuple[str, ...] = ()
 
 
@@ -102,9 +116,41 @@ def cache_request_of(
         key = key_of(parts)
     except NotCanonical:
         return CacheRequest(use=options.use, key=None, reason=NOT_CANONICAL.reason)
-    longest = max(config.cache.l1.ttl, config.cache.l3.ttl)
-    ttl = longest if options.ttl is None else min(options.ttl, longest)
-    return CacheRequest(use=options.use, key=key, ttl=ttl, tags=options.tags, targets=targets, asked=asked)
+    return wanted_of(config.cache, options, key=key, targets=targets, asked=asked, ttl=route.ttl)
+
+
+def wanted_of(
+    cache: CacheSettings,
+    options: Options,
+    *,
+    key: Key,
+    targets: tuple[KeyTarget, ...],
+    asked: Verdict,
+    ttl: Ttl = None,
+) -> CacheRequest:
+    """A request that has a key. ttl: the route's.
+
+    The call's own ttl outranks the route's, and that the cache's. What holds where a function has none to give is the
+    next number after it.
+    """
+    seconds, function = cache.longest_ttl, None
+    for said in (options.ttl, ttl, cache.ttl):
+        if callable(said):
+            function = function or said
+        elif said is not None:
+            seconds = min(said, seconds)
+            break
+    return CacheRequest(
+        use=options.use,
+        key=key,
+        ttl=seconds,
+        ttl_of=function,
+        max_age=options.max_age,
+        no_store=options.no_store,
+        tags=options.tags,
+        targets=targets,
+        asked=asked,
+    )
 
 
 def target_of(deployment: Deployment, body: Mapping[str, Any], sent: Callable[..., str] | None = None) -> KeyTarget:

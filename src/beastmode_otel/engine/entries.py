@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -11,10 +12,11 @@ from typing import Final
 
 from beastmode_otel.cache import Entry, Key, KeyTarget, Lease, Tiered, may_store
 from beastmode_otel.config.settings import CacheSettings
-from beastmode_otel.engine.cache_request import CacheRequest
+from beastmode_otel.engine.answer import Answer
+from beastmode_otel.engine.cache_request import CacheRequest, TtlFunction
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.engine.ports import CacheResult, StorableReply
-from beastmode_otel.errors import AttemptRecord
+from beastmode_otel.errors import AttemptRecord, raised_by_signal
 from beastmode_otel.observer import OutcomeKind, Saving
 from beastmode_otel.runtime import Job, Runtime
 from beastmode_otel.wire import Chunk, Reply, Usage, format_named
@@ -81,21 +83,22 @@ class ReplayedStream(StoredAnswer):
 # What becomes of an answer that has come from upstream: stored if it may be, an entry for the waiters in any case.
 
 
+_log: Final = logging.getLogger("beastmode_otel")
 WRITE_SECONDS: Final = 10.0  # what write_mode="sync" waits for the slower tiers at most
 
 
 class RequestStore:
     """ports.AnswerStore for one request, made when its answer is asked for: what is invalidated since is not stored.
 
-    clock: wall time.
+    clock: wall time. told: of which kinds of trouble the log knows already.
     """
 
     def __init__(
         self, tiered: Tiered, settings: CacheSettings, runtime: Runtime, clock: Callable[[], float], *,
-        wanted: CacheRequest, key: Key, ending: Ending, lease: Lease | None = None,
+        wanted: CacheRequest, key: Key, ending: Ending, told: set[str], lease: Lease | None = None,
     ) -> None:  # fmt: skip
         self._tiered, self._settings, self._runtime, self._clock = tiered, settings, runtime, clock
-        self._wanted, self._key, self._ending, self._lease = wanted, key, ending, lease
+        self._wanted, self._key, self._ending, self._told, self._lease = wanted, key, ending, told, lease
         self._asked = time.monotonic()
         self._writes: list[Job[None]] = []
 
@@ -107,6 +110,10 @@ class RequestStore:
     def put(self, reply: StorableReply, *, answered: KeyTarget) -> CacheResult:
         entry, ending = self._entry(reply), self._ending
         reason = self._refused(reply, entry, answered)
+        if reason is None and self._wanted.ttl_of is not None:
+            ttl = self._ttl(self._wanted.ttl_of, reply, entry)
+            entry = replace(entry, expires_at=self._expiry(entry.created_at, ttl))
+            reason = None if ttl > 0 else "ttl"
         if reason is None:
             with ending.scope.active():
                 writes = self._tiered.store(entry, asked=self._asked)
@@ -135,7 +142,7 @@ class RequestStore:
             deployment=landed.deployment or "",
             model_served=reply.model or "",
             created_at=now,
-            expires_at=now + self._wanted.ttl,
+            expires_at=self._expiry(now, self._wanted.ttl),
             body=json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"),
             text=reply.text,
             finish_reason=reply.finish_reasons[0] if reply.finish_reasons else None,
@@ -143,6 +150,37 @@ class RequestStore:
             cost=landed.answer_cost,
             tags=self._wanted.tags,
         )
+
+    def _expiry(self, now: float, ttl: float) -> float:
+        return now + self._key.jittered(ttl, self._settings.jitter)
+
+    def _ttl(self, ttl_of: TtlFunction, landed: StorableReply, entry: Entry) -> float:
+        """What the team's function says, 0 for what is not to be stored; the default where it fails."""
+        ending, longest = self._ending, self._settings.longest_ttl
+        answer = Answer(
+            text=entry.text, source=entry.body, usage=entry.usage, cost=entry.cost, model=self._key.model,
+            deployment=landed.deployment, attempts=landed.records, request_id=entry.request_id, cache=ending.cache,
+        )  # fmt: skip
+        try:
+            said = ttl_of(answer)
+        except Exception as exc:
+            if raised_by_signal(exc) is not None:
+                raise
+            self._tell("ttl", f"the ttl function failed ({type(exc).__name__}): its default holds", exc)
+            return self._wanted.ttl
+        if said is None or said is False:
+            return 0.0
+        if said is True or not isinstance(said, int | float) or said != said:
+            if hasattr(said, "close"):  # a coroutine that nobody will await
+                said.close()
+            self._tell("ttl", f"the ttl function returned {type(said).__name__}, not seconds: its default holds")
+            return self._wanted.ttl
+        return max(0.0, min(said, longest))
+
+    def _tell(self, kind: str, what: str, exc: Exception | None = None) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            _log.warning("%s; the call goes on, and this is told once", what, exc_info=exc)
 
     def _refused(self, landed: StorableReply, entry: Entry, answered: KeyTarget) -> str | None:
         """Why it may not be stored."""
@@ -156,7 +194,15 @@ class RequestStore:
             size=len(entry.body),
             answered=answered,
             targets=self._wanted.targets,
-            headers=landed.headers,
+            headers=landed.headers if self._settings.obeys(landed.obey_cache_control, landed.provider) else None,
             max_body=self._settings.max_body,
         )
+        if verdict.reason == "no_store":
+            self._tell(
+                f"no_store {landed.deployment}",
+                f"answers of {landed.deployment} are not stored: it says cache-control: no-store"
+                " (obey_cache_control = false stores them)",
+            )
+        if verdict.ok and self._wanted.no_store:
+            return "caller_no_store"
         return None if verdict.ok else verdict.reason

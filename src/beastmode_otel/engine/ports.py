@@ -88,6 +88,9 @@ class StorableReply(Delivery, Protocol):
     def provider(self) -> str: ...
     @property
     def headers(self) -> Mapping[str, str]: ...
+    @property
+    def obey_cache_control(self) -> bool | None:
+        """What its deployment says of a no-store in `headers`; None: nothing."""
 
 
 class AnswerStore(Protocol):

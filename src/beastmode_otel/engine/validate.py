@@ -89,21 +89,33 @@ def _is_span(seconds: object) -> bool:
     return 0 < seconds <= _LONGEST or seconds == math.inf
 
 
+def _is_zero(seconds: object) -> bool:
+    return isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds == 0
+
+
 def cache_options(question: Question) -> Options:
     """What the call says about the cache. Raises RequestError with category invalid_request."""
-    if question.cache == "on" and question.ttl is None and question.tags == ():
+    said = question
+    if said.cache == "on" and said.ttl is said.max_age is None and said.no_store is False and said.tags == ():
         return _USUAL
     if question.cache not in USES:
         raise _invalid(question, f"cache is {question.cache!r:.40}", f"use one of {', '.join(USES)}")
     ttl = question.ttl
-    if ttl is not None and not _is_span(ttl):
+    if ttl is not None and not callable(ttl) and not _is_span(ttl):
         raise _invalid(
-            question, f"ttl must be a number of seconds above 0, not {ttl!r:.40}", "use cache='off' for none"
+            question,
+            f"ttl must be a number of seconds above 0, not {ttl!r:.40}",
+            "or a function of the answer; use no_store=True for none",
         )
+    max_age = question.max_age
+    if max_age is not None and not (_is_span(max_age) or _is_zero(max_age)):
+        raise _invalid(question, f"max_age must be a number of seconds from 0, not {max_age!r:.40}")
+    if not isinstance(question.no_store, bool):
+        raise _invalid(question, f"no_store must be True or False, not {question.no_store!r:.40}")
     tags = question.tags
     if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) and tag for tag in tags):
         raise _invalid(question, "tags must be a list of non-empty strings")
-    return Options(use=question.cache, ttl=ttl, tags=tuple(tags))
+    return Options(use=question.cache, ttl=ttl, max_age=max_age, no_store=question.no_store, tags=tuple(tags))
 
 
 def allow(question: Question, rule: AccessRule | None, tenant: str | None) -> None:

@@ -120,12 +120,15 @@ def shown_variable(name: str) -> str:
     return name if is_name else MASK
 
 
-def secrets_in_environ(environ: Mapping[str, str]) -> list[str]:
-    """What no text may show of variables that hold addresses (proxies, exporters, stores) or headers."""
+def secrets_in_environ(environ: Mapping[str, str], *, doubtful: bool = False) -> list[str]:
+    """What no text may show of variables that hold addresses (proxies, exporters, stores) or headers.
+
+    doubtful: see `secrets_in_url`.
+    """
     found: list[str] = []
     for name, value in environ.items():
         if _ADDRESSES.fullmatch(name):
-            found += secrets_in_url(value)
+            found += secrets_in_url(value, doubtful=doubtful)
         elif _HEADERS.fullmatch(name):
             found += _header_values(value)
         elif name == "BEASTMODE_SECRET":

@@ -42,15 +42,20 @@ def public_url(url: str) -> str:
     return head + _PAIR.sub(rf"\1{MASK}", f" {shown}")[1:]
 
 
-def secrets_in_url(url: str) -> list[str]:
-    """Whatever `public_url` takes out, in its parts: a library may print any of them."""
+def secrets_in_url(url: str, *, doubtful: bool = False) -> list[str]:
+    """Whatever `public_url` takes out, in its parts: a library may print any of them.
+
+    doubtful: also the parts of what may be no login at all, which are often common words.
+    """
     head, rest = _cut(url)
     login, certain = _login(head, rest)
     found = [pair[0][len(pair[1]) :].strip("'\"") for pair in _PAIR.finditer(f" {rest}")]
+    if doubtful:
+        found += [part for value in list(found) for part in re.split(r"[&;#\s]+", value)]
     if login:
         password = login.partition(":")[2]
         found += [login, password, base64.b64encode(unquote(login).encode("utf-8", "surrogatepass")).decode()]
-        found += re.split(r"[/?#@:\s\\]+", password or login) if certain else ()
+        found += re.split(r"[/?#@:\s\\]+", password or login) if certain or doubtful else ()
     return [secret for secret in dict.fromkeys(found) if secret]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from beastmode_otel.assembly import Providers, build_cache, observer_of
-from beastmode_otel.config import door_settings
+from beastmode_otel.config import Ttl, door_settings, with_ttl
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.instrumentation.context import Door, DoorContext, Hooks
 from beastmode_otel.prices import PriceBook, price_from_config
@@ -19,6 +20,7 @@ def build_context(
     door: Door,
     *,
     cache: Any = None,
+    ttl: Ttl = None,
     providers: Providers = (None, None, None),
     hooks: Hooks | None = None,
     excluded_urls: str | None = None,
@@ -27,7 +29,7 @@ def build_context(
     """A context. cache: as the router's, see `config.load`. Raises ConfigError."""
     gc_guard.watch()
     settings = door_settings(cache, excluded_urls)
-    config = settings.config
+    config = replace(settings.config, cache=with_ttl(settings.config.cache, ttl))
     redact = config.redactor()
     observer = observer_of(config, redact, providers)
     blocking = build_cache(config.cache, BlockingRuntime(), observer)
@@ -41,6 +43,7 @@ def build_context(
         redact=redact,
         hooks=hooks or Hooks(),
         excluded=_pattern(settings.excluded),
+        obedience=config.said_obedience(),
         recogniser=Recogniser(paths or {}, config.said_providers()),
         blocking=blocking,
         asyncio=tasks,

@@ -17,8 +17,8 @@ from beastmode_otel.cache import (
     has_login_cookie,
     may_lookup,
 )
-from beastmode_otel.engine.cache_request import CacheRequest
-from beastmode_otel.instrumentation.context import DoorContext, Use, host_of
+from beastmode_otel.engine.cache_request import CacheRequest, Options, wanted_of
+from beastmode_otel.instrumentation.context import DoorContext, host_of
 from beastmode_otel.wire import LLMCall
 
 _LOGIN: Final = "proxy-authorization"
@@ -39,12 +39,13 @@ def tenant_of(headers: Mapping[str, str], *, host: str, nobody: str, secret: byt
 
 
 def cache_request_of_call(
-    context: DoorContext, seen: LLMCall, request: Any, use: Use, *, plain: bool = True
+    context: DoorContext, seen: LLMCall, request: Any, options: Options, *, plain: bool = True
 ) -> CacheRequest:
     """What one call asks of the cache, which has no part in a body or a login that we cannot read.
 
     plain: who asks and who answers stands in the request.
     """
+    use = options.use
     if use == "off":
         return CacheRequest(use="off", key=None, reason="off")
     headers = {name.lower(): value for name, value in request.headers.items()}
@@ -60,8 +61,7 @@ def cache_request_of_call(
         key = context.keys.derive(_parts(context, seen, asked_of, headers, request.url))
     except NotCanonical:
         return CacheRequest(use=use, key=None, reason=NOT_CANONICAL.reason)
-    cache = context.config.cache
-    return CacheRequest(use=use, key=key, ttl=max(cache.l1.ttl, cache.l3.ttl), targets=(target,), asked=asked)
+    return wanted_of(context.config.cache, options, key=key, targets=(target,), asked=asked)
 
 
 def _variant(seen: LLMCall, request: Any) -> str:

@@ -10,14 +10,14 @@ from typing import Any, Final
 
 from beastmode_otel.cache import Entry, FlightResult
 from beastmode_otel.engine.cache_flow import CacheFlow, may_serve_stale
-from beastmode_otel.engine.cache_request import CacheRequest
+from beastmode_otel.engine.cache_request import CacheRequest, Options
 from beastmode_otel.engine.ending import Ending
 from beastmode_otel.engine.entries import StoredAnswer
 from beastmode_otel.engine.ports import AnswerStore, CacheResult
 from beastmode_otel.errors import AttemptRecord
 from beastmode_otel.instrumentation.cache_request import cache_request_of_call, gets_usage_unasked
 from beastmode_otel.instrumentation.call import WireCall
-from beastmode_otel.instrumentation.context import HEADER, Use, asked_of
+from beastmode_otel.instrumentation.context import HEADER, asked_of
 from beastmode_otel.instrumentation.observe import AppCall, begin, observe
 from beastmode_otel.observer import CacheFacts
 from beastmode_otel.runtime.gc_guard import is_collecting
@@ -30,12 +30,12 @@ _PATIENCE: Final = 600.0  # seconds: SDKs give up by themselves long before
 
 async def cached_send(app: AppCall) -> Any:
     """The response, from the cache or by the app's own call. Raises what that raises."""
-    use, flow = asked_of(app.request), app.flow
+    options, flow = asked_of(app.request), app.flow
     ending = begin(app)
     if ending is None or flow is None:
         return await observe(app, ending)
     try:
-        wanted = _cache_request(app, use, ending)
+        wanted = _cache_request(app, options, ending)
         if wanted is None or wanted.key is None:
             return await observe(app, ending)
         return await flow.answer(wanted, wanted.key, ending, AppUpstream(app, ending, flow, wanted))
@@ -44,9 +44,9 @@ async def cached_send(app: AppCall) -> Any:
         raise
 
 
-def _cache_request(app: AppCall, use: Use, ending: Ending) -> CacheRequest | None:
+def _cache_request(app: AppCall, options: Options, ending: Ending) -> CacheRequest | None:
     try:
-        wanted = cache_request_of_call(app.context, app.seen, app.request, use, plain=app.plain)
+        wanted = cache_request_of_call(app.context, app.seen, app.request, options, plain=app.plain)
     except Exception as exc:  # noqa: BLE001  (a cache that cannot be asked is none)
         app.context.fault("cache request", exc)
         return None

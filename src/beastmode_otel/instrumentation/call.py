@@ -89,6 +89,7 @@ class WireCall:
         self.model = seen.model or seen.api
         url = request.url
         self.deployment = host_of(url)
+        self.obey_cache_control = context.obedience.get((url.host, url.port)) if context.obedience else None
         self._place = failures.Place(
             model_id=self.model,
             deployment=self.deployment,

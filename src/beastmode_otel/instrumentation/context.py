@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from beastmode_otel.cache import KeyMemo
-from beastmode_otel.config.settings import Config
+from beastmode_otel.config import is_ttl
+from beastmode_otel.config.settings import Config, Place, Ttl
+from beastmode_otel.engine.cache_request import Options
 from beastmode_otel.engine.stream import OpenStreams
 from beastmode_otel.errors import Redactor, raised_by_signal
 from beastmode_otel.observer import Observer
@@ -27,37 +29,75 @@ HEADER: Final = "x-beastmode-cache"
 _SAID: Final = "beastmode.cache"  # kept with the request, which may be sent again, or elsewhere by a redirect
 Use = Literal["on", "off", "refresh"]
 _USES: Final = get_args(Use)
-_here: ContextVar[Use] = ContextVar("beastmode-cache", default="on")
+_SAID_NOTHING: Final = Options()
+_here: ContextVar[Options] = ContextVar("beastmode-cache", default=_SAID_NOTHING)
 
 
 @contextmanager
-def cache_control(use: Use) -> Iterator[None]:
+def cache_control(
+    use: Use | None = None, *, ttl: Ttl = None, max_age: float | None = None, no_store: bool | None = None
+) -> Iterator[None]:
     """What the calls inside mean by the cache: `off` passes it by, `refresh` asks again and replaces what is stored.
 
+    ttl: seconds for which their answers may be served, or a function of the Answer. max_age: seconds; an older stored
+    answer is a miss, and replaced. no_store: asked as usual, but what is answered is not stored. What is not said stays
+    as it is outside of the block.
     Holds for this thread or task and the tasks that it starts. Raises ValueError for anything else.
     """
-    if use not in _USES:
+    said: dict[str, Any] = {"use": use, "ttl": ttl, "max_age": max_age, "no_store": no_store}
+    said = {name: value for name, value in said.items() if value is not None}
+    if use is not None and use not in _USES:
         raise ValueError(f"cache_control({use!r}): use on, off or refresh")
-    token = _here.set(use)
+    if not is_options(said):
+        raise ValueError(f"cache_control: {said}: times are seconds, ttl above 0; no_store is True or False")
+    token = _here.set(replace(_here.get(), **said))
     try:
         yield
     finally:
         _here.reset(token)
 
 
-def asked_of(request: Any) -> Use:
+def asked_of(request: Any) -> Options:
     """What this request says. The header is ours: it is taken off, so that no provider sees it. Never raises.
 
-    A header outranks the block of code. A value that nobody knows counts as `off`: it was meant to say something.
+    A header outranks the block of code, in what it says. One that nobody understands counts as `off`: it was meant to
+    say something.
     """
     try:
         if HEADER in request.headers:
-            said = request.headers.pop(HEADER).strip().lower()
-            request.extensions[_SAID] = said if said in _USES else "off"
-        use: Use = request.extensions.get(_SAID) or _here.get()
-        return use
+            request.extensions[_SAID] = _read(request.headers.pop(HEADER))
+        here, said = _here.get(), request.extensions.get(_SAID)
+        return replace(here, **said) if said else here
     except Exception:  # noqa: BLE001  (a request of its own kind)
-        return "off"
+        return _OFF
+
+
+_OFF: Final = Options(use="off")
+_DIRECTIVE: Final = re.compile(r"(ttl|max-age)=([0-9]{1,12}(?:\.[0-9]{1,6})?)")
+
+
+def _read(header: str) -> dict[str, Any]:
+    """`refresh`, `max-age=60, no-store`, … as fields of Options."""
+    said: dict[str, Any] = {}
+    for part in header.lower().split(","):
+        directive = part.strip()
+        timed = _DIRECTIVE.fullmatch(directive)
+        if directive in _USES:
+            said["use"] = directive
+        elif directive == "no-store":
+            said["no_store"] = True
+        elif timed is not None:
+            said[timed[1].replace("-", "_")] = float(timed[2])
+        else:
+            return {"use": "off"}
+    return said if is_options(said) else {"use": "off"}
+
+
+def is_options(said: Mapping[str, Any]) -> bool:
+    """Whether the times of a call can be meant: ttl above 0 or a function, max_age from 0, no_store a switch."""
+    ttl, max_age, no_store = said.get("ttl"), said.get("max_age"), said.get("no_store", False)
+    aged = max_age is None or (isinstance(max_age, int | float) and not isinstance(max_age, bool) and max_age >= 0)
+    return (ttl is None or is_ttl(ttl)) and aged and isinstance(no_store, bool)
 
 
 class OpenCalls(OpenStreams[Any]):
@@ -89,7 +129,8 @@ class Hooks:
 
 @dataclass(slots=True, kw_only=True)
 class DoorContext:
-    """door: the label. blocking, asyncio: the cache flow of such clients, None where the cache is off."""
+    """door: the label. blocking, asyncio: the cache flow of such clients, None where the cache is off. obedience:
+    whether a no-store counts, by host and port, where the configuration says it."""
 
     door: Door
     config: Config
@@ -102,6 +143,7 @@ class DoorContext:
     streams: OpenCalls = field(default_factory=OpenCalls)
     blocking: CacheFlow | None = None
     asyncio: CacheFlow | None = None
+    obedience: Mapping[Place, bool] = field(default_factory=dict)
     keys: KeyMemo = field(default_factory=KeyMemo)
     told: set[str] = field(default_factory=set)
     closed: bool = False

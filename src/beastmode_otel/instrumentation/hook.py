@@ -17,6 +17,7 @@ from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
+from beastmode_otel.config import Ttl
 from beastmode_otel.instrumentation.build import build_context
 from beastmode_otel.instrumentation.context import DoorContext, Hook, Hooks
 from beastmode_otel.instrumentation.send import Below, send_async, send_blocking
@@ -162,6 +163,7 @@ _lock = threading.Lock()
 def instrument(
     *,
     cache: Any = None,
+    ttl: Ttl = None,
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
     logger_provider: LoggerProvider | None = None,
@@ -175,7 +177,8 @@ def instrument(
     cache: as the router's: "on", "off", a mapping like `[cache]`; None: as configured. Providers that are None
     are the global ones. request_hook(span, request), response_hook(span, response): add what you like to spans.
     excluded_urls: regular expressions with commas between them; None for BEASTMODE_EXCLUDED_URLS. paths: more paths
-    and the wire format that each speaks, `{"/llm/*/ask": "openai.chat"}`. A second call changes nothing.
+    and the wire format that each speaks, `{"/llm/*/ask": "openai.chat"}`. ttl: seconds for which answers may be served,
+    or a function that is given the Answer and returns them, or None for not storing it. A second call changes nothing.
     Raises ConfigError.
     """
     with _lock:
@@ -184,6 +187,7 @@ def instrument(
         context = build_context(
             "hook",
             cache=cache,
+            ttl=ttl,
             providers=(tracer_provider, meter_provider, logger_provider),
             hooks=Hooks(request=request_hook, response=response_hook),
             excluded_urls=excluded_urls,

@@ -18,7 +18,7 @@ from beastmode_otel.telemetry.at_exit import end_where_nobody_listens
 _log = logging.getLogger("beastmode_otel")
 _ZERO_CODE: Final = "opentelemetry.instrumentation.auto_instrumentation"
 _OURS: Final = (
-    *("cache", "tracer_provider", "meter_provider", "logger_provider"),
+    *("cache", "ttl", "tracer_provider", "meter_provider", "logger_provider"),
     *("request_hook", "response_hook", "excluded_urls", "paths"),
 )
 

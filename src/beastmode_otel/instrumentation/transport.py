@@ -7,6 +7,7 @@ import functools
 import sys
 from typing import Any, Final
 
+from beastmode_otel.config import Ttl
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.instrumentation.build import build_context
 from beastmode_otel.instrumentation.context import DoorContext
@@ -20,43 +21,45 @@ from beastmode_otel.telemetry import is_ours
 _PROVIDERS: Final = ("tracer_provider", "meter_provider", "logger_provider")
 
 
-def transport(inner: Any, *, cache: Any = None, **providers: Any) -> Any:
+def transport(inner: Any, *, cache: Any = None, ttl: Ttl = None, **providers: Any) -> Any:
     """A transport of `inner`'s library that sees, and with `cache` also answers, the LLM calls that pass it.
 
     inner: an httpx or httpx2 transport. cache: as the router's: "on", "off", a mapping like `[cache]`.
-    Whom an answer belongs to is read from the request's headers: with `cache`, `inner` must not add a login of its own.
+    ttl: seconds for which answers may be served, or a function that is given the Answer and returns them, or None for
+    not storing it. Whom an answer belongs to is read from the request's headers: with `cache`, `inner` must not add a
+    login of its own.
     What a mock answers (MockTransport, ASGITransport, respx) is not stored.
     providers: `tracer_provider`, `meter_provider`, `logger_provider`; the global ones where they are not given.
     Raises ConfigError.
     """
     library = _library_of(inner, "BaseTransport", "handle_request")
-    return _doors(library)[0](inner, _context(cache, providers), library)
+    return _doors(library)[0](inner, _context(cache, ttl, providers), library)
 
 
-def async_transport(inner: Any, *, cache: Any = None, **providers: Any) -> Any:
+def async_transport(inner: Any, *, cache: Any = None, ttl: Ttl = None, **providers: Any) -> Any:
     """`transport` for asynchronous clients."""
     library = _library_of(inner, "AsyncBaseTransport", "handle_async_request")
-    return _doors(library)[1](inner, _context(cache, providers), library)
+    return _doors(library)[1](inner, _context(cache, ttl, providers), library)
 
 
-def http_client(*, cache: Any = None, **options: Any) -> Any:
+def http_client(*, cache: Any = None, ttl: Ttl = None, **options: Any) -> Any:
     """A client for `OpenAI(http_client=...)` and the like: httpx2's when there is one.
 
     options: those of `Client`; all mean what they always mean (`proxy`, `mounts`, `transport`), and the environment's
     proxies are used. Timeouts, limits and redirects are as SDKs have them. cache, providers: as in `transport`.
     Raises ConfigError.
     """
-    return _client(installed(), "Client", cache, options)
+    return _client(installed(), "Client", (cache, ttl), options)
 
 
-def async_http_client(*, cache: Any = None, **options: Any) -> Any:
+def async_http_client(*, cache: Any = None, ttl: Ttl = None, **options: Any) -> Any:
     """`http_client` for asynchronous SDK clients."""
-    return _client(installed(), "AsyncClient", cache, options)
+    return _client(installed(), "AsyncClient", (cache, ttl), options)
 
 
-def _client(library: Any, kind: str, cache: Any, options: dict[str, Any]) -> Any:
+def _client(library: Any, kind: str, cache: tuple[Any, Ttl], options: dict[str, Any]) -> Any:
     """A client with a door before each of its transports. `transport=` would make it ignore the environment."""
-    context = _context(cache, {name: options.pop(name) for name in _PROVIDERS if name in options})
+    context = _context(*cache, {name: options.pop(name) for name in _PROVIDERS if name in options})
     client = getattr(library, kind)(**_for_sdk(library, options))
     door = functools.partial(_doors(library)[kind == "AsyncClient"], context=context, library=library)
     client._transport = door(client._transport)
@@ -64,12 +67,12 @@ def _client(library: Any, kind: str, cache: Any, options: dict[str, Any]) -> Any
     return client
 
 
-def _context(cache: Any, providers: dict[str, Any]) -> DoorContext:
+def _context(cache: Any, ttl: Ttl, providers: dict[str, Any]) -> DoorContext:
     unknown = providers.keys() - set(_PROVIDERS)
     if unknown:
         raise TypeError(f"unexpected argument {unknown.pop()!r}")
     tracer, meter, logger = map(providers.get, _PROVIDERS)
-    return build_context("transport", cache=cache, providers=(tracer, meter, logger))
+    return build_context("transport", cache=cache, ttl=ttl, providers=(tracer, meter, logger))
 
 
 def _for_sdk(library: Any, options: dict[str, Any]) -> dict[str, Any]:

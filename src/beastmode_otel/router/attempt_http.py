@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from beastmode_otel.attempts import failures
@@ -13,7 +14,7 @@ from beastmode_otel.config.settings import Deployment, Timeouts
 from beastmode_otel.errors import OTHER, category
 from beastmode_otel.router.http import HttpResponse
 from beastmode_otel.router.http_request import Call, Services, body_of, endpoint_of, http_request, wire_format
-from beastmode_otel.wire import BodyReader, Chunk, ProviderError, Reply, read_limits
+from beastmode_otel.wire import Ask, BodyReader, Chunk, ProviderError, Reply, read_limits
 
 LimitName = Literal["first_token_timeout", "total_timeout"]
 _SLACK = 0.001  # timers fire a little early
@@ -80,7 +81,7 @@ class AttemptHttp:
         self._services, self._call, self._deployment = services, call, deployment
         self.format = wire_format(deployment)
         self.body = body_of(call, deployment)
-        self.ask = self.format.read_request(self.body)
+        self.ask = self._asked()
         self.deadlines = Deadlines(
             services.clock, call.timeouts, deadline=call.deadline, stream=call.stream, spare=spare
         )
@@ -95,6 +96,12 @@ class AttemptHttp:
         self._heard = self._answers = False
         self._whole: Reply | None = None
         self._looks_sent = False
+
+    def _asked(self) -> Ask:
+        """Gemini's model and its stream stand in the address, not in the body."""
+        ask, call = self.format.read_request(self.body), self._call
+        model = self._deployment.model or str(call.body.get("model") or "")
+        return replace(ask, model=model, stream=call.stream) if ask.model is None and model else ask
 
     @property
     def headers(self) -> Mapping[str, str]:

@@ -113,6 +113,11 @@ class RoutedRequest:
         return {} if self._attempt is None else self._attempt.headers
 
     @property
+    def obey_cache_control(self) -> bool | None:
+        """What the deployment that was asked last says of it."""
+        return self.answered_by.obey_cache_control
+
+    @property
     def reply(self) -> Reply | None:
         return None if self._attempt is None else self._attempt.reply()
 

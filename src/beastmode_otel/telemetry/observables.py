@@ -128,6 +128,7 @@ class Tallies:
         self._cache_promotions = Tally[str](semconv.CACHE_PROMOTIONS)
         self._cache_evictions = Tally[str, str](semconv.CACHE_EVICTIONS)
         self._cache_collapses = Tally[str](semconv.CACHE_COLLAPSES)
+        self._cache_not_stored = Tally[str](semconv.CACHE_NOT_STORED)
         self._cache_invalidations = Tally[str](semconv.CACHE_INVALIDATIONS)
         self._tokens_saved = Tally[str, str](semconv.TOKENS_SAVED)
         self._telemetry_dropped = Tally[str, str](semconv.TELEMETRY_DROPPED)
@@ -189,6 +190,9 @@ class Tallies:
 
     def cache_collapses(self, *, model: str) -> None:
         self._cache_collapses.add(1, model)
+
+    def cache_not_stored(self, *, bypass_reason: str) -> None:
+        self._cache_not_stored.add(1, bypass_reason)
 
     def cache_invalidations(self, entries: int, *, invalidation: str) -> None:
         self._cache_invalidations.add(entries, invalidation)

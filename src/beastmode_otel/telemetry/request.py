@@ -130,6 +130,8 @@ class RequestSpan:
         if outcome.cache.l1 is not None:  # L1 is no I/O: no span of its own, only its histogram
             result, seconds = outcome.cache.l1
             own.cache_lookup.record(seconds, L1_LABELS[result], self._context)
+        if outcome.cache.reason is not None:
+            own.tallies.cache_not_stored(bypass_reason=outcome.cache.reason)
         if outcome.cache.collapsed:
             own.tallies.cache_collapses(model=self._model)
         if outcome.saving is not None:

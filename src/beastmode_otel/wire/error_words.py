@@ -323,6 +323,7 @@ COLD: Final = Marks(
     r"model ~4 overload\w*",
     r"(?:server|service|engine|system) ~2 overload\w*",
     r"overloaded error",
+    r"(?<=\| )(?:(?:currently|temporarily) )?overloaded(?= \|)",
     r"loading (?:the )?model",
     r"model (?:'?[^ |]+ ){0,2}is (?:currently |still )*(?:loading|cold|warming up|not ready)",
 )

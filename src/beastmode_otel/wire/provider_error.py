@@ -58,15 +58,60 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> Provider
 def error_in(value: Any, *, event: str = "") -> ProviderError | None:
     """The error that a 200 carries in its JSON body or in one event of its stream; None when `value` is no error.
 
-    event: the name of the stream's event. One named `error` is an error whatever it holds.
+    event: the name of the stream's event. One named `error` is an error whatever it holds. Where nothing is called
+    error, a body that holds nothing else than a code, or a failure, and words for it is one.
     """
     body = mapping(value)
-    if event == "error" or body.get("error") or "error" in (body.get("type"), body.get("object")):
+    said = body.get("error")
+    if (
+        event == "error"
+        or (said and not _is_blank(said))
+        or "error" in (body.get("type"), body.get("object"))
+        or (not said and not _SAID.isdisjoint(body) and _is_failure(body))
+    ):
         found = _read(value)
         if found is None:
             found = ProviderError(message=shorten(text(value)), text=text(value)[:_MAX_TEXT])
         return found if found.wait is not None else replace(found, wait=_wait_in(found.text))
     return None
+
+
+# What is said where nothing is called error: DashScope's code and message, FastAPI's detail, Cloudflare's list of
+# errors, MiniMax's status beside the answer that it has not.
+_SAID: Final = frozenset({"message", "msg", "detail", "errors", "base_resp"})
+_ABOUT: Final = _SAID | {
+    *("code", "status", "success", "status_code", "statusCode", "error", "error_code", "error_msg", "type", "title"),
+    *("id", "request_id", "requestId", "trace_id", "traceId", "timestamp", "path", "messages", "created", "model"),
+}
+_FINE: Final = frozenset({"", "0", "200", "ok", "success", "succeeded", "none", "null"})
+
+
+def _is_failure(body: Mapping[str, Any]) -> bool:
+    if any(value for name, value in body.items() if name not in _ABOUT):
+        return False  # an answer, or something else that we do not know
+    base = mapping(body.get("base_resp"))
+    if base:
+        return not _is_fine(base.get("status_code"))
+    if body.get("success") is False or items(body.get("errors")):
+        return True
+    if body.keys() == {"detail"}:
+        return bool(text(body["detail"]) or items(body["detail"]))
+    if not (text(body.get("message")) or text(body.get("msg"))):
+        return False
+    code = body.get("code", body.get("status_code", body.get("statusCode")))
+    failed = text(body.get("status")).lower() in ("error", "fail", "failed", "failure")
+    return failed or not (_is_fine(code) or (isinstance(code, str) and identifier(code) is None))
+
+
+def _is_fine(code: Any) -> bool:
+    return not isinstance(code, str | int) or str(code)[:16].lower() in _FINE
+
+
+def _is_blank(error: Any) -> bool:
+    """Whether an error says that there is none, as gateways that always write the member do."""
+    if isinstance(error, Mapping):
+        return all(not value or (isinstance(value, str | int) and _is_fine(value)) for value in error.values())
+    return isinstance(error, str) and error.strip().lower() in _FINE
 
 
 def identifier(text: str | None) -> str | None:
@@ -86,7 +131,7 @@ def _read(value: Any) -> ProviderError | None:
     body = mapping(value)
     if not body:
         return None
-    error = body.get("error") or next(iter(items(body.get("errors"))), None) or body
+    error = body.get("error") or next(iter(items(body.get("errors"))), None) or mapping(body.get("base_resp")) or body
     found = _described(mapping(error), body) if isinstance(error, Mapping) else _bare(error, body)
     search = _Search()
     search.look(body)
@@ -124,7 +169,7 @@ def _bare(error: Any, body: Mapping[str, Any]) -> ProviderError:
 
 
 def _messages(error: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("message", "detail", "msg", "error_description", "title", "reason"):
+    for name in ("message", "detail", "msg", "status_msg", "error_description", "title", "reason"):
         value = error.get(name)
         for said in items(value)[:5] or [value]:
             told = said if isinstance(said, str) else text(mapping(said).get("msg") or mapping(said).get("message"))

@@ -16,6 +16,7 @@ from beastmode_otel.wire.values import (
     joined,
 )
 
+_SAYS_ERROR: Final = re.compile(r"\s*(?:[\w ]{0,40}\b)?error:", re.IGNORECASE)  # words where JSON should be
 _MAX_PIECE: Final = 64 * 1024
 _LESSONS: Final = 8  # in a row that taught nothing
 _TOO_LARGE: Final = ProviderError(type="invalid_response", message="An event of the stream is larger than the bound.")
@@ -193,7 +194,8 @@ class EventReader:
                 return Chunk(event=event.event, error=_NOT_JSON)
             self._broken += 1
             return Chunk(event=event.event)
-        if (error := error_in(event.data if value is None else value, event=event.event)) is not None:
+        name = "error" if value is None and _SAYS_ERROR.match(event.data) else event.event
+        if (error := error_in(event.data if value is None else value, event=name)) is not None:
             return Chunk(data=value, event=event.event, error=error)
         if not isinstance(value, Mapping):
             return Chunk(data=value, event=event.event)

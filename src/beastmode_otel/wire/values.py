@@ -15,7 +15,9 @@ DURATION: Final = (
     r"\d{1,9}(?:\.\d{1,9})?\s?(?:ms|milli\w{0,10}|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)"
 )
 _PARTS: Final = re.compile(rf"({DURATION})(?![a-z])", re.IGNORECASE)
-_NO_REASON: Final = frozenset({"", "null", "none", "undefined"})
+_NO_REASON: Final = frozenset(
+    {"", "null", "none", "undefined", "unspecified", "finish_reason_unspecified", "block_reason_unspecified"}
+)
 _MAX_COUNT: Final = 10**9  # no context is that long: a larger number is a broken provider's
 
 

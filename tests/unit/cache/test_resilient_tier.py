@@ -15,11 +15,11 @@ from beastmode_otel.cache import breaker
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.memory import Memory
 from beastmode_otel.cache.resilient_tier import ResilientTier, TierTimes
-from beastmode_otel.cache.tier import Later, Pending, TierUnavailable
+from beastmode_otel.cache.tier import Filter, Later, Pending, TierUnavailable
 from beastmode_otel.cache.tiered import Tiered
 from beastmode_otel.observer import NULL_SCOPE, NullObserver
 from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, Runtime, WorkerPool, run_sync
-from contract.samples import CODEC, entry, key
+from contract.samples import CODEC, NOW, entry, key
 from contract.socket_tier import SocketTier, StoreServer
 
 PATIENT = TierTimes(ttl=1000.0, soft=20.0)
@@ -391,3 +391,47 @@ def test_a_tier_that_hangs_does_not_hold_up_the_writes_of_another(fails: bool) -
         if found[int(len(found) * 0.99)] < 0.05:
             return
     raise AssertionError(f"P50 {found[len(found) // 2]:.3f} s, P99 {found[int(len(found) * 0.99)]:.3f} s")
+
+
+def test_an_invalidation_that_the_tier_could_not_be_told_is_made_good(seats: Callable[..., Seat]) -> None:
+    """Nothing of it is served meanwhile, and it is done when the tier is back."""
+    seat = seats(BlockingRuntime())
+    for name in (1, 2):
+        seat.tier.put(current(name, tags=(str(name),)))
+    seat.server.lost = True
+    with pytest.raises(TierUnavailable):
+        seat.tiered.invalidate(Filter(tenant="acme", tag="1"))
+    seat.server.lost = False
+    assert seat.l2.breaker.closed
+    assert run_sync(seat.get(1)) is None
+    assert run_sync(seat.get(2)) == "2"
+    assert seat.tier.stats().entries == 2
+    seat.l2.put(current(3))
+    assert seat.pool.drain(10)
+    assert sorted(found.text for found in seat.tier.scan(None, 10)) == ["2", "3"]
+    newer = current(1, tags=("1",))
+    seat.l2.put(newer)
+    assert seat.pool.drain(10)
+    assert run_sync(seat.get(1)) == "1"
+
+
+def test_what_is_owed_is_owed_again_while_the_tier_is_ill(seats: Callable[..., Seat]) -> None:
+    seat = seats(BlockingRuntime())
+    seat.tier.put(current(1))
+    seat.server.lost = True
+    with pytest.raises(TierUnavailable):
+        seat.tiered.invalidate(Filter(tenant="acme"))
+    seat.l2._flush()
+    assert len(seat.l2._owed) == 1
+    seat.server.lost = False
+    assert run_sync(seat.get(1)) is None
+
+
+def test_too_many_that_are_owed_cover_their_tenants() -> None:
+    owed = breaker.OwedInvalidations(limit=3)
+    for number in range(5):
+        owed.add(Filter(tenant="acme", tag=str(number)), NOW)
+    assert len(owed) <= 3
+    assert owed.cover(entry(tags=("0",)))
+    assert not owed.cover(entry(key(tenant="other"), tags=("0",)))
+    assert not owed.cover(entry(age=-1.0, tags=("0",)))

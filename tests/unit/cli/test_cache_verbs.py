@@ -33,11 +33,11 @@ REQUEST = {"messages": [{"role": "user", "content": "why?"}]}
 class TierInMemory:
     """A tier of rows in memory, and the command line over it."""
 
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, capsys: pytest.CaptureFixture[str], config: Any = CONFIG) -> None:
         self.rows, self._capsys = Rows(), capsys
         self.tier = StoreInspection(self.rows, CODEC)
         port: InspectableTier = self.tier
-        self._store = Store(config=load(CONFIG), tier=port, tenant="shop")
+        self._store = Store(config=load(config), tier=port, tenant="shop")
 
     def put(self, *, hits: int = 0, **facts: Any) -> Entry:
         now = time.time()
@@ -131,6 +131,20 @@ def explain(store: TierInMemory, directory: Path) -> None:
     assert store.told("explain", *asked)["l3"]["result"] == "expired"
     store.rows.rows["shop", near.digest].payload = b"junk"
     assert store.told("explain", *asked)["l3"]["result"] == "damaged"
+
+
+@pytest.mark.parametrize("obeyed", [None, True, False])
+def test_explain_says_when_nothing_can_be_stored(
+    obeyed: bool | None, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A provider that says no-store with every answer, and is obeyed."""
+    said: dict[str, Any] = {} if obeyed is None else {"obey_cache_control": obeyed}
+    main = CONFIG["deployments"]["main"] | {"provider": "groq"}  # type: ignore[index]
+    store = TierInMemory(capsys, {**CONFIG, "deployments": {"main": main | said}})
+    file = tmp_path / "request.json"
+    file.write_text(json.dumps(REQUEST))
+    told = store.told("explain", str(file), "--model", "chat")["why"]
+    assert any("obey_cache_control" in line and line.startswith("main ") for line in told) == (obeyed is True)
 
 
 VERBS: dict[str, Callable[[TierInMemory, Path], None]] = {

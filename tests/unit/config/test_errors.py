@@ -214,7 +214,8 @@ def test_the_provider_is_told_from_the_host_unless_it_is_said(url: str, kind: st
 
 def test_an_unknown_kind_lists_the_known_ones():
     text = refused(with_main(kind="azure"))
-    assert text == "configuration: deployments.main.kind: is 'azure'\n  hint: use one of openai, anthropic, passthrough"
+    kinds = "openai, anthropic, gemini, cohere, passthrough"
+    assert text == f"configuration: deployments.main.kind: is 'azure'\n  hint: use one of {kinds}"
 
 
 @pytest.mark.parametrize("value", [{"env": "X"}, None, ["x"]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from beastmode_otel.doctor.settings import settings_findings
@@ -89,3 +91,14 @@ def test_each_signal_that_is_none_is_named() -> None:
         "OTEL_TRACES_EXPORTER=none",
         "OTEL_LOGS_EXPORTER=none",
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "warned"),
+    [("", False), ("obey_cache_control = false", False), ("obey_cache_control = true", True)],
+)
+def test_a_provider_that_forbids_storing_and_is_obeyed(said: str, warned: bool, tmp_path: Path) -> None:
+    config = tmp_path / "beastmode.toml"
+    config.write_text(f'[cache]\n[deployments.fast]\nbase_url = "https://api.groq.com/openai/v1"\n{said}\n')
+    found = settings_findings({}, config=str(config))
+    assert [one.detail.partition(":")[0] for one in found if one.code == "cache_no_store"] == ["fast"] * warned

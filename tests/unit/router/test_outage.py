@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from beastmode_otel.config import Breaker
-from beastmode_otel.errors import category
+from beastmode_otel.attempts.failures import Failure
+from beastmode_otel.config import Breaker, Deployment, Retry, Route, Target
+from beastmode_otel.errors import UpstreamError, category
+from beastmode_otel.router.attempt_sequence import RetryPlan
 from beastmode_otel.router.health import Health
 
 LENGTHS = {"30 s": 30.0, "5 min": 300.0, "2 h": 7200.0}
@@ -87,3 +89,35 @@ def test_a_provider_that_asks_for_hours_is_asked_after_a_minute(length: str):
     outage = Outage(down=LENGTHS[length], asked=7200.0)
     assert outage.run() <= 60.0 + 1.0
     assert outage.most_in_a_minute() <= 2
+
+
+# Through a route, where what rests is asked last and a spare answers.
+
+
+def back_through_a_route(down: float, kind: str, seed: int) -> float:
+    rng = random.Random(seed)
+    health = Health(Breaker(), lambda name, state: None, draw=rng.random)
+    targets = tuple(
+        Target(deployment=Deployment(name=name, kind="openai", base_url=f"https://{name}/v1"), order=order)
+        for order, name in enumerate(("main", "spare"))
+    )
+    error = UpstreamError("down", category=category(kind))
+    failure = Failure(error=error, retries=error.category.retries)
+    for now in range(int(down) + 600):
+        plan = RetryPlan(Route(name="chat", targets=targets), health=health, retry=Retry(), rng=rng, now=now)
+        step = plan.first(now)
+        while step is not None and step.deployment.name == "main":
+            if now >= down:
+                return now - down
+            health.failed("main", error.category, now, started=now, sent=True)
+            step = plan.after(step, failure, now, 120.0)
+        assert step is not None, "each request of the outage has an answer"
+        health.succeeded("spare", now)
+    raise AssertionError("never back")
+
+
+@pytest.mark.parametrize("kind", ["overloaded", "unavailable", "connection_refused", "read_timeout", "connect_timeout"])
+@pytest.mark.parametrize("length", LENGTHS)
+def test_through_a_route_with_a_spare(length: str, kind: str):
+    for seed in range(6):
+        assert back_through_a_route(LENGTHS[length] + 1.9 * seed, kind, seed) <= LATEST

@@ -66,7 +66,9 @@ def test_one_in_which_a_text_had_begun_is_an_error(api: str) -> None:
 def test_one_in_the_place_of_all_the_answer_is_an_error(api: str) -> None:
     form = FORMATS[api]
     end = "[DONE]" if form.done else json.dumps({**form.final}) if form.final is not None else None
-    assert not read(api, [broken(api, "{"), *([] if end is None else [broken(api, end)])]).finished
+    for events in ([], [] if end is None else [broken(api, end)]):
+        reader = read(api, [broken(api, "{"), *events])
+        assert (reader.finished, categorise(reader.error).name) == (False, "invalid_response")
 
 
 def test_one_in_the_place_of_the_end_is_an_error() -> None:

@@ -12,7 +12,7 @@ from beastmode_otel.wire import format_named
 from . import payloads as p
 from .samples import SAMPLES
 
-NONE = ("", "null", "None", " ", None)
+NONE = ("", "null", "None", " ", "FINISH_REASON_UNSPECIFIED", None)
 # How each format's stream goes on after its reason.
 LATER: dict[str, Any] = {
     "openai.chat": lambda none: p.chunk({}, finish=none),

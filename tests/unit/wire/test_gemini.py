@@ -137,7 +137,7 @@ def test_tokens_are_counted_wherever_they_stand(counts: tuple[int | None, ...], 
         ("MAX_TOKENS", "truncated"),
         *((reason, "filtered") for reason in ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII")),
         *((reason, "filtered") for reason in ("LANGUAGE", "IMAGE_SAFETY", "MODEL_ARMOR")),
-        *((reason, "unfinished") for reason in ("OTHER", "MALFORMED_FUNCTION_CALL", "FINISH_REASON_UNSPECIFIED")),
+        *((reason, "unfinished") for reason in ("OTHER", "MALFORMED_FUNCTION_CALL")),
     ],
 )
 def test_only_a_whole_answer_is_stored(reason: str, why: str) -> None:

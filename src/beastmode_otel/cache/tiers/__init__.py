@@ -6,15 +6,17 @@ level, and a stand in `tests/contract/stands.py`.
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from beastmode_otel.cache.envelope import EnvelopeCodec
-from beastmode_otel.cache.tier import AsyncTier, Backplane, BlockingTier, InspectableTier, Migrator
+from beastmode_otel.cache.tier import AsyncTier, Backplane, BlockingTier, InspectableTier, Migrator, StoreFacts
 from beastmode_otel.config.redis_url import RedisUrl
-from beastmode_otel.config.settings import CacheSettings
+from beastmode_otel.config.settings import CacheSettings, OwnTier
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.runtime import WorkerPool
 
@@ -30,6 +32,15 @@ def open_l2(settings: CacheSettings, pool: WorkerPool) -> tuple[BlockingTier, As
         l2.url, codec=_codec(settings), pool=pool, prefix=l2.prefix, stale=settings.stale_if_error, hard=l2.hard
     )
     return tier, tier
+
+
+def examine_l2(settings: CacheSettings) -> list[StoreFacts]:
+    """What the servers behind the configured L2 say of themselves. Raises TierUnavailable."""
+    if settings.l2.url is None:
+        return []
+    from beastmode_otel.cache.tiers.redis.examine import examine
+
+    return examine(settings.l2.url, settings.l2.hard)
 
 
 # One for all caches of the process that share a server: its thread hears for all of them.
@@ -73,10 +84,10 @@ def open_l3(
 
 
 def inspect_l3(settings: CacheSettings, tell: Callable[[str], None]) -> InspectableTier | None:
-    """The configured L3, to be looked into; None when it is off. Nothing is opened yet, and nothing made by looking.
-
-    Raises ConfigError.
-    """
+    """The configured L3, to be looked into; None when it is off, or the team's own. Nothing is opened yet, and nothing
+    made by looking. Raises ConfigError."""
+    if settings.own is not None and settings.own.level == "l3":
+        return None
     path, server = settings.l3.path, settings.l3.server
     codec, stale, most = _codec(settings), settings.stale_if_error, settings.l3.max_bytes
     if server is not None:
@@ -109,6 +120,47 @@ def _psycopg() -> Iterator[None]:
     except ImportError as exc:
         hint = "pip install 'beastmode-otel[postgres]'"
         raise ConfigError(f"an L3 in Postgres needs psycopg: {exc}", hints=(hint,)) from exc
+
+
+def open_own(settings: CacheSettings, own: OwnTier, pool: WorkerPool) -> tuple[BlockingTier, AsyncTier | None]:
+    """The team's own tier and, if it has one, its asynchronous port. pool: its own. Raises ConfigError."""
+    try:
+        make = _named(own.tier) if isinstance(own.tier, str) else own.tier
+        tier = make(codec=_codec(settings), pool=pool, stale=settings.stale_if_error)
+    except Exception as exc:
+        raise ConfigError(
+            f"cache.own: {own.tier} cannot be made: {type(exc).__name__}: {exc}",
+            hints=("it is called with codec=, pool= and stale=, and returns the tier: see docs/own-tier.md",),
+        ) from exc
+    missing = [name for name in _PORT if not hasattr(tier, name)]
+    if missing:
+        raise ConfigError(
+            f"cache.own: {type(tier).__name__} is no tier: it has no {', '.join(missing)}",
+            hints=("run beastmode_otel.testing against it: see docs/own-tier.md",),
+        )
+    return tier, tier if hasattr(tier, "get") and hasattr(tier, "aclose") else None
+
+
+_PORT: Final = (
+    "ask",
+    "put",
+    "delete",
+    "invalidate",
+    "purge",
+    "stats",
+    "scan",
+    "ping",
+    "close",
+    "damaged",
+    "system",
+    "server",
+)
+
+
+def _named(place: str) -> Callable[..., Any]:
+    module, _, name = place.partition(":")
+    made: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return made
 
 
 def _codec(settings: CacheSettings) -> EnvelopeCodec:

@@ -8,8 +8,9 @@ from typing import Any
 
 from beastmode_otel.cache import Key, KeyParts
 from beastmode_otel.cli.cache.store import Store
-from beastmode_otel.config import Route
+from beastmode_otel.config import Deployment, Route
 from beastmode_otel.engine.cache_request import Options, cache_request_of
+from beastmode_otel.providers import forbids_storing
 from beastmode_otel.router.http_request import wire_format
 from beastmode_otel.router.router import resolve
 
@@ -18,7 +19,8 @@ from beastmode_otel.router.router import resolve
 class KeyedRequest:
     """A request and its key. key, parts: None when the cache has no part in the request, for `reason`.
 
-    deployments: those that the key names; fallbacks: the later ones.
+    deployments: those that the key names; fallbacks: the later ones. forbidden: those that the key names and of which
+    nothing is stored, since the provider forbids it with every answer.
     """
 
     model: str
@@ -26,6 +28,7 @@ class KeyedRequest:
     tenant: str
     deployments: tuple[str, ...]
     fallbacks: tuple[str, ...]
+    forbidden: tuple[str, ...]
     key: Key | None
     parts: KeyParts | None
     reason: str
@@ -43,10 +46,16 @@ def keyed_request(store: Store, model: str, body: Mapping[str, Any]) -> KeyedReq
         tenant=store.tenant,
         deployments=tuple(first),
         fallbacks=tuple(name for name in names if name not in first),
+        forbidden=tuple(target.deployment.name for target in route.first if _forbidden(store, target.deployment)),
         key=request.key,
         parts=None if request.key is None else _parts(store, route, model, body, request.targets),
         reason=request.reason or "ok",
     )
+
+
+def _forbidden(store: Store, asked: Deployment) -> bool:
+    obeys = store.config.cache.obeys(asked.obey_cache_control, asked.provider)
+    return obeys and forbids_storing(asked.provider)
 
 
 def _parts(store: Store, route: Route, model: str, body: Mapping[str, Any], targets: Any) -> KeyParts:

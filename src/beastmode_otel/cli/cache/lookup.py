@@ -44,7 +44,7 @@ def look_up(store: Store, asked: KeyedRequest, now: float) -> Lookup:
         return Lookup(result="not_asked", why=(*why, told))
     stored = store.tier.peek(asked.key)
     if stored is None:
-        return Lookup(result="miss", why=(*why, *_why_miss(store, asked.key)))
+        return Lookup(result="miss", why=(*why, *_why_forbidden(asked), *_why_miss(store, asked.key)))
     entry = stored.entry
     if not isinstance(entry, Entry):
         told = f"An entry has this key but cannot be read here ({entry.reason}), which is a miss."
@@ -65,6 +65,14 @@ def look_up(store: Store, asked: KeyedRequest, now: float) -> Lookup:
         remaining=entry.expires_at - now,
         request_id=entry.request_id,
     )
+
+
+def _why_forbidden(asked: KeyedRequest) -> list[str]:
+    return [
+        f"{name} says cache-control: no-store with every answer, which is obeyed: nothing of it is stored"
+        " (obey_cache_control = false)."
+        for name in asked.forbidden
+    ]
 
 
 def _stale(store: Store) -> str:

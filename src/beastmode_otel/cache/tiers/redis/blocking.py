@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,6 +19,10 @@ from beastmode_otel.runtime import in_child
 
 REDIRECTS: Final = 3
 _ASKING: Final = command(b"ASKING")
+_PING: Final = command(b"PING")
+_SURE: Final = (
+    1.0  # seconds after its last use in which a connection is not looked at first: a look costs a fifth of a read
+)
 _KEPT: Final = 32  # idle connections to one server
 _BATCH: Final = 500  # commands that are sent before an answer is read: more could fill both buffers, and nobody moves
 
@@ -43,7 +48,7 @@ class Connections:
 
     def _start_empty(self) -> None:
         # A child shares its parent's sockets: dropping them closes its own end of them and says nothing to the server.
-        self._idle: dict[Host, deque[Connection]] = defaultdict(deque)
+        self._idle: dict[Host, deque[tuple[Connection, float]]] = defaultdict(deque)
 
     def open(self, host: Host, sentinel: bool = False) -> Connection:
         """A new connection, connected."""
@@ -65,22 +70,22 @@ class Connections:
         idle = self._idle[host]
         while idle:
             try:
-                connection = idle.pop()
+                connection, used = idle.pop()
             except IndexError:  # another thread took it
                 break
-            if _quiet(connection):
+            if time.monotonic() - used < _SURE or _quiet(connection):
                 return host, connection
             connection.disconnect()
         return None
 
     def keep(self, host: Host, connection: Connection) -> None:
         idle = self._idle[host]
-        idle.append(connection)  # before the look, as `close` may come between
+        idle.append((connection, time.monotonic()))  # before the look, as `close` may come between
         if self.closed:
             self._drop(idle)
         elif len(idle) > _KEPT:
             with suppress(IndexError):
-                idle.popleft().disconnect()
+                idle.popleft()[0].disconnect()
 
     def failed(self, host: Host) -> None:
         """A connection to it broke: the others are no better, and it may not be the primary any more."""
@@ -88,10 +93,10 @@ class Connections:
         self.nodes.doubt(host)
 
     @staticmethod
-    def _drop(idle: deque[Connection]) -> None:
+    def _drop(idle: deque[tuple[Connection, float]]) -> None:
         while idle:
             try:
-                idle.pop().disconnect()
+                idle.pop()[0].disconnect()
             except IndexError:
                 return
 
@@ -139,10 +144,21 @@ class Connections:
                     answers[place] = answer
         return answers
 
-    def on_each(self, packed: bytes) -> list[Any]:
-        """The answer of each primary."""
+    def at(self, host: Host, packed: bytes) -> Any:
+        """The answer of one server, which may be its refusal."""
+        return self._at(host, [packed])[0]
+
+    def ping(self) -> None:
+        """That more than half of the primaries answer: what lies on others is asked upstream until they are back."""
         self._open_host(0)
-        return [checked(self._at(host, [packed]))[0] for host in self.nodes.all()]
+        hosts, trouble = self.nodes.all(), []
+        for host in hosts:
+            try:
+                checked(self._at(host, [_PING]))
+            except (exceptions.RedisError, OSError) as exc:
+                trouble.append(exc)
+        if 2 * len(trouble) >= len(hosts):
+            raise trouble[0]
 
     def _at(self, host: Host, commands: Sequence[bytes]) -> list[Any]:
         taken = self._from_idle(host)

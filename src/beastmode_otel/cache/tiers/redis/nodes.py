@@ -74,8 +74,11 @@ class Nodes:
 
     def all(self) -> list[Host]:
         """The primaries. Raises redis-py's errors when nobody can tell."""
-        self.find(0)
-        return sorted({host for host in self._slots if host}) if self._slots else [self.find(0)]
+        if not self._slots:
+            return [self.find(0)]
+        if not any(self._slots):
+            self.find(0)
+        return sorted({host for host in self._slots if host})
 
     def moved(self, slot: int, host: Host) -> None:
         if self._slots:

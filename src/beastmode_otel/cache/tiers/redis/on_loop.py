@@ -37,8 +37,14 @@ class LoopConnections:
         self._loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
 
     async def call(self, slot: int, *commands: bytes) -> list[Any]:
-        async with asyncio.timeout(self._hard):
-            return await self._call(slot, commands)
+        try:
+            async with asyncio.timeout(self._hard):
+                return await self._call(slot, commands)
+        except TimeoutError:
+            host = self._blocking.nodes.known(slot)
+            if host is not None:
+                self._blocking.nodes.doubt(host)
+            raise
 
     async def _call(self, slot: int, commands: Sequence[bytes]) -> list[Any]:
         here, nodes = await self._here(), self._blocking.nodes
@@ -133,7 +139,7 @@ class _Loop:
             answers = [await _reply(connection) for _ in commands]
         except BaseException as exc:
             await _close(connection)
-            if isinstance(exc, exceptions.ConnectionError | OSError | asyncio.CancelledError):
+            if isinstance(exc, exceptions.ConnectionError | OSError):
                 self._nodes.doubt(host)
             raise
         if self._closed:

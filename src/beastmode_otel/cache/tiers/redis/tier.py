@@ -105,7 +105,12 @@ class RedisTier:
     def answer(self, key: Key, host: Host, connection: Connection) -> Entry | None:
         """What was asked on it."""
         with edge():
-            answers = self._connections.answers(host, connection, 2)
+            try:
+                answers = self._connections.answers(host, connection, 2)
+            except exceptions.ConnectionError as exc:
+                if isinstance(exc, exceptions.AuthenticationError | exceptions.BusyLoadingError):
+                    raise
+                return self._find(key)  # the server had closed it, as a restart does
             if any(isinstance(one, exceptions.ResponseError) for one in answers):
                 return self._find(key)  # moved, most likely: `call` knows how to follow
             return self.found(key, answers)
@@ -230,9 +235,9 @@ class RedisTier:
         return None
 
     def ping(self) -> None:
-        """That each primary answers, with its data loaded."""
+        """That it answers, with its data loaded; of a cluster, most of its primaries."""
         with edge():
-            self._connections.on_each(command(b"PING"))
+            self._connections.ping()
 
     def close(self) -> None:
         self._connections.close()
