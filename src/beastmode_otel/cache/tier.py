@@ -217,6 +217,26 @@ class StoreFacts:
     policy: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseFacts:
+    """What a database says of itself and of whoever logs in. seconds: a round trip. skew: seconds that its clock is
+    ahead of ours. problem: why its schema cannot be used. role: who logs in; exempt: whom its policies do not hold for,
+    and why. guarded: whether each of our tables is under forced policies. tenants: whom the role is admitted to, "" for
+    all of them; None: that cannot be asked.
+    """
+
+    where: str
+    version: int
+    seconds: float
+    skew: float
+    read_only: bool
+    problem: str | None
+    role: str
+    exempt: str | None
+    guarded: bool
+    tenants: tuple[str, ...] | None
+
+
 class InspectableTier(Protocol):
     """A store as people and warming see it: looking counts no hit, deletes no damage and makes nothing.
 

@@ -14,7 +14,15 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from beastmode_otel.cache.envelope import EnvelopeCodec
-from beastmode_otel.cache.tier import AsyncTier, Backplane, BlockingTier, InspectableTier, Migrator, StoreFacts
+from beastmode_otel.cache.tier import (
+    AsyncTier,
+    Backplane,
+    BlockingTier,
+    DatabaseFacts,
+    InspectableTier,
+    Migrator,
+    StoreFacts,
+)
 from beastmode_otel.config.redis_url import RedisUrl
 from beastmode_otel.config.settings import CacheSettings, OwnTier
 from beastmode_otel.errors import ConfigError
@@ -111,6 +119,17 @@ def migrate_l3(settings: CacheSettings) -> Migrator | None:
         from beastmode_otel.cache.tiers.postgres.migrate import PostgresMigrator
 
     return PostgresMigrator(server)
+
+
+def examine_l3(settings: CacheSettings) -> DatabaseFacts | None:
+    """What the configured L3 says of itself; None where it is no server. Raises TierUnavailable, ConfigError."""
+    server = settings.l3.server
+    if server is None:
+        return None
+    with _psycopg():
+        from beastmode_otel.cache.tiers.postgres.examine import examine
+
+    return examine(server, settings.l3.hard)
 
 
 @contextmanager
