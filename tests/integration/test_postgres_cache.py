@@ -213,6 +213,14 @@ def test_the_script_of_a_dry_run_does_what_the_command_does(server: postgres.Pos
     assert migrator(empty).version() == shipped()[-1].version
 
 
+def test_the_sql_to_paste_needs_no_server(
+    empty: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEASTMODE_L3_URL", "postgresql://app@192.0.2.1/db")
+    assert main(["cache", "migrate", "--sql"]) == 0
+    assert capsys.readouterr().out.strip() == migrator(empty).script().strip()
+
+
 def test_four_processes_at_once_apply_each_migration_once(empty: str) -> None:
     program = f"""
 from beastmode_otel.cache.tiers.postgres.migrate import PostgresMigrator

@@ -321,8 +321,11 @@ class Migrator(Protocol):
     def version(self) -> int:
         """Of the store's schema; 0: there is none."""
 
-    def script(self) -> str:
-        """What `apply` would do now, to be read, or to be given to somebody who may do it. Empty: nothing."""
+    def script(self, *, anew: bool = False) -> str:
+        """What `apply` would do now, to be read, or to be given to somebody who may do it. Empty: nothing.
+
+        anew: what it would do to an empty store, which is not asked.
+        """
 
     def apply(self) -> list[str]:
         """The names of the migrations that it has applied, all of them or none. Processes that come at once wait for

@@ -24,6 +24,7 @@ _ADMIT: Final = (
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the SQL that it would run, and run nothing")
+    parser.add_argument("--sql", action="store_true", help="print the SQL for an empty database; no server is asked")
 
 
 def run(given: argparse.Namespace, store: Store) -> int:
@@ -31,6 +32,9 @@ def run(given: argparse.Namespace, store: Store) -> int:
     if migrator is None:
         told: dict[str, Any] = {"path": store.tier.location, "applied": [], "needed": False}
         say(given, told, lambda style: [f"{store.tier.location} is brought up to date whenever it is opened"])
+    elif given.sql:
+        whole = migrator.script(anew=True)
+        say(given, {"applied": [], "sql": whole}, lambda style: [whole])
     elif given.dry_run:
         script = migrator.script()
         told = {"path": migrator.location, "version": migrator.version(), "applied": [], "sql": script}

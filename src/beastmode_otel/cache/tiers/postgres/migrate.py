@@ -90,20 +90,19 @@ class PostgresMigrator:
         self.location, self._url = url.shown, url.whole
 
     def version(self) -> int:
-        """Of the server's schema; 0: there is none."""
         with self._connected() as connection:
             applied = _applied(connection)
         return applied[-1][0] if applied else 0
 
-    def script(self) -> str:
-        """What `apply` would do now, to be read, or to be given to somebody who may do it. Empty: nothing."""
-        with self._connected() as connection:
-            missing = _missing(_applied(connection))
+    def script(self, *, anew: bool = False) -> str:
+        missing = list(shipped()) if anew else self._missing_there()
         return "".join(["begin;\n", _BEGIN, *("\n" + one.script for one in missing), "\ncommit;\n"]) if missing else ""
 
+    def _missing_there(self) -> list[Migration]:
+        with self._connected() as connection:
+            return _missing(_applied(connection))
+
     def apply(self) -> list[str]:
-        """The names of the migrations that it has applied, all of them or none. Processes that come at once wait for
-        each other: the second finds nothing to do."""
         with self._connected() as connection, connection.transaction():
             connection.execute(f"set local lock_timeout = '{_LOCK_SECONDS}s'")
             if not _missing(_applied(connection)):
