@@ -314,9 +314,11 @@ class Migrator(Protocol):
     """Brings a store's schema to this release's, by command: no request ever does it.
 
     - Anything that goes wrong is TierUnavailable. location: without a password.
+    - afterwards: what is left to do by hand when it has made a schema.
     """
 
     location: str
+    afterwards: str
 
     def version(self) -> int:
         """Of the store's schema; 0: there is none."""

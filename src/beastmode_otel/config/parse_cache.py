@@ -169,11 +169,12 @@ def _store(table: Table, source: Source) -> StoreTier:
             "postgresql://user:password@host:5432/database, or off"
         )
         raise table.fail("url", f"is {shown(url)}", hint)
+    soft = table.number("soft", 0.15, above=True)
     store = StoreTier(
         url=url,
         ttl=table.number("ttl", 86_400.0, above=True),
-        soft=table.number("soft", 0.15, above=True),
-        hard=table.number("hard", 1.0, above=True),
+        soft=soft,
+        hard=table.number("hard", max(1.0, soft), above=True),
         max_bytes=table.whole("max_bytes", 1024 * 1024 * 1024, least=1024 * 1024),
         given=given is not None,
     )

@@ -16,11 +16,6 @@ from beastmode_otel.cli.terminal import Style
 NAME: Final = "migrate"
 HELP: Final = "Make or update the schema of an L3 in Postgres, as the role that cache.l3.url names."
 
-_ADMIT: Final = (
-    "Let the application's own role in, as the role that has run this: select beastmode.admit('ROLE'); "
-    "or to some tenants only: select beastmode.admit('ROLE', 'tenant', …)."
-)
-
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the SQL that it would run, and run nothing")
@@ -54,4 +49,4 @@ def _lines(migrator: Migrator, told: dict[str, Any], style: Style) -> Iterator[s
     yield f"{migrator.location}: version {told['before']} -> {told['version']}"
     yield from (f"  {name}" for name in told["applied"])
     if told["before"] == 0:
-        yield from note(_ADMIT, style)
+        yield from note(migrator.afterwards, style)

@@ -39,6 +39,8 @@ class Run(Protocol):
 class PostgresLeases:
     """A LeaseStore (cache/lease.py)."""
 
+    patience = None
+
     def __init__(self, run: Run) -> None:
         self._run = run
 

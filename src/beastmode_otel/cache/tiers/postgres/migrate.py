@@ -86,6 +86,11 @@ def check_schema(applied: Applied) -> None:
 class PostgresMigrator:
     """A Migrator (cache/tier.py). Whoever the URL says owns what is made."""
 
+    afterwards = (
+        "Let the application's own role in, as the role that has run this: select beastmode.admit('ROLE'); or to some "
+        "tenants only: select beastmode.admit('ROLE', 'tenant', …)."
+    )
+
     def __init__(self, url: PostgresUrl) -> None:
         self.location, self._url = url.shown, url.whole
 
