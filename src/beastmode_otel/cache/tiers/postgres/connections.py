@@ -120,7 +120,11 @@ class Connections:
         try:
             connection = self._taken(self._idle)
             if connection is not None:
-                begun = connection.begin(queries)
+                try:
+                    begun = connection.begin(queries)
+                finally:
+                    if begun is None:  # what cannot be encoded was not sent
+                        self._give(connection, self._idle)
         finally:
             if begun is None:
                 self._early.release()
