@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
-from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
 
 from beastmode_otel import async_http_client, http_client
 from beastmode_otel.cache.tier import Filter
@@ -96,21 +96,22 @@ def test_a_schema_that_does_not_fit_is_told_of_once_and_the_tier_is_off(
     assert stage.recorder.total("beastmode.errors") == 0
 
 
-def test_our_own_traffic_is_not_told_again_by_the_instrumentation_of_psycopg(
-    stage: Stage, l3: dict[str, Any], recorder: Recorder
+def test_our_own_traffic_goes_past_what_the_instrumentation_of_psycopg_patches(
+    stage: Stage, l3: dict[str, Any], recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    instrumentor = PsycopgInstrumentor()
-    instrumentor.instrument(tracer_provider=recorder.tracer_provider)
-    try:
-        first, second = stage.router({"l3": l3}), stage.router({"l3": l3})
-        stage.route(first)
-        stage.settle(first)
-        assert stage.route(second).cache.tier == "l3"
-        tiered_of(second).tiers[0].fill()
-        tiered_of(second).invalidate(Filter(tenant="nobody"))
-        stage.close()
-    finally:
-        instrumentor.uninstrument()
+    """It wraps these three, and traces the cursors of what they return. (The package itself lags behind its siblings,
+    and would take the whole SDK back to an older release.)"""
+    told: list[str] = []
+    for owner, name in ((psycopg, "connect"), (psycopg.Connection, "connect"), (psycopg.AsyncConnection, "connect")):
+        monkeypatch.setattr(owner, name, lambda *given, **named: told.append("told"))
+    first, second = stage.router({"l3": l3}), stage.router({"l3": l3})
+    stage.route(first)
+    stage.settle(first)
+    assert stage.route(second).cache.tier == "l3"
+    tiered_of(second).tiers[0].fill()
+    tiered_of(second).invalidate(Filter(tenant="nobody"))
+    stage.close()
+    assert told == []
     assert {span.instrumentation_scope.name for span in recorder.spans()} == {"beastmode_otel"}
 
 
