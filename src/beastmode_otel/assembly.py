@@ -227,7 +227,7 @@ def _slow_tiers(
     if own is None:
         return _configured_tiers(settings, tiered, runtime, observer)
     if own.level == "l3":
-        if settings.l3.given and settings.l3.path is not None:
+        if settings.l3.given and settings.l3.url != OFF:
             raise ConfigError("cache.own is at level l3, and cache.l3 has a url", hints=("take one of both out",))
         settings = replace(settings, l3=replace(settings.l3, url=OFF))
     others = _configured_tiers(settings, tiered, runtime, observer)
@@ -266,13 +266,18 @@ def _l2(settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Obs
 def _l3(settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer) -> ResilientTier | None:
     pool = WorkerPool("l3")
     try:
-        tier = open_l3(settings, pool, _log.warning)
+        ports = open_l3(settings, pool, _log.warning)
     except ConfigError as error:
         if settings.l3.given:
             raise
         _log.warning("the cache works without its L3: %s (%s)", error.message, "; ".join(error.hints))
         return None
-    if tier is None:
+    if ports is None:
         return None
-    times = TierTimes(ttl=settings.l3.ttl, soft=settings.l3.soft, jitter=settings.jitter)
-    return ResilientTier("l3", tier, times, pool=pool, runtime=runtime, observer=observer, late=tiered.late)
+    tier = ResilientTier(
+        "l3", ports[0], TierTimes(ttl=settings.l3.ttl, soft=settings.l3.soft, jitter=settings.jitter), pool=pool,
+        runtime=runtime, observer=observer, late=tiered.late, async_tier=ports[1],
+    )  # fmt: skip
+    if settings.l3.server is not None:
+        tier.greet(lambda why: None)  # it says so itself, at any time
+    return tier

@@ -20,10 +20,12 @@ from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
 from beastmode_otel.config.redis_url import read_redis_url
 from beastmode_otel.runtime import WorkerPool
 from beastmode_otel.testing import OnLoop, Stand  # noqa: F401  (which the suites of other ports use)
+from contract.postgres_stand import PostgresStand
 from contract.samples import CODEC, Clock
 from contract.socket_tier import SocketTier, StoreServer
 from contract.store_inspection import StoreInspection
-from support.redis_servers import REDIS, VALKEY, Relay, shared
+from support.redis_servers import REDIS, VALKEY, shared
+from support.relay import Relay
 
 
 class SQLiteStand:
@@ -97,6 +99,10 @@ class SocketStand:
 
 
 class AsyncSocketStand(OnLoop, SocketStand):
+    pass
+
+
+class AsyncPostgresStand(OnLoop, PostgresStand):
     pass
 
 
@@ -179,6 +185,8 @@ class RelayedDebianRedisStand(DebianRedisStand):
 
 STANDS = {
     "sqlite": SQLiteStand,
+    "postgres": PostgresStand,
+    "postgres, asynchronous": AsyncPostgresStand,
     "socket": SocketStand,
     "socket, asynchronous": AsyncSocketStand,
     "valkey": RedisStand,
@@ -186,6 +194,16 @@ STANDS = {
     "redis": DebianRedisStand,
     "redis, asynchronous": AsyncDebianRedisStand,
 }
-ASYNC_STANDS = {"socket": SocketStand, "valkey": RelayedRedisStand, "redis": RelayedDebianRedisStand}
-INSPECTABLE_STANDS = {"sqlite": SQLiteStand, "memory": SocketStand}
-LEASE_STANDS: dict[str, type[Any]] = {"sqlite": SQLiteStand, "valkey": RedisStand, "redis": DebianRedisStand}
+ASYNC_STANDS = {
+    "postgres": PostgresStand,
+    "socket": SocketStand,
+    "valkey": RelayedRedisStand,
+    "redis": RelayedDebianRedisStand,
+}
+INSPECTABLE_STANDS = {"sqlite": SQLiteStand, "postgres": PostgresStand, "memory": SocketStand}
+LEASE_STANDS: dict[str, type[Any]] = {
+    "sqlite": SQLiteStand,
+    "postgres": PostgresStand,
+    "valkey": RedisStand,
+    "redis": DebianRedisStand,
+}

@@ -19,15 +19,15 @@ QUESTION = {"messages": [{"role": "user", "content": "one for all"}], "max_token
 
 
 def blocking(config: dict[str, Any], action: str, callers: int) -> Counter[str]:
-    ended: Counter[str] = Counter()
+    ended: list[str] = []  # a Counter loses some of what several threads count at once
     with ModelRouter(config) as router:
 
         def call() -> None:
             if action == "route":
-                ended[router.route("chat", QUESTION).text] += 1
+                ended.append(router.route("chat", QUESTION).text)
             else:
                 with router.stream("chat", QUESTION) as stream:
-                    ended["".join(chunk.text for chunk in stream)] += 1
+                    ended.append("".join(chunk.text for chunk in stream))
 
         threads = [threading.Thread(target=call) for _ in range(callers)]
         begin()
@@ -35,7 +35,7 @@ def blocking(config: dict[str, Any], action: str, callers: int) -> Counter[str]:
             thread.start()
         for thread in threads:
             thread.join()
-    return ended
+    return Counter(ended)
 
 
 async def asynchronous(config: dict[str, Any], action: str, callers: int) -> Counter[str]:

@@ -330,7 +330,7 @@ class TestExplain:
 
     def test_before_anything_was_stored(self, shop: Shop, told: Told) -> None:
         found = told("explain", shop.ask(0), "--model", "custom:chat")
-        assert (found["l3"]["result"], "no such file" in found["why"][0]) == ("miss", True)
+        assert (found["l3"]["result"], "nothing was ever stored" in found["why"][0]) == ("miss", True)
         assert not shop.path.exists()
 
     @pytest.mark.parametrize(

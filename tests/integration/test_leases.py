@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from beastmode_otel.simulator import Behaviour, Simulator
+from support import postgres
 from support.crowd import wait_until
 from support.redis_servers import RedisServer
 from telemetry.matrix import GOOD, TEXT
@@ -71,10 +72,13 @@ class Crew:
             member.communicate()
 
 
-@pytest.fixture(params=["sqlite", "valkey"])
+@pytest.fixture(params=["sqlite", "postgres", "valkey"])
 def crew(request: pytest.FixtureRequest, simulator: Simulator, tmp_path: Path) -> Iterator[Crew]:
     server = RedisServer() if request.param == "valkey" else None
     shared: dict[str, Any] = {"l3": {"url": f"sqlite:///{tmp_path / 'cache.db'}", "soft": 5.0}}
+    if request.param == "postgres":
+        database = postgres.shared()
+        shared = {"l3": {"url": database.role(database.database(), "app"), "soft": 5.0, "hard": 5.0}}
     if server is not None:
         shared = {"l2": {"url": server.url, "soft": 5.0, "hard": 5.0}, "l3": "off"}
     made = Crew(simulator, shared)

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from beastmode_otel.cache.tier import TierUnavailable
+from beastmode_otel.cache.tiers.hits import EVERY, MOST
 from beastmode_otel.cache.tiers.sqlite import file as sqlite_file
 from beastmode_otel.cache.tiers.sqlite import schema as sqlite_schema
-from beastmode_otel.cache.tiers.sqlite import tier as sqlite_tier
 from beastmode_otel.cache.tiers.sqlite.errors import unavailable
 from beastmode_otel.cache.tiers.sqlite.file import directory_lock
 from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
@@ -327,17 +327,17 @@ def test_hits_are_counted_behind_the_reads(home, monkeypatch):
         get(tier)
     counted = "SELECT hit_count, last_accessed_at FROM llm_cache"
     assert home.sql(counted) == [(0, NOW)]
-    home.clock.now += sqlite_tier.EVERY + 1
+    home.clock.now += EVERY + 1
     get(tier)
     assert home.pool.drain(5)
-    assert home.sql(counted) == [(8, NOW + sqlite_tier.EVERY + 1)]
-    for _ in range(sqlite_tier.MOST):
+    assert home.sql(counted) == [(8, NOW + EVERY + 1)]
+    for _ in range(MOST):
         get(tier)
     assert home.pool.drain(5)
-    assert home.sql(counted)[0][0] == 8 + sqlite_tier.MOST
+    assert home.sql(counted)[0][0] == 8 + MOST
     get(tier)
     tier.close()
-    assert home.sql(counted)[0][0] == 9 + sqlite_tier.MOST
+    assert home.sql(counted)[0][0] == 9 + MOST
 
 
 def test_a_new_answer_keeps_the_popularity_of_its_key(home):

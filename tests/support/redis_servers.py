@@ -14,7 +14,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,67 +130,6 @@ class RedisServer:
 def shared(kind: str) -> RedisServer:
     """One for all tests of this process that keep to a prefix of their own."""
     return RedisServer(kind)
-
-
-class Relay:
-    """Between a client and a server: hangs, loses connections, and counts them, on command.
-
-    hang: seconds before what a client says goes on. lost: connections end instead. accepted: how many there were.
-    messages: how often a client said something.
-    """
-
-    def __init__(self, port: int) -> None:
-        self.hang, self.lost, self.accepted, self.messages = 0.0, False, 0, 0
-        self.release = threading.Event()
-        self._target = port
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port: int = self._listener.getsockname()[1]
-        self._sockets: list[socket.socket] = []
-        self._closed = False
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self.accepted += 1
-            server = socket.create_connection(("127.0.0.1", self._target))
-            self._sockets += [client, server]
-            if self._closed:
-                self.close()
-            threading.Thread(target=self._carry, args=(client, server, True), daemon=True).start()
-            threading.Thread(target=self._carry, args=(server, client, False), daemon=True).start()
-
-    def _carry(self, source: socket.socket, target: socket.socket, asks: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                self.messages += asks
-                if asks and self.hang:
-                    self.release.wait(self.hang)
-                if asks and self.lost:
-                    break
-                target.sendall(data)
-        for one in (source, target):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-    def let_go(self) -> None:
-        """What hangs now goes on."""
-        held, self.release = self.release, threading.Event()
-        held.set()
-
-    def close(self) -> None:
-        self._closed = True
-        self.release.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for one in self._sockets:
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
 
 
 @contextlib.contextmanager

@@ -95,7 +95,7 @@ def test_a_hit_in_l3_fills_l2_and_no_ttl_grows_on_its_way_up(stage: Stage, l2: d
 
 
 def test_l2_keeps_entries_for_its_own_time(stage: Stage, l2: dict[str, Any]) -> None:
-    router = stage.router({"l1": {"ttl": 9000}, "l2": l2, "l3": stage.l3(ttl=86400)})
+    router = stage.router({"jitter": 0, "l1": {"ttl": 9000}, "l2": l2, "l3": stage.l3(ttl=86400)})
     stage.route(router)
     stage.settle(router)
     lives = [next(tier.tier.scan(None, 10)).expires_at - time.time() for tier in tiered_of(router).tiers]

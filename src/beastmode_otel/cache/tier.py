@@ -217,6 +217,26 @@ class StoreFacts:
     policy: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseFacts:
+    """What a database says of itself and of whoever logs in. seconds: a round trip. skew: seconds that its clock is
+    ahead of ours. problem: why its schema cannot be used. role: who logs in; exempt: whom its policies do not hold for,
+    and why. guarded: whether each of our tables is under forced policies. tenants: whom the role is admitted to, "" for
+    all of them; None: that cannot be asked.
+    """
+
+    where: str
+    version: int
+    seconds: float
+    skew: float
+    read_only: bool
+    problem: str | None
+    role: str
+    exempt: str | None
+    guarded: bool
+    tenants: tuple[str, ...] | None
+
+
 class InspectableTier(Protocol):
     """A store as people and warming see it: looking counts no hit, deletes no damage and makes nothing.
 
@@ -288,6 +308,30 @@ class Backplane(Protocol):
     def leave(self, hearer: Hearer) -> None: ...
     def listen(self) -> None: ...
     def publish(self, which: Filter, by: Hearer) -> None: ...
+
+
+class Migrator(Protocol):
+    """Brings a store's schema to this release's, by command: no request ever does it.
+
+    - Anything that goes wrong is TierUnavailable. location: without a password.
+    - afterwards: what is left to do by hand when it has made a schema.
+    """
+
+    location: str
+    afterwards: str
+
+    def version(self) -> int:
+        """Of the store's schema; 0: there is none."""
+
+    def script(self, *, anew: bool = False) -> str:
+        """What `apply` would do now, to be read, or to be given to somebody who may do it. Empty: nothing.
+
+        anew: what it would do to an empty store, which is not asked.
+        """
+
+    def apply(self) -> list[str]:
+        """The names of the migrations that it has applied, all of them or none. Processes that come at once wait for
+        each other: the second finds nothing to do."""
 
 
 # Answers that tiers hand out, for questions that needed no waiting and for those that would have.

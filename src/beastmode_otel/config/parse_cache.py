@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from beastmode_otel.config.postgres_url import SCHEMES, BadPostgresUrl, read_postgres_url
 from beastmode_otel.config.redis_url import BadRedisUrl, RedisUrl, read_redis_url
 from beastmode_otel.config.settings import (
     DEFAULT_L3,
@@ -157,16 +158,28 @@ def _redis(table: Table, url: str) -> RedisUrl:
 def _store(table: Table, source: Source) -> StoreTier:
     given = _overridden(table, "url", "BEASTMODE_L3_URL", source) or table.text("url")
     url = given or DEFAULT_L3
-    if url != OFF and not _is_sqlite(url):
-        hint = "write sqlite:///relative.db, sqlite:////absolute.db, sqlite:///~/file.db, or off"
+    if url.strip().partition("://")[0] in SCHEMES:
+        try:
+            read_postgres_url(url)
+        except BadPostgresUrl as bad:
+            raise table.fail("url", f"{public_url(url)!r} {bad.problem}", bad.hint) from None
+    elif url != OFF and not _is_sqlite(url):
+        hint = (
+            "write sqlite:///relative.db, sqlite:////absolute.db, sqlite:///~/file.db, "
+            "postgresql://user:password@host:5432/database, or off"
+        )
         raise table.fail("url", f"is {shown(url)}", hint)
+    soft = table.number("soft", 0.15, above=True)
     store = StoreTier(
         url=url,
         ttl=table.number("ttl", 86_400.0, above=True),
-        soft=table.number("soft", 0.15, above=True),
+        soft=soft,
+        hard=table.number("hard", max(1.0, soft), above=True),
         max_bytes=table.whole("max_bytes", 1024 * 1024 * 1024, least=1024 * 1024),
         given=given is not None,
     )
+    if store.hard < store.soft:
+        raise table.fail("hard", f"is {store.hard:g}, less than soft ({store.soft:g})", "use at least the same")
     table.done()
     return store
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from beastmode_otel.config.postgres_url import PostgresUrl, read_postgres_url
 from beastmode_otel.config.redis_url import RedisUrl
 from beastmode_otel.errors import ConfigError, Redactor, public_url
 from beastmode_otel.errors.urls import MASK, is_secret_name, login_in, secrets_in_url, without_login
@@ -69,15 +70,17 @@ class MemoryTier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreTier:
-    """A slower tier. url: where; "off" for none. ttl: seconds. soft: seconds that a request waits for it.
+    """A slower tier. url: where; "off" for none. ttl: seconds. soft: seconds that a request waits for it. hard: seconds
+    after which a command to a server is given up.
 
-    max_bytes: of a file, about. given: somebody asked for this very url, so that it must work; the default may be left
-    out where it cannot.
+    max_bytes: of what is stored, about. given: somebody asked for this very url, so that it must work; the default may
+    be left out where it cannot.
     """
 
     url: str = DEFAULT_L3
     ttl: float = 86_400.0
     soft: float = 0.15
+    hard: float = 1.0
     max_bytes: int = 1024 * 1024 * 1024
     given: bool = False
 
@@ -86,8 +89,13 @@ class StoreTier:
 
     @property
     def path(self) -> str | None:
-        """The file of a sqlite URL; None when the tier is off."""
-        return None if self.url == OFF else unquote(urlsplit(self.url).path)[1:] or None
+        """The file of a sqlite URL; None for any other, and when the tier is off."""
+        return unquote(urlsplit(self.url).path)[1:] or None if self.url.startswith("sqlite:") else None
+
+    @property
+    def server(self) -> PostgresUrl | None:
+        """The server of a postgresql URL; None for any other."""
+        return read_postgres_url(self.url) if self.url.strip().startswith("postgres") else None
 
 
 OwnLevel = Literal["l2", "l3"]

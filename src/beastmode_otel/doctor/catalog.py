@@ -527,6 +527,90 @@ SHARED_TIER: Final = (
     ),
 )
 
+DATABASE_TIER: Final = (
+    _entry(
+        "l3_answers",
+        "ok",
+        "L3 answers",
+        "The Postgres of cache.l3 was asked, with the login that the configuration has.",
+    ),
+    _entry(
+        "l3_unusable",
+        "problem",
+        "L3 in Postgres cannot be used here",
+        "psycopg is not installed, or the URL has an option that libpq does not know. The router does not start so.",
+        "pip install 'beastmode-otel[postgres]', or do what the reason says.",
+    ),
+    _entry(
+        "l3_unreachable",
+        "warning",
+        "L3 cannot be reached",
+        "No connection, no answer in time (cache.l3.hard), or a login that is refused. Requests work, from the other "
+        "tiers and upstream; nothing lasts longer than they do.",
+        "Do what the reason says; try the same URL with psql from this machine.",
+    ),
+    _entry(
+        "l3_old",
+        "warning",
+        "L3 is older than what the cache needs",
+        "Purging needs Postgres 12 or later.",
+        "Use a Postgres that is still maintained.",
+    ),
+    _entry(
+        "l3_read_only",
+        "problem",
+        "L3 is read-only",
+        "It is a standby, or its transactions are read-only. Reads work; nothing is ever stored there.",
+        "Let cache.l3.url name the primary, or several hosts and target_session_attrs=read-write.",
+    ),
+    _entry(
+        "l3_schema",
+        "problem",
+        "the schema of L3 is not this release's",
+        "There is none, an older or a newer one, or one that was made with other SQL. The tier is not used; no request "
+        "ever changes a schema.",
+        "As the role that owns it: beastmode-otel cache migrate (--dry-run shows the SQL). A newer one: upgrade.",
+    ),
+    _entry(
+        "l3_not_admitted",
+        "problem",
+        "the login role may not use L3",
+        "It has no rights on the schema beastmode, or is admitted to no tenant: it would read and write nothing.",
+        "As the owner of the schema: select beastmode.admit('ROLE'); with tenants' names after it, to those only.",
+    ),
+    _entry(
+        "l3_unguarded",
+        "problem",
+        "the rows of L3 are under no policy",
+        "Row-level security is switched off, or not forced, on one of its tables. Each statement names its tenant, and "
+        "nothing but that keeps tenants apart.",
+        "alter table beastmode.llm_cache enable row level security, force row level security; llm_lease likewise.",
+    ),
+    _entry(
+        "l3_role_exempt",
+        "warning",
+        "the policies of L3 do not hold for the login role",
+        "A superuser, a role with BYPASSRLS (Supabase's postgres and service_role) or the owner can see and change the "
+        "rows of all tenants. Each statement names its tenant, and nothing but that keeps tenants apart.",
+        "Log in as a role of its own: create role … login; select beastmode.admit('…').",
+    ),
+    _entry(
+        "l3_clock",
+        "warning",
+        "the clocks of this machine and of L3 differ",
+        "Entries carry the time of the machine that wrote them; leases go by the server's. What seems to come from "
+        "more than 60 s in the future is a miss.",
+        "Run NTP on this machine and on the server.",
+    ),
+    _entry(
+        "l3_unsigned",
+        "info",
+        "entries in L3 are not signed",
+        "Whoever can write to that database can put any answer there; a checksum finds accidents only.",
+        'Set secret = { env = "BEASTMODE_SECRET" } in [cache], the same for all processes that share it.',
+    ),
+)
+
 GROUPS: Final = {
     "Settings": SETTINGS,
     "Endpoint": ENDPOINT,
@@ -534,6 +618,7 @@ GROUPS: Final = {
     "A real export": EXPORT,
     "Inside the process": PROCESS,
     "The shared tier": SHARED_TIER,
+    "L3 in Postgres": DATABASE_TIER,
 }
 CATALOG: Final = {entry.code: entry for group in GROUPS.values() for entry in group}
 

@@ -133,6 +133,11 @@ def explain(store: TierInMemory, directory: Path) -> None:
     assert store.told("explain", *asked)["l3"]["result"] == "damaged"
 
 
+def migrate(store: TierInMemory, _: Path) -> None:
+    assert store.told("migrate") == {"path": "memory://rows", "applied": [], "needed": False}
+    assert "memory://rows is brought up to date whenever it is opened" in store.run("migrate", "--dry-run")
+
+
 @pytest.mark.parametrize("obeyed", [None, True, False])
 def test_explain_says_when_nothing_can_be_stored(
     obeyed: bool | None, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -149,6 +154,7 @@ def test_explain_says_when_nothing_can_be_stored(
 
 VERBS: dict[str, Callable[[TierInMemory, Path], None]] = {
     "stats": stats, "get": get, "invalidate": invalidate, "flush": flush, "purge": purge, "explain": explain,
+    "migrate": migrate,
 }  # fmt: skip
 
 

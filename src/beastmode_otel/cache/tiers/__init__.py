@@ -7,12 +7,22 @@ level, and a stand in `tests/contract/stands.py`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from beastmode_otel.cache.envelope import EnvelopeCodec
-from beastmode_otel.cache.tier import AsyncTier, Backplane, BlockingTier, InspectableTier, StoreFacts
+from beastmode_otel.cache.tier import (
+    AsyncTier,
+    Backplane,
+    BlockingTier,
+    DatabaseFacts,
+    InspectableTier,
+    Migrator,
+    StoreFacts,
+)
 from beastmode_otel.config.redis_url import RedisUrl
 from beastmode_otel.config.settings import CacheSettings, OwnTier
 from beastmode_otel.errors import ConfigError
@@ -58,37 +68,77 @@ def backplane_of(settings: CacheSettings) -> Backplane | None:
     return known
 
 
-def open_l3(settings: CacheSettings, pool: WorkerPool, tell: Callable[[str], None]) -> BlockingTier | None:
-    """The configured L3, for requests; None when it is off. pool: its own. Raises ConfigError.
+def open_l3(
+    settings: CacheSettings, pool: WorkerPool, tell: Callable[[str], None]
+) -> tuple[BlockingTier, AsyncTier | None] | None:
+    """The ports of the configured L3, for requests; None when it is off. pool: its own. Raises ConfigError.
 
-    tell: hears what people should know, such as that a corrupt file was set aside.
+    tell: hears what people should know, such as that a corrupt file was set aside, or that a server does not answer.
     """
-    path = settings.l3.path
+    path, server = settings.l3.path, settings.l3.server
+    codec, stale, most = _codec(settings), settings.stale_if_error, settings.l3.max_bytes
+    if server is not None:
+        with _psycopg():
+            from beastmode_otel.cache.tiers.postgres.tier import PostgresTier
+
+        hard = settings.l3.hard
+        tier = PostgresTier(server, codec=codec, pool=pool, stale=stale, max_bytes=most, hard=hard, tell=tell)
+        return tier, None if sys.platform == "win32" else tier  # whose event loop cannot wait for a foreign socket
     if path is None:
         return None
     from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
 
-    return SQLiteTier(
-        path,
-        codec=_codec(settings),
-        pool=pool,
-        stale=settings.stale_if_error,
-        max_bytes=settings.l3.max_bytes,
-        tell=tell,
-    )
+    return SQLiteTier(path, codec=codec, pool=pool, stale=stale, max_bytes=most, tell=tell), None
 
 
 def inspect_l3(settings: CacheSettings, tell: Callable[[str], None]) -> InspectableTier | None:
     """The configured L3, to be looked into; None when it is off, or the team's own. Nothing is opened yet, and nothing
-    made by looking."""
-    path = settings.l3.path
-    if path is None or (settings.own is not None and settings.own.level == "l3"):
+    made by looking. Raises ConfigError."""
+    if settings.own is not None and settings.own.level == "l3":
+        return None
+    path, server = settings.l3.path, settings.l3.server
+    codec, stale, most = _codec(settings), settings.stale_if_error, settings.l3.max_bytes
+    if server is not None:
+        with _psycopg():
+            from beastmode_otel.cache.tiers.postgres.inspect import PostgresInspection
+
+        return PostgresInspection(server, codec=codec, stale=stale, max_bytes=most)
+    if path is None:
         return None
     from beastmode_otel.cache.tiers.sqlite.inspect import SQLiteInspection
 
-    return SQLiteInspection(
-        path, codec=_codec(settings), stale=settings.stale_if_error, max_bytes=settings.l3.max_bytes, tell=tell
-    )
+    return SQLiteInspection(path, codec=codec, stale=stale, max_bytes=most, tell=tell)
+
+
+def migrate_l3(settings: CacheSettings) -> Migrator | None:
+    """What brings the configured L3's schema up to date by command; None where nobody needs to. Raises ConfigError."""
+    server = settings.l3.server
+    if server is None:
+        return None
+    with _psycopg():
+        from beastmode_otel.cache.tiers.postgres.migrate import PostgresMigrator
+
+    return PostgresMigrator(server)
+
+
+def examine_l3(settings: CacheSettings) -> DatabaseFacts | None:
+    """What the configured L3 says of itself; None where it is no server. Raises TierUnavailable, ConfigError."""
+    server = settings.l3.server
+    if server is None:
+        return None
+    with _psycopg():
+        from beastmode_otel.cache.tiers.postgres.examine import examine
+
+    return examine(server, settings.l3.hard)
+
+
+@contextmanager
+def _psycopg() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as exc:
+        hint = "pip install 'beastmode-otel[postgres]'"
+        raise ConfigError(f"an L3 in Postgres needs psycopg: {exc}", hints=(hint,)) from exc
 
 
 def open_own(settings: CacheSettings, own: OwnTier, pool: WorkerPool) -> tuple[BlockingTier, AsyncTier | None]:

@@ -86,7 +86,7 @@ def _stale(store: Store) -> str:
 
 def _why_miss(store: Store, key: Key) -> list[str]:
     if store.tier.version() is None:
-        return ["There is no such file yet: nothing was ever stored."]
+        return ["There is nothing in L3 yet: nothing was ever stored."]
     near, far = store.tier.related(key)
     if near:
         entries = counted(near, "stored answer differs", "stored answers differ")

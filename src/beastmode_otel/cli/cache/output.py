@@ -13,7 +13,7 @@ from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.cli.terminal import Style, style_of, wrapped
 from beastmode_otel.cli.units import lasting, rounded
 
-NOTHING_YET: Final = "There is no such file yet, or nothing in it: no process has stored anything there."
+NOTHING_YET: Final = "There is nothing in it yet: no process has stored anything there."
 
 
 def add_tenant(parser: argparse.ArgumentParser, default: str = "the configuration's namespace") -> None:

@@ -42,7 +42,9 @@ def opened(given: argparse.Namespace) -> Iterator[Store]:
         named = getattr(given, "tenant", None) or None
         yield Store(config=config, tier=tier, tenant=named or config.namespace, named=named)
     except TierUnavailable as ill:
-        hints = () if ill.healthy else ("is it in use, corrupt, or not our file?",)
+        hints = (
+            () if ill.healthy or config.cache.l3.server is not None else ("is it in use, corrupt, or not our file?",)
+        )
         raise Failed(f"{tier.location}: {ill.reason}", *hints) from ill
     finally:
         tier.close()
