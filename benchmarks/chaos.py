@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from support.tier_chaos import FAULTS, measure, row  # noqa: E402 - the servers are those of the tests
+from support.tier_chaos import FAULTS, measure, row
 
 
 def main() -> int:

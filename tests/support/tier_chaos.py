@@ -103,6 +103,11 @@ def _restart_redis(world: World) -> None:
     world.redis.start()
 
 
+def _ask_for_a_password(world: World) -> None:
+    world.tell("CONFIG", "SET", "requirepass", "other")
+    world.tell("CLIENT", "KILL", "TYPE", "normal")
+
+
 def _nothing(_: World) -> None: ...
 
 
@@ -143,8 +148,7 @@ FAULTS = (
     Fault(name="Redis restarted", begin=_restart_redis, end=_nothing),
     Fault(
         name="Redis wrong password",
-        begin=lambda w: (w.tell("CONFIG", "SET", "requirepass", "other"), w.tell("CLIENT", "KILL", "TYPE", "normal"))[0],
-        end=lambda w: (w.redis.kill(), w.redis.start())[0],
+        begin=_ask_for_a_password, end=_restart_redis,
     ),
     Fault(name="Redis flushed", begin=lambda w: w.tell("FLUSHALL"), end=_nothing),
     Fault(name="Postgres killed", begin=lambda w: w.postgres.kill(), end=lambda w: w.postgres.start()),

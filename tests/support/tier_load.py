@@ -1,6 +1,6 @@
 """Callers of both worlds under a steady rate, in a process of its own, whose shared tiers are made ill meanwhile.
 
-Argument: JSON of `config` and `rate`. A line on stdin is a phase's name, `invalidate TEXT` (answers asked for from now on must
+Argument: JSON of `config` and `rate`. A line on stdin is a phase's name, `invalidate TEXT` (answers from now on must
 be TEXT), or `stop`, which prints what happened.
 """
 
@@ -23,7 +23,7 @@ CONTROL_ONE_IN = 4  # requests: without a cache, so that what the machine does m
 
 
 class Load:
-    """samples: phase, seconds since the phase began, seconds that it took, status. stale: answers that were invalidated."""
+    """samples: phase, seconds since the phase began, seconds that it took, status. stale: how many were invalidated."""
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
@@ -89,13 +89,12 @@ async def asynchronous(load: Load, router: AsyncModelRouter) -> None:
             problem = exc
         load.end(begun, response, problem)
 
-    async with router:
-        async with asyncio.TaskGroup() as group:
-            for number in itertools.count():
-                if load.over.is_set():
-                    break
-                group.create_task(one(number))
-                await asyncio.sleep(1 / load.rate)
+    async with router, asyncio.TaskGroup() as group:
+        for number in itertools.count():
+            if load.over.is_set():
+                break
+            group.create_task(one(number))
+            await asyncio.sleep(1 / load.rate)
 
 
 def settled(routers: list[Any], seconds: float) -> tuple[float, int]:
