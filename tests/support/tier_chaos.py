@@ -103,9 +103,15 @@ def _restart_redis(world: World) -> None:
     world.redis.start()
 
 
-def _ask_for_a_password(world: World) -> None:
-    world.tell("CONFIG", "SET", "requirepass", "other")
-    world.tell("CLIENT", "KILL", "TYPE", "normal")
+def _with_password(*options: str) -> Callable[[World], None]:
+    """Started again, as a connection that stands already is not asked for it."""
+
+    def change(world: World) -> None:
+        world.redis.kill()
+        world.redis.options = options
+        world.redis.start()
+
+    return change
 
 
 def _nothing(_: World) -> None: ...
@@ -148,7 +154,7 @@ FAULTS = (
     Fault(name="Redis restarted", begin=_restart_redis, end=_nothing),
     Fault(
         name="Redis wrong password",
-        begin=_ask_for_a_password, end=_restart_redis,
+        begin=_with_password("--requirepass", "other"), end=_with_password(),
     ),
     Fault(name="Redis flushed", begin=lambda w: w.tell("FLUSHALL"), end=_nothing),
     Fault(name="Postgres killed", begin=lambda w: w.postgres.kill(), end=lambda w: w.postgres.start()),
