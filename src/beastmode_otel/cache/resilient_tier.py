@@ -253,15 +253,13 @@ class ResilientTier:
                 self.pool.submit(self._flush)
 
     def _flush(self) -> None:
-        owed = self._owed.take()
-        for place, (which, at) in enumerate(owed):
+        for which, at in self._owed.waiting():
             try:
                 self.tier.invalidate(which, at)
             except TierUnavailable as ill:
                 self.failed(ill)
-                for again, when in owed[place:]:
-                    self._owed.add(again, when)
                 return
+            self._owed.done(which, at)
         for write in self._recovery.take(self._clock()):
             self._write(write)
 

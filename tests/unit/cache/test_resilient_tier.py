@@ -459,3 +459,31 @@ def test_a_tier_that_nobody_asks_is_brought_what_waits_when_it_is_back(
         return slower.l2.breaker.closed and not slower.l2.queued and slower.tier.stats().entries == errors
 
     until(brought)
+
+
+def test_what_is_owed_is_not_believed_while_the_tier_is_being_told(
+    seats: Callable[..., Seat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seat, told, go = seats(BlockingRuntime()), threading.Event(), threading.Event()
+    seat.tier.put(current(1))
+    seat.server.lost = True
+    with pytest.raises(TierUnavailable):
+        seat.tiered.invalidate(Filter(tenant="acme"))
+    seat.server.lost = False
+    removes = seat.tier.invalidate
+
+    def slowly(which: Filter, now: float) -> int:
+        told.set()
+        assert go.wait(10)
+        return removes(which, now)
+
+    monkeypatch.setattr(seat.tier, "invalidate", slowly)
+    flush = threading.Thread(target=seat.l2._flush)
+    flush.start()
+    assert told.wait(10)
+    found = run_sync(seat.get(1))
+    go.set()
+    flush.join()
+    assert found is None
+    assert len(seat.l2._owed) == 0
+    assert seat.tier.stats().entries == 0
