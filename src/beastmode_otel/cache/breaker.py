@@ -167,7 +167,7 @@ class OwedInvalidations:
         return any(entry.created_at <= at and which.matches(entry, at) for which, at in owed)
 
     def waiting(self) -> list[tuple[Filter, float]]:
-        """All, oldest first. They stay until they are `done`: what the tier still has must not be believed meanwhile."""
+        """All, oldest first. They stay until `done`: what the tier still has must not be believed meanwhile."""
         with self._lock:
             return list(self._owed.items())
 
