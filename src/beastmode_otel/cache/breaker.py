@@ -166,11 +166,16 @@ class OwedInvalidations:
             owed = list(self._owed.items())
         return any(entry.created_at <= at and which.matches(entry, at) for which, at in owed)
 
-    def take(self) -> list[tuple[Filter, float]]:
-        """All, oldest first. Empties it."""
+    def waiting(self) -> list[tuple[Filter, float]]:
+        """All, oldest first. They stay until `done`: what the tier still has must not be believed meanwhile."""
         with self._lock:
-            owed, self._owed = list(self._owed.items()), {}
-        return owed
+            return list(self._owed.items())
+
+    def done(self, which: Filter, at: float) -> None:
+        """The tier was told, unless it was owed again since."""
+        with self._lock:
+            if self._owed.get(which) == at:
+                del self._owed[which]
 
 
 class RecoveryQueue:

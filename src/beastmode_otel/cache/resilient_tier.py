@@ -17,6 +17,7 @@ from beastmode_otel.runtime import Job, PoolFull, Runtime, WorkerPool, lead_here
 
 PURGE_SECONDS = 300.0
 FILL_SECONDS = 1.0  # how old the numbers of `fill` may be
+TEND_SECONDS = 1.0  # between two tries to bring what waits, while nobody asks the tier
 SHORTEST_TTL = 5.0  # seconds: what would expire sooner is not worth a write
 
 
@@ -64,7 +65,7 @@ class ResilientTier:
         self.async_tier = async_tier
         self._runtime, self._observer, self._late, self._clock = runtime, observer, late, clock
         self._recovery, self._under_way, self._owed = RecoveryQueue(), UnderWay(), OwedInvalidations()
-        self._fill, self._count_again, self._purge_again = (0, 0), 0.0, 0.0
+        self._fill, self._count_again, self._purge_again, self._tend_again = (0, 0), 0.0, 0.0, 0.0
         self.breaker = TierBreaker(lambda state: observer.tier_state(name, state))
 
     def for_runtime(self, runtime: Runtime, late: Late) -> ResilientTier:
@@ -252,15 +253,13 @@ class ResilientTier:
                 self.pool.submit(self._flush)
 
     def _flush(self) -> None:
-        owed = self._owed.take()
-        for place, (which, at) in enumerate(owed):
+        for which, at in self._owed.waiting():
             try:
                 self.tier.invalidate(which, at)
             except TierUnavailable as ill:
                 self.failed(ill)
-                for again, when in owed[place:]:
-                    self._owed.add(again, when)
                 return
+            self._owed.done(which, at)
         for write in self._recovery.take(self._clock()):
             self._write(write)
 
@@ -290,6 +289,16 @@ class ResilientTier:
         """Whatever was asked of the tier: whether it says something about its health is for the breaker."""
         if not ill.healthy:
             self.breaker.failed(time.monotonic())
+
+    def tend(self) -> None:
+        """Nobody asks it, as a faster tier has the answer: a rest that is over must end all the same, and what waits be
+        brought. Never waits."""
+        if not self.breaker.closed:
+            self._probe_if_due()
+        elif (len(self._recovery) or len(self._owed)) and time.monotonic() >= self._tend_again:
+            self._tend_again = time.monotonic() + TEND_SECONDS
+            with suppress(PoolFull):
+                self.pool.submit(self._flush)
 
     def _probe_if_due(self) -> None:
         if self.breaker.due(time.monotonic()):

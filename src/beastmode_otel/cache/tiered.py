@@ -86,6 +86,8 @@ class Tiered:
                 continue
             found = TierHit(entry=entry, tier=tier.name)
             if entry.fresh(self._clock()):
+                for slower in self.tiers[depth + 1 :]:
+                    slower.tend()
                 self._promote(entry, self.tiers[:depth], asked)
                 return found
             expired = expired or found

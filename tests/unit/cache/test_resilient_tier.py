@@ -435,3 +435,55 @@ def test_too_many_that_are_owed_cover_their_tenants() -> None:
     assert owed.cover(entry(tags=("0",)))
     assert not owed.cover(entry(key(tenant="other"), tags=("0",)))
     assert not owed.cover(entry(age=-1.0, tags=("0",)))
+
+
+@pytest.mark.parametrize("errors", [1, breaker.ERRORS_IN_A_ROW])
+def test_a_tier_that_nobody_asks_is_brought_what_waits_when_it_is_back(
+    errors: int, seats: Callable[..., Seat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tier before it answers everything: neither its rest nor its queue may last for ever."""
+    monkeypatch.setattr(breaker, "FIRST_REST", 0.05)
+    faster, slower = seats(BlockingRuntime()), seats(BlockingRuntime())
+    faster.tier.put(current("there"))
+    faster.tiered.tiers = [faster.l2, slower.l2]
+    slower.server.lost = True
+    for name in range(errors):
+        slower.l2.put(current(name))
+    assert slower.pool.drain(10)
+    assert slower.l2.breaker.closed is (errors < breaker.ERRORS_IN_A_ROW)
+    assert slower.l2.queued == errors
+    slower.server.lost = False
+
+    def brought() -> bool:
+        assert run_sync(faster.get("there")) == "there"
+        return slower.l2.breaker.closed and not slower.l2.queued and slower.tier.stats().entries == errors
+
+    until(brought)
+
+
+def test_what_is_owed_is_not_believed_while_the_tier_is_being_told(
+    seats: Callable[..., Seat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seat, told, go = seats(BlockingRuntime()), threading.Event(), threading.Event()
+    seat.tier.put(current(1))
+    seat.server.lost = True
+    with pytest.raises(TierUnavailable):
+        seat.tiered.invalidate(Filter(tenant="acme"))
+    seat.server.lost = False
+    removes = seat.tier.invalidate
+
+    def slowly(which: Filter, now: float) -> int:
+        told.set()
+        assert go.wait(10)
+        return removes(which, now)
+
+    monkeypatch.setattr(seat.tier, "invalidate", slowly)
+    flush = threading.Thread(target=seat.l2._flush)
+    flush.start()
+    assert told.wait(10)
+    found = run_sync(seat.get(1))
+    go.set()
+    flush.join()
+    assert found is None
+    assert len(seat.l2._owed) == 0
+    assert seat.tier.stats().entries == 0
