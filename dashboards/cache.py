@@ -236,6 +236,18 @@ def collapsed() -> Any:
     )
 
 
+def leases() -> Any:
+    return timeseries(
+        "Wait for a lease",
+        "P95, by what came of it. Waited: another process asked, and its answer was there. Error: the tier is ill, and "
+        "everybody asks.",
+        "s",
+        line(quantile(0.95, semconv.CACHE_LEASE_WAIT, semconv.LEASE_RESULT), each(semconv.LEASE_RESULT)),
+        empty=texts.NO_LEASE,
+        colours=colours(semconv.LEASE_RESULT),
+    )
+
+
 def savings() -> Any:
     pace = rate(semconv.COST_TOTAL, semconv.COST_REASON, where=measures.SAVED)
     return timeseries(
@@ -264,7 +276,7 @@ def cache(flavour: Flavour) -> dict[str, Any]:
     bands = [
         Band(height=4, panels=((4, hit_rate()), (6, answers()), (6, saved()), (8, tiers()))),
         Band(height=9, panels=((8, statuses()), (8, hits_over_time()), (8, latency_saved()))),
-        Band(height=9, panels=((8, savings()), (8, tokens_saved()), (8, collapsed()))),
+        Band(height=9, panels=((6, savings()), (6, tokens_saved()), (6, collapsed()), (6, leases()))),
         Band(title="Tiers", height=9, panels=((8, lookups()), (8, lookup_latency()), (8, promotions()))),
         Band(height=9, panels=((8, writes()), (8, write_latency()), (8, evictions()))),
         Band(height=9, panels=((6, entries()), (6, size()), (6, invalidations()), (6, not_stored()))),

@@ -26,6 +26,7 @@ _OF: Final[Mapping[Attribute, tuple[str, ...]]] = {  # in the order of the attri
     semconv.CACHE_TIER: (BLUE, PURPLE, "semi-dark-green"),
     semconv.LOOKUP_RESULT: (GREEN, BLUE, YELLOW, AMBER, RED, GREY),
     semconv.WRITE_RESULT: (GREEN, RED, AMBER),
+    semconv.LEASE_RESULT: (BLUE, PURPLE, GREEN, AMBER, RED),
     semconv.TOKEN_TYPE: (BLUE, GREEN, PALE_BLUE, "light-green"),
     semconv.COST_KIND: (BLUE, GREEN),
     semconv.COST_REASON: (GREEN, PURPLE),

@@ -11,6 +11,7 @@ NO_ATTEMPTS: Final = "No calls to a provider in this time range: no traffic, or 
 NO_CACHE: Final = "cache not asked"
 NO_CACHE_LONG: Final = "The cache was not asked in this time range: it is off, or nothing came in."
 NO_SLOW_TIER: Final = "No tier beyond memory was used: none is configured (cache.l2, cache.l3), or nothing came in."
+NO_LEASE: Final = "No lease was asked for in this time range: [cache] lease = true is not set, or nothing was missed."
 NO_PRICE: Final = "no priced call"
 NO_PRICE_LONG: Final = "No call with a known price in this time range."
 NO_TOKENS: Final = "No tokens used in this time range."

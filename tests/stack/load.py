@@ -124,7 +124,7 @@ def _configuration(simulator: Simulator, store: Path, **cache: Any) -> dict[str,
             "custom:shelf": {"deployments": ["shelf"], "reference_model": "gpt-4o"},
             "custom:observed": {"deployments": ["shelf"]},
         },
-        "cache": {"mode": "on", "l3": {"url": f"sqlite:///{store}"}, **cache},
+        "cache": {"mode": "on", "lease": True, "l3": {"url": f"sqlite:///{store}"}, **cache},
     }
 
 

@@ -60,6 +60,7 @@ SPECIFIED = {
         "beastmode.cache.tier beastmode.cache.result beastmode.cache.match",
     ),
     "beastmode.cache.write.duration": ("histogram", "s", "beastmode.cache.tier beastmode.cache.write.result"),
+    "beastmode.cache.lease.wait": ("histogram", "s", "beastmode.cache.tier beastmode.cache.lease.result"),
     "beastmode.cache.promotions": ("counter", "{entry}", "beastmode.cache.tier"),
     "beastmode.cache.evictions": ("counter", "{entry}", "beastmode.cache.tier beastmode.cache.eviction.reason"),
     "beastmode.cache.collapsed": ("counter", "{request}", "beastmode.model"),
@@ -124,6 +125,7 @@ beastmode.attempt.sent beastmode.cost.usd beastmode.usage.estimated beastmode.er
 beastmode.endpoint beastmode.hint http.response.status_code error.type exception.type exception.message
 beastmode.cache.tier beastmode.cache.match beastmode.cache.result beastmode.cache.write.result
 beastmode.cache.eviction.reason beastmode.cache.invalidation.by beastmode.cache.reason beastmode.cache.age
+beastmode.cache.lease.result
 beastmode.cache.key beastmode.cache.collapsed beastmode.cost.saved.usd db.system.name
 """
 SPECIFIED_EVENTS = {
@@ -142,6 +144,7 @@ SPECIFIED_VALUES = {
     "beastmode.cache.match": "exact semantic",
     "beastmode.cache.result": "hit miss stale timeout error skipped",
     "beastmode.cache.write.result": "ok error queued",
+    "beastmode.cache.lease.result": "acquired taken_over waited timeout error",
     "beastmode.cache.eviction.reason": "size expired rejected replaced invalidated",
     "beastmode.cache.invalidation.by": "key request_id model tag scope age tenant",
     "beastmode.cache.reason": "off unknown_api stateful no_store caller_no_store not_canonical unreadable ttl error "

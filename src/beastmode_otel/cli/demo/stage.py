@@ -84,7 +84,7 @@ def _cache() -> Iterator[dict[str, Any]]:
         _valkey() as l2,
     ):
         path = Path(directory, "cache.db").resolve()
-        yield {"mode": "on", **l2, "l3": {"url": f"sqlite:///{quote(str(path))}"}}
+        yield {"mode": "on", "lease": True, **l2, "l3": {"url": f"sqlite:///{quote(str(path))}"}}
 
 
 @contextmanager
