@@ -57,7 +57,7 @@ class MiniLM:
         pieces = _shared.pieces()
         found = pieces(text[:_LONG])
         unknown = found.count(pieces.unknown) / len(found) if found else 1.0
-        return max(unknown, foreign(text, self.languages))
+        return max(unknown, foreign(text, self.languages, pieces))
 
     def tokens(self, text: str) -> int:
         if len(text) > _LONG:
