@@ -22,8 +22,9 @@ class Embedder(Protocol):
     """Turns questions into vectors. Thread-safe; blocking; called off the event loop, by one thread.
 
     name: with its version, part of every stored vector: vectors of another name are never compared. threshold: the
-    cosine from which two questions may be the same, calibrated for this embedder. languages: those it reads (ISO
-    639-1); None: any. most_tokens: longer texts are not matched.
+    cosine from which two questions may be the same, calibrated for this embedder. languages: those that it reads
+    (ISO 639-1), None: any. most_tokens: longer texts are not matched. Every method may load what it needs the first
+    time, and raises EmbedderFailed where that cannot be done.
     """
 
     name: str
