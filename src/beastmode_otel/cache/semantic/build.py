@@ -1,0 +1,93 @@
+"""The matcher of a configured cache: its embedder, threshold, verifier and index."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from beastmode_otel.cache.semantic.embedders import Post, open_embedder
+from beastmode_otel.cache.semantic.index import Index
+from beastmode_otel.cache.semantic.match import Matcher, MatchSettings
+from beastmode_otel.cache.semantic.ports import Verifier
+from beastmode_otel.cache.semantic.resilient_embedder import ResilientEmbedder
+from beastmode_otel.cache.tiered import Tiered
+from beastmode_otel.config.settings import CacheSettings, SemanticProfile, SemanticSettings
+from beastmode_otel.errors import ConfigError
+from beastmode_otel.observer import Observer
+from beastmode_otel.runtime import Runtime
+
+_log: Final = logging.getLogger("beastmode_otel")
+# How far below the embedder's own threshold: an embedder's similarities are its own, so no number fits them all.
+_BELOW: Final[Mapping[SemanticProfile, float]] = {"strict": 0.0, "balanced": 0.02, "loose": 0.05}
+
+
+def open_matcher(
+    settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer, post: Post | None = None
+) -> Matcher | None:
+    """None where the default embedder is not installed, which the log says. post: how endpoints of embeddings are
+    asked. Raises ConfigError for one that was asked for and cannot be had, and for a verifier that is none."""
+    asked = settings.semantic
+    embedder = _open(asked, observer, post)
+    if embedder is None:
+        return None
+    threshold = asked.threshold
+    if threshold is None:
+        threshold = embedder.embedder.threshold - _BELOW[asked.profile]
+    observer.matching(settings.mode, threshold)
+    index = Index(asked.max_bytes)
+    tiered.on_forget = index.invalidate
+    return Matcher(
+        embedder,
+        index,
+        MatchSettings(
+            threshold=threshold,
+            max_temperature=asked.max_temperature,
+            off=frozenset(asked.off),
+            serves=settings.mode == "semantic",
+            agreement=asked.agreement,
+            sample=asked.sample,
+            verifier=_verifier(asked.verifier),
+            verifier_seconds=asked.verifier_seconds,
+        ),
+        tiered=tiered,
+        runtime=runtime,
+        observer=observer,
+    )
+
+
+def _open(asked: SemanticSettings, observer: Observer, post: Post | None) -> ResilientEmbedder | None:
+    try:
+        embedder = open_embedder(asked.embedder, post)
+    except ConfigError as none:
+        if asked.embedder is not None:
+            raise
+        _say_once(f"semantic matching is off, exact matches go on: {none.message} ({'; '.join(none.hints)})")
+        return None
+    return ResilientEmbedder(embedder, max_tokens=asked.max_tokens, unread=asked.unread, observer=observer)
+
+
+@functools.cache
+def _say_once(text: str) -> None:
+    _log.warning("%s", text)
+
+
+def _verifier(asked: str | Callable[..., Any] | None) -> Verifier | None:
+    made = _at(asked, "verifier") if isinstance(asked, str) else asked
+    if made is not None and not callable(made):
+        raise ConfigError(f"cache.semantic.verifier: {asked} is no callable", hints=("see docs/semantic.md",))
+    return made
+
+
+def _at(place: str, what: str) -> Any:
+    """What "package.module:name" names."""
+    module, _, name = place.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except Exception as exc:
+        raise ConfigError(
+            f"cache.semantic.{what}: {place} cannot be imported: {type(exc).__name__}: {exc}",
+            hints=(f'{what} = "package.module:name", importable where the program runs',),
+        ) from exc
