@@ -261,18 +261,20 @@ class Incidents:
             await self._ask(router, text, "custom:observed")
 
     async def match(self, router: AsyncModelRouter) -> None:
-        """A question in other words, one with another number, one that is another, and some that nobody can compare;
-        now and then the embedder fails."""
-        [text] = self._new(1)
-        said = f"please tell me how I cancel the order that I made in {text.replace(' ', '-')}"
-        for asked in (said, f"{said} again", f"{said} 7", f"something else {text}", "ยกเลิกคำสั่งซื้อ", "word " * 300):
+        """A question in other words, one that the provider answers otherwise by now, one with another number, one that
+        is another, some that nobody can compare, and one at which the embedder fails."""
+        name = self._new(1)[0].replace(" ", "-")
+        for asked in (
+            f"how do I cancel the order {name}", f"how can I cancel the order {name}",
+            f"how do I cancel the order {name} 7", f"something else about {name}", "ยกเลิกคำสั่งซื้อ", "word " * 300,
+        ):  # fmt: skip
             await self._ask(router, asked)
-        self._simulator.define("shelf", Behaviour(text=f"Another answer: {text}.", input_tokens=80, output_tokens=40))
-        await self._ask(router, f"{said} now", temperature=1.5)
-        await self._ask(router, f"{said} now")
+        self._simulator.define("shelf", Behaviour(text=f"No: {name} is under way.", input_tokens=80, output_tokens=40))
+        await self._ask(router, f"how may I cancel the order {name}")
+        await self._ask(router, f"how will I cancel the order {name}", temperature=1.5)
         self._simulator.define("shelf", self._usual)
-        if self._asked % 5 == 0:
-            await self._ask(router, f"ill {text}")
+        async with self._router(**similar("semantic")) as other:
+            await self._ask(other, f"ill {name}")
 
     async def hold(self, router: AsyncModelRouter) -> None:
         """Somebody holds the store's lock for a while: reads go on, writes wait or fail."""
