@@ -1,5 +1,5 @@
 """Models of this machine, behind stand-ins for the libraries that run them: they have what ours calls of the real ones
-(onnxruntime 1.32, model2vec 0.10, sentence-transformers 5), with which this was tried by hand."""
+(onnxruntime 1.32, model2vec 0.10, sentence-transformers 6.2), with which this was tried by hand."""
 
 from __future__ import annotations
 
