@@ -503,9 +503,9 @@ def test_without_its_weights_only_the_very_same_questions_are_answered(
 @pytest.mark.parametrize(
     ("said_of_it", "problem"),
     [
-        ({"embedder": "no_such_module:make"}, "cannot be imported"),
+        ({"embedder": "no_such_module:make"}, "cannot be made"),
         ({"embedder": "math:pi"}, "cannot be made"),
-        ({"embedder": lambda: object()}, "is no embedder: it has no name, dimensions"),
+        ({"embedder": lambda: object()}, "is no embedder: it has no embed, unread"),
         ({"embedder": NGrams(), "verifier": "math:pi"}, "is no callable"),
         ({"embedder": NGrams(), "verifier": "math:nothing"}, "cannot be imported"),
     ],
