@@ -16,7 +16,7 @@ import pytest
 
 from beastmode_otel import ConfigError, ModelRouter, RequestError
 from beastmode_otel.cache import tiered
-from beastmode_otel.cache.semantic import build
+from beastmode_otel.cache.semantic import build, hydration
 from beastmode_otel.cache.semantic.embedders import minilm
 from beastmode_otel.simulator import Simulator
 from support.crowd import wait_until
@@ -98,6 +98,56 @@ def test_a_similar_question_has_the_same_answer(stage: Stage, stream: bool) -> N
     if not isinstance(stage, AppStage):
         assert found.cache.matched == first.request_id
         assert found.cost == 0.0
+
+
+# From L3: after a start, and of other processes.
+
+
+@STREAM
+def test_a_process_that_was_started_again_knows_what_it_knew(stage: Stage, stream: bool) -> None:
+    front = stage.router(semantic())
+    say(stage, "Press cancel.")
+    ask(stage, front, FIRST)
+    ask(stage, front, FIRST, tenant="another")
+    stage.settle(front)
+    again = stage.router(semantic())
+    say(stage, "News")
+    found = ask(stage, again, SIMILAR, stream)
+    assert (found.text, found.cache.tier, found.cache.match) == ("Press cancel.", "l3", "semantic")
+    assert ask(stage, again, NUMBER, stream).text == "News"
+
+
+@pytest.mark.parametrize("stage", [door for door in DOORS if not door.startswith("hook")], indirect=True)
+def test_what_others_store_is_known_after_a_while(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a scope that was read before; what one process stores by itself it knows at once."""
+    one, other = stage.router(semantic()), stage.router(semantic())
+    assert ask(stage, one, OTHER).cache.status == "miss"
+    ask(stage, other, FIRST)
+    stage.settle(other)
+    assert ask(stage, one, SIMILAR, no_store=True).cache.status == "miss"
+    monkeypatch.setattr(hydration, "AGAIN_SECONDS", 0.0)
+    assert ask(stage, one, SIMILAR, no_store=True).cache.match == "semantic"
+
+
+def test_vectors_of_another_embedder_are_not_compared(stage: Stage) -> None:
+    class Newer(NGrams):
+        name = "ngrams-256 2"
+
+    front = stage.router(semantic())
+    ask(stage, front, FIRST)
+    stage.settle(front)
+    again = stage.router(semantic(Newer()))
+    assert ask(stage, again, SIMILAR).cache.status == "miss"
+    assert ask(stage, again, FIRST).cache.match == "exact"
+
+
+def test_what_was_stored_before_is_found_by_its_own_key_only(stage: Stage) -> None:
+    front = stage.router()
+    ask(stage, front, FIRST)
+    stage.settle(front)
+    again = stage.router(semantic())
+    assert ask(stage, again, SIMILAR).cache.status == "miss"
+    assert ask(stage, again, FIRST).cache.match == "exact"
 
 
 # Where it was, and what is told.

@@ -17,6 +17,7 @@ from beastmode_otel.cache.tier import Filter
 from beastmode_otel.record import record
 from beastmode_otel.runtime import in_child
 
+_SLACK: Final = 0.01  # of a length
 _FIRST: Final = 16  # rows of a new scope, doubled when they are full
 
 
@@ -46,10 +47,11 @@ class Index:
         self._size = 0
 
     def add(self, entry: Entry) -> None:
-        """An entry with a vector; one of its key before it gives way."""
-        if entry.vector is None:
+        """An entry with a vector; one of its key before it gives way. One whose vector is none (NaN, or not of length
+        1: whatever stands in a store) is left out."""
+        row = np.frombuffer(entry.vector or b"", "<f4")
+        if not abs(float(row @ row) - 1.0) < _SLACK:  # NaN is no less than anything
             return
-        row = np.frombuffer(entry.vector, "<f4")
         with self._lock:
             scope = self._of(entry.key)
             self._size -= 0 if scope is None else scope.rows.nbytes

@@ -13,6 +13,7 @@ from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.question import Wording
 from beastmode_otel.cache.semantic.decision import decide
 from beastmode_otel.cache.semantic.feedback import Feedback
+from beastmode_otel.cache.semantic.hydration import Hydration
 from beastmode_otel.cache.semantic.index import Candidate, Index
 from beastmode_otel.cache.semantic.ports import Vectors, Verifier
 from beastmode_otel.cache.semantic.resilient_embedder import ResilientEmbedder, Unmatched
@@ -98,9 +99,11 @@ class Matcher:
         runtime: Runtime,
         observer: Observer,
         feedback: Feedback | None = None,
+        hydration: Hydration | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.feedback = feedback or Feedback()
+        self.hydration = hydration or Hydration(index, embedder.name, embedder.embedder.dimensions)
         self.embedder, self.index, self.settings = embedder, index, settings
         self._tiered, self._runtime, self._observer, self._clock = tiered, runtime, observer, clock
         self._judges = WorkerPool("verifier", size=4, backlog=16, at_exit=0.0)
@@ -112,7 +115,7 @@ class Matcher:
         """The same for the callers of another runtime."""
         return Matcher(
             self.embedder, self.index, self.settings, tiered=tiered, runtime=runtime, observer=self._observer,
-            feedback=self.feedback, clock=self._clock,
+            feedback=self.feedback, hydration=self.hydration, clock=self._clock,
         )  # fmt: skip
 
     # Reading.
@@ -150,7 +153,10 @@ class Matcher:
         self, sought: Sought, wording: Wording | None, key: Key, telling: MatchScope,
         serves: Callable[[Entry], bool], threshold: float | None, until: float,
     ) -> tuple[Similar | None, MatchOutcome]:  # fmt: skip
+        bringing = [] if wording is None else self.hydration.begin(key, self._tiered.tiers)
         row = await self._question(sought, wording, until)
+        for job in bringing:  # while the embedder was at work
+            await self._runtime.wait(job, max(0.0, until - time.monotonic()))
         near = await self.embedder.run(lambda: self.index.search(key, row, CANDIDATES), self._runtime, until)
         if not near:
             return None, MatchOutcome(verdict="no_candidate")
@@ -161,7 +167,7 @@ class Matcher:
         for candidate in near:
             if candidate.similarity < least:
                 break
-            if self.feedback.refuted(key, candidate.key):
+            if candidate.key.digest == key.digest or self.feedback.refuted(key, candidate.key):
                 continue
             found = await self._fetch(candidate, telling, serves, until)
             if found is None:

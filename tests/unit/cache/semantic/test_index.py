@@ -92,6 +92,12 @@ def test_an_entry_without_a_vector_is_none(index: Index) -> None:
     assert near(index, 1, 0) == []
 
 
+@pytest.mark.parametrize("numbers", [(np.nan, 0), (np.inf, 0), (0, 0), (2, 0), (0.5, 0)])
+def test_what_is_no_vector_of_length_one_is_left_out(index: Index, numbers: Any) -> None:
+    index.add(replace(stored("a", 1, 0), vector=np.array(numbers, "<f4").tobytes()))
+    assert near(index, 1, 0) == []
+
+
 def test_vectors_of_another_size_are_never_compared(index: Index) -> None:
     index.add(stored("a", 1, 0, 0))
     assert near(index, 1, 0) == []
