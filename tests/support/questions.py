@@ -198,6 +198,13 @@ Bakit tinanggihan ang card ko?""",
 Mji mkuu wa Australia ni upi?
 Nataka kubadilisha anwani yangu
 Kwa nini kadi yangu ilikataliwa?""",
+    "hi-Latn": """mera order kaise cancel kare
+mujhe apna password change karna hai""",
+    "ru-Latn": """kak otmenit zakaz
+gde moya posylka""",
+    "zh-Latn": """wo xiang quxiao dingdan
+zenme xiugai dizhi""",
+    "ja-Latn": """chuumon o kyanseru shitai desu""",
     "ru": """Как мне отменить заказ?
 сбросить пароль
 Какая столица Австралии?""",

@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beastmode_otel.cache.semantic.embedders import Checked, EmbedderSpec, NotVectors, open_embedder
+from beastmode_otel.cache.semantic.embedders import (
+    Checked,
+    EmbedderSpec,
+    NotVectors,
+    SawNothing,
+    open_embedder,
+)
 from beastmode_otel.cache.semantic.ports import EmbedderFailed
 from beastmode_otel.config import Secret
 from beastmode_otel.errors import ConfigError
@@ -129,7 +135,6 @@ NAN, INF = float("nan"), float("inf")
         [[NAN, 1.0, 1.0]],
         [[INF, 1.0, 1.0]],
         [[3e38, 3e38, 3e38]],
-        [[0.0, 0.0, 0.0]],
         [[1.0, 1.0]],
         [[1.0, 1.0, 1.0, 1.0]],
         [[1.0, 1.0, 1.0]] * 2,
@@ -147,6 +152,14 @@ NAN, INF = float("nan"), float("inf")
 def test_what_are_no_vectors_are_a_failure(answer: Any) -> None:
     with pytest.raises(NotVectors, match="scripted/1"):
         Checked(Scripted(lambda _: answer)).embed(["x"])
+
+
+def test_a_vector_of_zeros_is_a_failure_of_this_text_alone() -> None:
+    embedder = Checked(Scripted(lambda texts: [[float(len(text)), 0.0, 0.0] for text in texts]))
+    with pytest.raises(SawNothing, match="zeros") as raised:
+        embedder.embed(["x", ""])
+    assert not isinstance(raised.value, NotVectors)
+    assert embedder.embed(["x"]).tolist() == [[1.0, 0.0, 0.0]]
 
 
 @pytest.mark.parametrize("error", [ValueError(SECRET), MemoryError(SECRET), KeyError("q"), EmbedderFailed("told")])

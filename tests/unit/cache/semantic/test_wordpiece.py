@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beastmode_otel.cache.semantic.embedders.wordpiece import WordPiece, words
+from beastmode_otel.cache.semantic.embedders.wordpiece import _TABLE, WordPiece, words
 
 pytest.importorskip("beastmode_otel_minilm", reason="make semantic installs it")
 
@@ -45,3 +45,14 @@ def test_any_text_has_tokens_and_those_of_its_words(text: str):
 def test_the_short_way_for_ascii_is_the_long_one(text: str):
     """Which any other character, that is dropped, leads to."""
     assert words(text) == words(text + "\u00ad")
+
+
+def test_what_it_remembers_has_a_bound():
+    """However many characters and words there are, and however long."""
+    pieces = WordPiece(VOCABULARY)
+    for start in range(0x100, 0x20000, 0x100):
+        pieces("".join(chr(code) for code in range(start, start + 0x100) if not 0xD800 <= code < 0xE000))
+        pieces(" ".join(f"{start}x{number}" for number in range(40)) + " " + "y" * 10_000)
+    assert len(_TABLE) <= 8192
+    told = pieces._pieces.cache_info()
+    assert told.currsize <= told.maxsize == 8192

@@ -128,7 +128,7 @@ def _attention(mixed: Floats, heads: int) -> Floats:
     """One text's (tokens, 3 * dimensions) to (tokens, dimensions)."""
     tokens, width = len(mixed), mixed.shape[1] // 3
     queries, keys, values = mixed.reshape(tokens, 3, heads, width // heads).transpose(1, 2, 0, 3)
-    keys = keys.transpose(0, 2, 1)
+    keys = np.ascontiguousarray(keys.transpose(0, 2, 1))
     out = np.empty((tokens, width), np.float32)
     context = out.reshape(tokens, heads, width // heads).transpose(1, 0, 2)
     rows = max(1, _ALONE // (tokens * (width // heads)))
@@ -136,8 +136,9 @@ def _attention(mixed: Floats, heads: int) -> Floats:
         weights = queries[:, start : start + rows] @ keys
         weights -= weights.max(axis=2, keepdims=True)
         np.exp(weights, out=weights)
-        weights /= weights.sum(axis=2, keepdims=True)
-        np.matmul(weights, values, out=context[:, start : start + rows])
+        part = context[:, start : start + rows]
+        np.matmul(weights, values, out=part)
+        part /= weights.sum(axis=2, keepdims=True)  # there is less of it than of the weights
     return out
 
 

@@ -18,6 +18,10 @@ class NotVectors(EmbedderFailed):
     """It answered, with what no vectors of its can be: nothing that it says can be trusted any more."""
 
 
+class SawNothing(EmbedderFailed):
+    """A vector of zeros: there is nothing in this text that it knows. With another one it may be well."""
+
+
 class Checked:
     """An embedder that keeps the port, around one that may not.
 
@@ -54,7 +58,7 @@ class Checked:
         if not np.isfinite(lengths).all():
             raise NotVectors(f"{self.name} returned what is no number")
         if not lengths.all():
-            raise NotVectors(f"{self.name} returned a vector of zeros")
+            raise SawNothing(f"{self.name} returned a vector of zeros")
         rows /= lengths
         return rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-# By ISO 639-1; of languages that a Latin alphabet writes.
+# By ISO 639-1; of languages that Latin letters write. `-Latn`: of another script, as many type it.
 COMMON: Final = {
     "en": """a able about above according actually add added adds after again against ago ain't all allow allowed
         almost along already also always am among an and another answer any anybody anyone anything anyway apart
@@ -48,33 +48,33 @@ COMMON: Final = {
         wann war warum was welche welchem welchen welcher welches wenn wer werden wie wieder wieviel will wir wird
         wo wofür woher wohin wurde während zu zum zur zwischen über""",
     "fr": """afin ainsi alors après as au aucun aussi autre aux avant avec avez avoir avons ce cela celle celui ces
-        cet cette chez comme comment contre dans de depuis des deux donc donne du elle elles en encore entre est et
-        eux explique faire fait faut fois il ils je jusque la laquelle le lequel les leur leurs lui là ma mais me
-        merci mes moi moins mon même ne nos notre nous on ont ou où par parce pas peut peux plus plusieurs pour
-        pourquoi pourrais puis puisque qu quand que quel quelle quelles quels qui quoi sa sans se sera ses si son
-        sont sous suis sur svp ta tes toi ton tous tout toute toutes trop très tu un une veux voici voilà vos votre
-        voudrais vous à ça écris été être""",
+        cet cette chez combien comme comment contre coûte dans de depuis des deux donc donne du elle elles en encore
+        entre est et eux explique faire fait faut fois il ils je jusque la laquelle le lequel les leur leurs lui là
+        ma mais me meilleur meilleure meilleures meilleurs merci mes moi moins mon même ne nos notre nous on ont ou
+        où par parce pas peut peux plus plusieurs pour pourquoi pourrais puis puisque qu quand que quel quelle
+        quelles quels qui quoi sa sans se sera ses si son sont sous suis sur svp ta tes toi ton tous tout toute
+        toutes trop très tu un une veux voici voilà vos votre voudrais vous à ça écris été être""",
     "es": """ahora al algo alguna alguno algún antes aquel aquí así aunque bien cada como con contra cosa cuando
-        cuanto cuál cuáles cuándo cuánta cuántas cuánto cuántos cómo dame de debe debo del desde después donde dos
-        dónde el ella ellas ellos en entre era eres es esa escribe ese eso esta estaba estado estar estas este esto
-        estos está están estás explica favor fue fueron gracias ha hace hacer hacia han hasta hay he hola la las le
-        les lo los mejor mi mis mucho muy más mí nada necesito ni no nos nosotros nuestra nuestro otra otro para
-        pero por porque puede pueden puedes puedo que quien quiero quisiera quién qué se ser si sido sin sobre solo
-        son soy su sus sé sí también tan tener tengo tiene tienen todo todos tu tus tú un una uno unos usted ya yo
-        él""",
-    "pt": """agora ainda ao aos as até cada com como da das de dela dele depois do dos ela elas ele eles em entre
-        era escreva essa esse esta este estou está estão eu explique fazer foi for gostaria há isso isto já lhe mais
-        mas me melhor mesmo meu meus minha minhas muito na nas nem no nos nossa nosso num numa não nós obrigado onde
-        os ou para pela pelas pelo pelos pode podem por porque porquê posso pra preciso quais qual quando quanta
-        quanto quantos que quem quero se sem ser será seu seus sobre sou sua suas são só também te tem tenho ter
-        todas todos tudo um uma umas uns vai você vocês à às é""",
-    "it": """abbiamo ad agli al alla alle allo anche ancora avere bisogno che chi ci ciò come con contro cosa così
-        cui da dagli dai dal dalla dalle dammi dei del della delle dello deve devo di dopo dove due durante ed era
-        essere fa fare fra gli grazie ha hai hanno ho il in io la le lei lo loro lui ma mai mentre mi mia mie miei
-        mio molto negli nei nel nella nelle nello no noi non nostra nostro ogni oppure per perché più poi posso
-        prima puoi può qual quale quali quando quanta quanti quanto quella quello questa queste questi questo qui
-        sarà scrivi se sei senza si sia siamo solo sono spiega sta stato su sua sue sugli sul sulla suo suoi tra tu
-        tua tuo tutti tutto un una uno vi voglio voi vorrei è""",
+        cuanto cuesta cuestan cuál cuáles cuándo cuánta cuántas cuánto cuántos cómo dame de debe debo del desde
+        después donde dos dónde el ella ellas ellos en entre era eres es esa escribe ese eso esta estaba estado
+        estar estas este esto estos está están estás explica favor fue fueron gracias ha hace hacer hacia han hasta
+        hay he hola horas la las le les lo los mejor mejores mi mis mucho muy más mí nada necesito ni no nos
+        nosotros nuestra nuestro otra otro para pero por porque puede pueden puedes puedo que quien quiero quisiera
+        quién qué se ser si sido sin sobre solo son soy su sus sé sí también tan tener tengo tiene tienen todo todos
+        tu tus tú un una uno unos usted ya yo él""",
+    "pt": """agora ainda ao aos as até cada com como custa da das de dela dele depois do dos ela elas ele eles em
+        entre era escreva essa esse esta este estou está estão eu explique fazer foi for gostaria horas há isso isto
+        já lhe mais mas me melhor melhores mesmo meu meus minha minhas muito na nas nem no nos nossa nosso num numa
+        não nós obrigado onde os ou para pela pelas pelo pelos pode podem por porque porquê posso pra preciso quais
+        qual quando quanta quanto quantos que quem quero se sem ser será seu seus sobre sou sua suas são só também
+        te tem tenho ter todas todos tudo um uma umas uns vai você vocês à às é""",
+    "it": """abbiamo ad agli al alla alle allo anche ancora avere bisogno che chi ci ciò come con contro cosa costa
+        così cui da dagli dai dal dalla dalle dammi dei del della delle dello deve devo di dopo dove due durante ed
+        era essere fa fare fra gli grazie ha hai hanno ho il in io la le lei lo loro lui ma mai mentre mi mia mie
+        miei migliore migliori mio molto negli nei nel nella nelle nello no noi non nostra nostro ogni oppure ore
+        per perché più poi posso prima puoi può qual quale quali quando quanta quanti quanto quella quello questa
+        queste questi questo qui sarà scrivi se sei senza si sia siamo solo sono spiega sta stato su sua sue sugli
+        sul sulla suo suoi tra tu tua tuo tutti tutto un una uno vi voglio voi vorrei è""",
     "ca": """això al als amb aquest aquesta aquests cada com del dels des després dins doncs el ella els em en entre
         era escriu estan està fer fins ha han he hi ja la les li meu meus meva molt més necessito no nosaltres on
         per perquè però pot puc quan quant que qui quin quina què s'ha sense ser seu seva si sobre sóc són també tot
@@ -97,13 +97,13 @@ COMMON: Final = {
         dine dit dog du efter eller en end er et fik flere for fordi fra få får før går gør gøre ham han har havde
         have hej hende her hos hun hvad hvem hver hvilke hvilken hvilket hvis hvor hvordan hvorfor hvornår ikke ind
         ingen intet jeg jer kan kommer kun kunne man mange med meget mellem men mere mig min mine mit mod må ned
-        nogen noget nogle nu når og også om op os over på sammen selv sig sin skal skulle som så sådan til ud uden
-        under var ved venligst vi vil ville være været ønsker""",
+        nogen noget nogle nu når og også om op os over på sammen selv sig sin skal skulle slet som så sådan til ud
+        uden under var ved venligst vi vil ville være været ønsker""",
     "nb": """alle at av bare ble bli blir da de deg dem den denne der deres det dette din dine ditt du eller en enn
         er et ett etter for fordi fra få får før gjør gjøre går ha hadde han har hei henne her hos hun hva hvem hver
         hvilke hvilken hvilket hvis hvor hvordan hvorfor ikke ingen inn jeg kan kommer kunne man mange med meg
         mellom men mer min mine mitt mot mye må noe noen nå når og også om opp oss over på samme seg selv sin skal
-        skulle som så til trenger ut uten var ved vennligst vi vil ville være vært ønsker""",
+        skulle slett som så til trenger ut uten var ved vennligst vi vil ville være vært ønsker""",
     "fi": """ei eikä eivät ennen entä et että haluaisin haluan he heidän hän häntä ilman itse ja jo joka jolla jonka
         jos jossa joten jotka kaikki kanssa kertoa kiitos kuin kuinka kuka kun kuten kyllä lisäksi lähellä me meidän
         mihin miksi mikä mikäli millainen milloin minkä minua minulla minulle minun minä missä mistä miten mitkä
@@ -141,15 +141,15 @@ COMMON: Final = {
         pre pri prije promijeniti sa sam samo se si smo su sve svi svoj ta taj tako te tko to toga treba trebam uz
         vam vas vi više za zašto zbog će ću šta što želim""",
     "hu": """abban ahol akarok ami amikor annak arra az azok azt be csak de ebben egy egyik előtt ez ezek ezt fel ha
-        hogy hogyan hol honnan hová hány igen is itt jó kell ki kérem kérlek közben között le legyen lehet lesz ma
-        meg mely melyik mennyi mert mi miatt mikor milyen mint mit miért most már még nagyon ne nekem nem nincs
-        olyan ott pedig rá sem szeretnék szeretném szerint tudod tudok tudom után vagy vagyok van vannak volt át él
-        és úgy új ő""",
+        hogy hogyan hol honnan hová hány hánykor igen is itt jó kell kerül ki kérem kérlek közben között le legyen
+        lehet lesz ma meg mely melyik mennyi mennyibe mert mi miatt mikor milyen mint mit miért most már még nagyon
+        ne nekem nem nincs olyan ott pedig rá sem szeretnék szeretném szerint tudod tudok tudom után vagy vagyok van
+        vannak volt át él és úgy új ő""",
     "ro": """acea aceasta această acest acesta aceste acum al ale am ar are asta atunci au avea aș bine ca care ce
-        cea cei cel cele cine cu cum când cât câte câți că căci către da dacă dar de deci decât despre din dintre
-        doar după ea ei el ele eram este eu fi fie foarte fost fără iar la le lor lui mai mea mei mele meu mi mult
-        mă ne nici nimic noi nostru nu or ori pe pentru poate pot prin rog sa sale sau se spre sub sunt sînt să te
-        toate tot toți trebuie tu un una unde unei unor unui voi vrea vreau vă îi îl îmi în înainte între și""",
+        cea cei cel cele cine costă cu cum când cât câte câți că căci către da dacă dar de deci decât despre din
+        dintre doar după ea ei el ele eram este eu fi fie foarte fost fără iar la le lor lui mai mea mei mele meu mi
+        mult mă ne nici nimic noi nostru nu or ori pe pentru poate pot prin rog sa sale sau se spre sub sunt sînt să
+        te toate tot toți trebuie tu un una unde unei unor unui voi vrea vreau vă îi îl îmi în înainte între și""",
     "tr": """acaba ama ancak az bana bazı belki ben beni benim bir biraz biz bize bizim bu buna bundan bunlar bunu
         bunun burada da daha de defa değil diye en fakat gerek gibi hakkında hangi hem henüz hep hepsi her hiç ile
         ise istiyorum için kadar kaç ki kim kimin lütfen mi misin mu mü mı mısın nasıl ne neden nedir nerede nereden
@@ -180,8 +180,8 @@ COMMON: Final = {
         kādi kāds kādēļ kāpēc lai lūdzu man mana mani mans manu mēs mūsu nav ne nevar no par pat pie pirms pēc tad
         tam tas to tomēr tur tā tādēļ un uz vai var varu viss visu viņa viņi viņš vēl vēlos ļoti šis šo šī""",
     "sq": """ai ajo apo ashtu ata atë bëj bën cila cilat cili dhe do dua duhet edhe ende im ime in jam janë jo ka
-        kam kanë ke kjo ku kur kush ky këtë le lutem me mua mund mundem më na ne nga një nuk në oh pas po pse për
-        qenë që sa saj se shumë si sipas te ti tij të unë çfarë është""",
+        kam kanë ke kjo ku kur kush kushton ky këtë le lutem me mua mund mundem më na ne nga një nuk në oh pas po
+        pse për qenë që sa saj se shumë si sipas te ti tij të unë çfarë është""",
     "is": """af alla allt annað að ef ekki en enn er eru eða frá fyrir fá hann hans hef hefur hvar hvað hvenær hver
         hverjir hvernig hvers hér hún inn já meira með mig minn mitt mjög mér mín nei nú og okkur saman sem sig sinn
         svo sér til um upp var vegna vera verið við yfir ég í úr þar þau það þegar þeim þeir þess þessi þetta þá þær
@@ -196,14 +196,30 @@ COMMON: Final = {
     "gl": """ao aos así aínda cal cales co coa coas como cos da das de dende do dos ela ele eles en entre está están
         eu facer foi hai ir isto me meu miña moi máis na nas no non nos onde os ou para pero pode podo polo por
         porque que quen quero se sen ser sobre son súa tamén teño todo un unha xa é""",
+    "hi-Latn": """aap aapka aapke apna apne apni bahut batao chahiye hai hain hoga hota hum humein ka kab kaha kahan
+        kaise kar karen karna karne karo kaun ke ki kitna kitne kitni ko koi kya kyon kyun mein mera mere meri mujhe
+        nahi nahin par raha rahe rahi sakta sakte tha thi tum tumhara wala woh ye yeh""",
+    "ja-Latn": """anata arimasen arimasu dake dare demo deshita desu doko dono dou hoho ikura imasu kara kudasai
+        made masen nani naze nihongo onegai shimasu shitai sore suru tabetai watashi""",
+    "ru-Latn": """chto dlya eto gde kak kakoy kogda kto kuda mne mogu moi moya moyu mozhno nado nuzhno pochemu
+        pozhaluysta skolko ya zachem zakaz""",
+    "zh-Latn": """duoshao haiyou keyi meiyou nali nihao qing shenme shihou weishenme wode women xiang xiexie zenme
+        zenyang zhege""",
+    "uz": """bilan bo'ladi bormi bu edi emas ham kerak menga mening mumkin nega nima qachon qancha qanday qayerda
+        qayerdan qaysi uchun va yo'q yoki""",
+    "ha": """amma cikin daga don ina ko mene menene nawa shi su ta wane wani wannan yadda yake yana yaushe yaya zan
+        zuwa""",
+    "so": """ayaa baan ha halkee iyo kasta laga leh maxaa maxay oo sidee waa waan wax xaggee""",
+    "eo": """al de en estas kaj kial kie kiel kio kiom kiu la mi mia mian ne ni por povas se sed tio vi via ĉi ĉu""",
 }
 
 # Of those: what is a word, a name or an abbreviation in other languages, too.
 ELSEWHERE: Final = """ab ac ad af ai al ali alla alt am ami an ar au av az ba bare bat be begin bei ben bent bet bez
-    bi bin bo ca cad care ce che chi co com comment con cos da dan das de deg del della den der des dia die dies dir
-    do dog door dos du ed el en er era es est et eta eu fa far fare gal gusto ha ham han hans hat her hi him ho hoe
-    im in ind inn io is it jam je kaya kim ko kong kun la le li los ma mae mag mai man mas me men mere met min mina
-    mind mine mis mit mod mu nada ned no nog non num of on ons op or os oss pa pak pam pan par para pas pat pe per
-    pie plus po pod pot pour pre pro quant sa sal sale sam sao sedan sen sense seo sera si sie sin size so solo som
-    son sta sub suo ta tam tema ten ti til till tip to tom ton top tu um una us van var vera vol von wake war wat we
-    wo ya yang yo zen"""
+    bi bin bo bu ca cad care ce che chi co com comment con cos costa da dal dan dare das de deg del della demo den
+    der des dia die dies dir do dog doko don dono door dos du ed el en er era es est et eta eto eu fa far fare gal
+    gusto ha ham han hans hat her hi him ho hoe horas hum im in ina ind inn io is it jam je ka kar kaya ke ki kim ko
+    kong kuda kun la laga le li lo los ma made mae mag mai man mas me mein men mere met min mina mind mine mis mit
+    mod moi mu nada nali ned no nog non num of on ons op or ore os oss pa pak pam pan par para pas pat pe per pie
+    plus po pod pot pour pre pro quant sa sal sale sam sao sedan sen sense seo sera shi si sie sin size slet so solo
+    som son sore sta su sub suo ta tam tema ten ti til till tip to tom ton top tu tum um una us va van var vera vol
+    von wake war wat wax we wo women xiang ya yang ye yo zan zen"""

@@ -11,7 +11,7 @@ from typing import Final
 
 UNKNOWN: Final = "[UNK]"
 _LONGEST_WORD: Final = 100  # characters; longer ones are unknown as a whole
-_REMEMBERED: Final = 8192  # words
+_REMEMBERED: Final = 8192  # words, and characters
 _ASCII: Final = re.compile(rf"[{re.escape(string.punctuation)}]|[^\s{re.escape(string.punctuation)}]+")
 _CONTROLS: Final = {code: None for code in (*range(32), 127) if chr(code) not in "\t\n\r"}
 _DROPPED: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Mn"})
@@ -43,13 +43,11 @@ class WordPiece:
     def __call__(self, text: str) -> list[int]:
         found: list[int] = []
         for word in words(text):
-            found += self._pieces(word)
+            found += self._pieces(word) if len(word) <= _LONGEST_WORD else (self.unknown,)
         return found
 
     def _split(self, word: str) -> tuple[int, ...]:
         """The longest token that the word begins with, then the longest of the rest, and so on."""
-        if len(word) > _LONGEST_WORD:
-            return (self.unknown,)
         pieces, start = [], 0
         while start < len(word):
             mark = "##" if start else ""
@@ -72,10 +70,12 @@ def words(text: str) -> list[str]:
 
 
 class _Table(dict[int, str | None]):
-    """What becomes of a character; filled as characters are met, at most with all there are."""
+    """What becomes of a character; filled as characters are met."""
 
     def __missing__(self, code: int) -> str | None:
-        self[code] = became = _became(chr(code))
+        became = _became(chr(code))
+        if len(self) < _REMEMBERED:
+            self[code] = became
         return became
 
 

@@ -52,7 +52,7 @@ def main() -> int:
             build(sources(given.folder), wheel)
         pip("install", "--force-reinstall", "--no-deps", str(wheel))
     except Failed as failed:
-        print(f"semantic matching stays off: {failed}", flush=True)
+        print(f"semantic matching stays off, all else is there (again: make semantic): {failed}", flush=True)
         return 0 if given.optional else 1
     return 0
 
