@@ -23,7 +23,7 @@ from support.crowd import wait_until
 from support.embedders import Failing, Hanging, Mad, NGrams, Slow
 from support.recorder import Recorder
 from telemetry.cache_doors import DOORS, AppStage, make_stage
-from telemetry.cache_stage import Stage, labels, tiered_of
+from telemetry.cache_stage import Stage, l3_entries, labels, tiered_of
 from telemetry.matrix import GOOD
 from telemetry.test_cache_lifetimes import age
 from telemetry.test_cache_matrix import STREAM
@@ -98,6 +98,35 @@ def test_a_similar_question_has_the_same_answer(stage: Stage, stream: bool) -> N
     if not isinstance(stage, AppStage):
         assert found.cache.matched == first.request_id
         assert found.cost == 0.0
+
+
+@STREAM
+def test_a_question_is_embedded_once_and_only_after_every_exact_miss(stage: Stage, stream: bool) -> None:
+    made = NGrams()
+    front = stage.router(semantic(made))
+    ask(stage, front, FIRST, stream)
+    ask(stage, front, FIRST, stream)  # L1
+    stage.settle(front)
+    tiered_of(front).memory.clear()
+    ask(stage, front, FIRST, stream)  # L3
+    ask(stage, front, FIRST, stream, cache="off")
+    ask(stage, front, SIMILAR, stream)
+    ask(stage, front, OTHER, stream, cache="refresh")
+    assert made.asked == [FIRST, SIMILAR, OTHER]
+
+
+@pytest.mark.parametrize(("mode", "marked"), [("on", False), ("semantic", True), ("shadow", True)])
+def test_the_question_is_stored_only_where_similar_ones_count(mode: str, marked: bool, stage: Stage) -> None:
+    made = NGrams()
+    front = stage.router(semantic(made, mode=mode))
+    ask(stage, front, FIRST)
+    ask(stage, front, said(text=[IMAGE]))
+    plain, entry = sorted(l3_entries(front), key=lambda one: one.question or "")
+    assert (plain.question, plain.vector, plain.embedder) == (None, None, None)
+    assert (entry.question, entry.embedder) == ((FIRST, made.name) if marked else (None, None))
+    assert (entry.vector is not None) is marked
+    if entry.vector is not None:
+        assert np.frombuffer(entry.vector, "<f4") == pytest.approx(NGrams().embed([FIRST])[0])
 
 
 # From L3: after a start, and of other processes.
