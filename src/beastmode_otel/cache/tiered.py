@@ -74,9 +74,9 @@ class Tiered:
             self._backplane.listen()  # before there is anything here that another process may invalidate
         return self.memory.get(key, self._clock())
 
-    def deadline(self, began: float) -> float:
-        """When a lookup that began then is over, on the monotonic clock."""
-        return began + LOOKUP_SECONDS
+    def deadline(self, began: float, seconds: float | None = None) -> float:
+        """When a lookup that began then is over, on the monotonic clock. seconds: None for the usual."""
+        return began + (LOOKUP_SECONDS if seconds is None else seconds)
 
     async def lookup_tiers(
         self,

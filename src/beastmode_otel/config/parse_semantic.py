@@ -28,6 +28,7 @@ def read_semantic(table: Table) -> SemanticSettings:
         max_tokens=table.whole("max_tokens", usual.max_tokens, least=1),
         unread=_share(table, "unread", usual.unread),
         embedder=_embedder(table),
+        seconds=None if table.get("seconds") is None else table.number("seconds", 0.0, above=True),
         verifier=_verifier(table),
         verifier_seconds=table.number("verifier_seconds", usual.verifier_seconds, above=True),
         sample=_share(table, "sample", usual.sample),

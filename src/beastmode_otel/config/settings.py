@@ -137,7 +137,8 @@ class SemanticSettings:
     profile: how much below the embedder's own threshold a similarity may be; threshold: the similarity itself, over the
     profile. off: rules that are not asked, by name. max_temperature: of requests; hotter ones ask for variety.
     max_tokens: longer questions are not matched. unread: the share of a question that the embedder may not know.
-    embedder: what turns questions into vectors (docs/semantic.md); None: the default one. verifier: the second look at
+    embedder: what turns questions into vectors (docs/embedders.md); None: the default one. seconds: what a request
+    gives to its lookup, tiers included; None: what it does without similar questions, too. verifier: the second look at
     the best candidate, or where that is, as "package.module:name"; verifier_seconds: what a request waits for it.
     sample: the part of the hits for which the provider is asked all the same. agreement: from which similarity of two
     answers these comparisons, and those of shadow, count them as agreeing. max_bytes: of vectors in memory.
@@ -150,6 +151,7 @@ class SemanticSettings:
     max_tokens: int = 256
     unread: float = 0.05
     embedder: Any = field(default=None, repr=False)
+    seconds: float | None = None
     verifier: str | Callable[..., Any] | None = None
     verifier_seconds: float = 1.0
     sample: float = 0.0

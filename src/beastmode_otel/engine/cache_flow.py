@@ -227,10 +227,11 @@ class CacheFlow:
         sought, wanted, ending = asked.sought, asked.wanted, asked.ending
         if self.matcher is None or sought is None or wanted.wording is None:
             return None
+        until = self.tiered.deadline(began, self.matcher.settings.seconds)
         try:
             found = await self.matcher.find(
                 sought, wanted.wording(), asked.key, ending.scope, lambda entry: wanted.serves(entry, self._clock()),
-                wanted.threshold, self.tiered.deadline(began), may_ask=wanted.use != "only",
+                wanted.threshold, until, may_ask=wanted.use != "only",
             )  # fmt: skip
         except Exception as exc:  # noqa: BLE001
             asked.upstream.fault("semantic match", exc)
@@ -252,7 +253,7 @@ class CacheFlow:
     async def _refresh(self, asked: _Asked[A]) -> CacheResult:
         """What is stored of the fresh answer is found by its question too, as what it replaces was."""
         if self.matcher is not None and asked.sought is not None and asked.wanted.wording is not None:
-            until = self.tiered.deadline(time.monotonic())
+            until = self.tiered.deadline(time.monotonic(), self.matcher.settings.seconds)
             await self.matcher.read(asked.sought, asked.wanted.wording(), until)
         return await self._fetch_upstream(asked, None)
 

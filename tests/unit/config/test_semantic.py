@@ -67,11 +67,11 @@ def test_everything_said() -> None:
     rules = list(GUARD.values[:2])
     found = semantic(
         profile="balanced", threshold=0.97, off=rules, max_temperature=0.5, max_tokens=64, unread=0.1,
-        embedder=embedder, verifier=yes, verifier_seconds=2, sample=0.01, agreement=0.8, max_bytes=2**20,
+        embedder=embedder, seconds=1, verifier=yes, verifier_seconds=2, sample=0.01, agreement=0.8, max_bytes=2**20,
     )  # fmt: skip
     assert found == SemanticSettings(
         profile="balanced", threshold=0.97, off=tuple(rules), max_temperature=0.5, max_tokens=64, unread=0.1,
-        embedder=embedder, verifier=yes, verifier_seconds=2.0, sample=0.01, agreement=0.8, max_bytes=2**20,
+        embedder=embedder, seconds=1.0, verifier=yes, verifier_seconds=2.0, sample=0.01, agreement=0.8, max_bytes=2**20,
     )  # fmt: skip
 
 
@@ -95,6 +95,7 @@ def test_a_route_has_its_own_threshold(said: Any, meant: float | None) -> None:
         ({"semantic": {"off": ["number"]}}, "cache.semantic.off", "did you mean numbers?"),
         ({"semantic": {"off": ["zzz"]}}, "cache.semantic.off", "rules are"),
         ({"semantic": {"max_tokens": 0}}, "cache.semantic.max_tokens", ""),
+        ({"semantic": {"seconds": 0}}, "cache.semantic.seconds", "above 0"),
         ({"semantic": {"sample": 2}}, "cache.semantic.sample", "from 0 to 1"),
         ({"semantic": {"unread": 2}}, "cache.semantic.unread", "from 0 to 1"),
         ({"semantic": {"max_temperature": -1}}, "cache.semantic.max_temperature", ""),

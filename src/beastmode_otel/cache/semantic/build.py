@@ -49,6 +49,7 @@ def open_matcher(
             serves=settings.mode == "semantic",
             agreement=asked.agreement,
             sample=asked.sample,
+            seconds=asked.seconds,
             verifier=_verifier(asked.verifier),
             verifier_seconds=asked.verifier_seconds,
         ),

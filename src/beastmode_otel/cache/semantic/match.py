@@ -37,7 +37,7 @@ class Similar:
 @record(frozen=True, slots=True, kw_only=True)
 class MatchSettings:
     """threshold: where no route says another. serves: False only tells what would have been served (shadow). sample:
-    the part of the hits that is asked upstream all the same, to compare."""
+    the part of the hits that is asked upstream all the same, to compare. seconds: of the whole lookup."""
 
     threshold: float
     max_temperature: float
@@ -45,6 +45,7 @@ class MatchSettings:
     serves: bool
     agreement: float
     sample: float = 0.0
+    seconds: float | None = None
     verifier: Verifier | None = None
     verifier_seconds: float = 1.0
 
