@@ -18,13 +18,15 @@ from beastmode_otel.runtime import Job, PoolFull, in_child
 
 AGAIN_SECONDS: Final = 30.0  # after which a scope that is asked for is read again: others may have stored meanwhile
 MOST_ENTRIES: Final = 2000  # of a scope, the newest
+LATE_SECONDS: Final = 120.0  # how much later than it was made an entry may reach a tier: clocks differ, writes wait
 _SCOPES: Final = 20_000  # remembered
 
 
 class Hydration:
     """Brings the entries of a scope into the index when it is first asked for, on the tiers' own threads. Thread-safe.
 
-    Only tiers that can tell them (`ScopedTier`), and only vectors of this embedder.
+    - Only tiers that can tell them (`ScopedTier`), and only vectors of this embedder.
+    - Again after AGAIN_SECONDS, and then no more than what is new since, as long as the index still holds the scope.
     """
 
     def __init__(self, index: Index, embedder: str, dimensions: int) -> None:
@@ -60,9 +62,13 @@ class Hydration:
 
     def _bring(self, key: Key, tier: ResilientTier) -> None:
         held: Any = tier.tier
+        began, since = time.time(), self._index.read_until(key, held.name) - LATE_SECONDS
         try:
             for entry in held.in_scope(key, MOST_ENTRIES):
+                if entry.created_at < since:
+                    break
                 if entry.embedder == self._embedder and entry.vector and len(entry.vector) == self._bytes:
                     self._index.add(entry)
+            self._index.note_read(key, held.name, began)
         except TierUnavailable as ill:
             tier.failed(ill)

@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -97,6 +98,20 @@ class Index:
                     for entry in scope.entries(which.digest):
                         if which.matches(entry, now):
                             self._discard(place, entry.key.digest)
+
+    # What the tiers have told.
+
+    def read_until(self, key: Key, tier: str) -> float:
+        """When the scope of `key` was last read from that tier; -inf for one of which nothing is held any more."""
+        with self._lock:
+            scope = self._scopes.get((key.tenant, key.scope))
+            return -inf if scope is None else scope.read.get(tier, -inf)
+
+    def note_read(self, key: Key, tier: str, at: float) -> None:
+        with self._lock:
+            scope = self._scopes.get((key.tenant, key.scope))
+            if scope is not None:
+                scope.read[tier] = at
 
     # With the lock held.
 
