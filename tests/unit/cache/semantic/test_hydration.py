@@ -102,6 +102,15 @@ def test_what_the_index_has_forgotten_is_read_whole_again(seat: Seat) -> None:
     assert (seat.read(), seat.found()) == (9, 9)
 
 
+def test_what_a_tier_did_not_find_is_dropped_and_comes_back_if_it_was_only_slow(seat: Seat) -> None:
+    seat.store.held = [stored(number, age=LATE_SECONDS + 10) for number in range(9)]
+    seat.read()
+    seat.index.lost(key(3))
+    seat.index.lost(key("nobody", scope="another"))
+    assert seat.found() == 8
+    assert (seat.read(), seat.found()) == (9, 9)
+
+
 def test_a_read_that_broke_off_is_not_taken_for_whole(seat: Seat) -> None:
     seat.store.held, seat.store.ill = [stored(number, age=LATE_SECONDS + 10) for number in range(9)], True
     seat.index.add(stored("own"))
