@@ -19,6 +19,7 @@ from beastmode_otel.runtime import Job, PoolFull, in_child
 AGAIN_SECONDS: Final = 30.0  # after which a scope that is asked for is read again: others may have stored meanwhile
 MOST_ENTRIES: Final = 2000  # of a scope, the newest
 _SCOPES: Final = 20_000  # remembered
+_LATE: Final = 120.0  # seconds by which an entry may come into the store after it was made, other clocks included
 
 
 class Hydration:
@@ -34,34 +35,37 @@ class Hydration:
 
     def _start_empty(self) -> None:
         self._lock = threading.Lock()
-        self._read: OrderedDict[tuple[str, bytes], float] = OrderedDict()
+        self._read: OrderedDict[tuple[str, bytes], tuple[float, float]] = OrderedDict()  # monotonic, wall
 
     def begin(self, key: Key, tiers: Sequence[ResilientTier]) -> list[Job[None]]:
         """What is under way now, for those who have a moment to wait for it. Never waits, never raises."""
         able = [tier for tier in tiers if hasattr(tier.tier, "in_scope") and tier.breaker.closed]
-        if not able or not self._due(key):
-            return []
+        since = self._due(key) if able else None
         jobs: list[Job[None]] = []
-        with suppress(PoolFull):
-            jobs += [tier.pool.submit(partial(self._bring, key, tier)) for tier in able]
+        if since is not None:
+            with suppress(PoolFull):
+                jobs += [tier.pool.submit(partial(self._bring, key, tier, since)) for tier in able]
         return jobs
 
-    def _due(self, key: Key) -> bool:
+    def _due(self, key: Key) -> float | None:
+        """The creation time from which entries are news; None: it was read a moment ago."""
         now, place = time.monotonic(), (key.tenant, key.scope)
         with self._lock:
             read = self._read.get(place)
-            if read is not None and now - read < AGAIN_SECONDS:
-                return False
-            self._read[place] = now
+            if read is not None and now - read[0] < AGAIN_SECONDS:
+                return None
+            self._read[place] = now, time.time()
             self._read.move_to_end(place)
             if len(self._read) > _SCOPES:
                 self._read.popitem(last=False)
-            return True
+        return 0.0 if read is None or not self._index.holds(key) else read[1] - _LATE
 
-    def _bring(self, key: Key, tier: ResilientTier) -> None:
+    def _bring(self, key: Key, tier: ResilientTier, since: float) -> None:
         held: Any = tier.tier
         try:
             for entry in held.in_scope(key, MOST_ENTRIES):
+                if entry.created_at < since:
+                    return
                 if entry.embedder == self._embedder and entry.vector and len(entry.vector) == self._bytes:
                     self._index.add(entry)
         except TierUnavailable as ill:

@@ -69,6 +69,10 @@ class Index:
                 [] if scope is None or scope.rows.shape[1] != row.shape[1] else scope.near(row[0], most, self._clock())
             )
 
+    def holds(self, key: Key) -> bool:
+        """Whether its scope has any vectors here."""
+        return (key.tenant, key.scope) in self._scopes
+
     def discard(self, key: Key) -> None:
         with self._lock:
             scope = self._of(key)
