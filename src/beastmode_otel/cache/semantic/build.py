@@ -67,7 +67,10 @@ def _open(asked: SemanticSettings, observer: Observer, post: Post | None) -> Res
             raise
         _say_once(f"semantic matching is off, exact matches go on: {none.message} ({'; '.join(none.hints)})")
         return None
-    return ResilientEmbedder(embedder, max_tokens=asked.max_tokens, unread=asked.unread, observer=observer)
+    made = ResilientEmbedder(embedder, max_tokens=asked.max_tokens, unread=asked.unread, observer=observer)
+    if asked.embedder is None:  # the model is loaded before the first request needs it; nothing is told of that
+        made.later(functools.partial(embedder.embed, ["warm"]))
+    return made
 
 
 @functools.cache

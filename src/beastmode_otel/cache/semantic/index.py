@@ -7,9 +7,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.semantic.ports import Vectors
@@ -18,6 +19,7 @@ from beastmode_otel.record import record
 from beastmode_otel.runtime import in_child
 
 _SLACK: Final = 0.01  # of a length
+Row: TypeAlias = NDArray[np.float32]  # of one dimension
 _FIRST: Final = 16  # rows of a new scope, doubled when they are full
 
 
@@ -113,7 +115,7 @@ class _Scope:
         self._places: dict[bytes, int] = {}
         self._free = list(range(_FIRST))
 
-    def put(self, entry: Entry, row: np.ndarray[tuple[int], np.dtype[np.float32]], now: float) -> None:
+    def put(self, entry: Entry, row: Row, now: float) -> None:
         place = self._places.get(entry.key.digest)
         if place is None:
             place = self._place(now)
@@ -139,16 +141,30 @@ class _Scope:
             self.rows[place], self.entries[place] = 0.0, None
             self._free.append(place)
 
-    def near(self, row: np.ndarray[tuple[int], np.dtype[np.float32]], most: int, now: float) -> list[Candidate]:
+    def near(self, row: Row, most: int, now: float) -> list[Candidate]:
         likeness = self.rows @ row
-        found: list[Candidate] = []
-        for place in np.argsort(-likeness, kind="stable"):
-            entry = self.entries[place]
-            if len(found) == most:
-                break
-            if entry is not None and entry.expires_at > now:
-                found.append(Candidate(key=entry.key, similarity=float(likeness[place])))
-        return found
+        looked, found = most, list[Candidate]()
+        while True:
+            # A few are sorted, not all of them: only where those have expired, more.
+            places = _nearest(likeness, looked)
+            held = [(self.entries[place], likeness[place]) for place in places]
+            found = [
+                Candidate(key=entry.key, similarity=min(1.0, float(cosine)))
+                for entry, cosine in held
+                if entry is not None and entry.expires_at > now
+            ][:most]
+            if len(found) == most or looked >= len(likeness):
+                return found
+            looked *= 8
+
+
+def _nearest(likeness: Row, most: int) -> list[int]:
+    if most >= len(likeness):
+        places = np.arange(len(likeness))
+    else:
+        places = np.argpartition(likeness, len(likeness) - most)[len(likeness) - most :]
+    ordered: list[int] = places[np.argsort(-likeness[places], kind="stable")].tolist()
+    return ordered
 
 
 def _without_answer(entry: Entry) -> Entry:
