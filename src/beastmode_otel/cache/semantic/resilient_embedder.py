@@ -56,14 +56,19 @@ class ResilientEmbedder:
         self._began: float | None = None  # when the call that is under way was begun
         self._noted: float | None = None  # that of a call that was found too slow
 
-    async def run(self, work: Callable[[], T], runtime: Runtime, until: float) -> T:
-        """What `work` returns, on the embedder's thread; until: on the monotonic clock. Raises Unmatched."""
+    def check(self) -> None:
+        """Raises Unmatched where nothing will come of asking it now."""
         now = time.monotonic()
         if self._off or now < self._rests_until:
             raise Unmatched("embedder_off")
         if self._is_hung(now):
             self._tell("does not return", "until it does", _GO_ON)
             raise Unmatched("timeout")
+
+    async def run(self, work: Callable[[], T], runtime: Runtime, until: float) -> T:
+        """What `work` returns, on the embedder's thread; until: on the monotonic clock. Raises Unmatched."""
+        self.check()
+        now = time.monotonic()
         if now >= until:
             raise Unmatched("timeout")
         wanted = [True]
