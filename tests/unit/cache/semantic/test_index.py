@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from dataclasses import replace
 from typing import Any
@@ -68,11 +70,18 @@ def test_a_newer_entry_takes_the_place_of_its_elder(index: Index) -> None:
 def test_what_has_expired_is_not_found_and_gives_room(index: Index, clock: Clock) -> None:
     for number in range(16):
         index.add(stored(str(number), 1, number, ttl=10))
+    size = index.nbytes
     clock.now = NOW + 10
     assert near(index, 1, 0) == []
     index.add(stored("late", 1, 0, age=-10, ttl=100))
     assert names(index, 1, 0) == [key("late").digest]
-    assert len(next(iter(index._scopes.values())).rows) == 16  # it has not grown
+    assert index.nbytes == size  # it has not grown
+
+
+def test_what_has_expired_before_it_comes_is_left_out(index: Index, clock: Clock) -> None:
+    clock.now = NOW + 10
+    index.add(stored("a", 1, 0, ttl=10))
+    assert index.nbytes == 0
 
 
 def test_what_was_taken_out_is_not_found(index: Index) -> None:
@@ -107,21 +116,70 @@ def test_vectors_of_another_size_are_never_compared(index: Index) -> None:
 
 
 def test_it_keeps_no_answers(index: Index) -> None:
-    index.add(stored("a", 1, 0))
-    (held,) = [one for scope in index._scopes.values() for one in scope.entries if one is not None]
+    index.add(stored("a", 1, 0, body=b"a long answer"))
+    (scope,) = index._scopes.values()
+    (held,) = scope.entries(None)
     assert (held.body, held.text, held.question, held.vector) == (b"", "", None, None)
 
 
+@pytest.mark.parametrize(
+    ("which", "left"),
+    [
+        (Filter(tenant="acme", digest=key("a").digest), "bc"),
+        (Filter(tenant="acme", scope=key("a").scope), ""),
+        (Filter(tenant="acme", scope=key("a", scope="another").scope), "abc"),
+        (Filter(tenant="acme", request_id="r-b"), "ac"),
+        (Filter(tenant="acme", model="another"), "ab"),
+        (Filter(tenant="acme", tag="b"), "ac"),
+        (Filter(tenant="acme", older_than=5), "bc"),
+        (Filter(tenant="acme"), ""),
+        (Filter(tenant="another"), "abc"),
+    ],
+)
+def test_every_filter_removes_what_it_covers(index: Index, which: Filter, left: str) -> None:
+    index.add(stored("a", 1, 0, age=9, request_id="r-a"))
+    index.add(stored("b", 1, 0, tags=("b",), request_id="r-b"))
+    index.add(stored("c", 1, 0, model="another", request_id="r-c"))
+    index.invalidate(which)
+    assert sorted(names(index, 1, 0)) == sorted(key(name).digest for name in left)
+    assert (index.nbytes == 0) == (not left)
+
+
 def test_its_bytes_are_bounded_and_the_scope_used_last_stays(clock: Clock) -> None:
-    index = Index(3 * 16 * 2 * 4, clock=clock)
+    alone = Index(clock=clock)
+    alone.add(stored("x", 1, 0))
+    index = Index(3 * alone.nbytes, clock=clock)
     for scope in "abc":
         index.add(stored("x", 1, 0, scope=scope))
     near(index, 1, 0, scope="a")
     index.add(stored("x", 1, 0, scope="d"))
     assert [len(near(index, 1, 0, scope=scope)) for scope in "abcd"] == [1, 0, 1, 1]
+    assert index.nbytes == 3 * alone.nbytes
+
+
+def test_one_scope_alone_keeps_within_the_bytes_too(clock: Clock) -> None:
+    index = Index(20_000, clock=clock)
+    index.add(stored("x", 1, 0, scope="another"))
     for number in range(200):
-        index.add(stored(str(number), 1, number, scope="d"))
-    assert len(index._scopes) == 1  # one scope alone may be larger than the bound
+        index.add(stored(str(number), 1, number, ttl=1000 - number if number % 2 else 1000 + number))
+    assert index.nbytes <= 20_000
+    assert near(index, 1, 0, scope="another") == []
+    held = set(names(index, 1, 0, most=200))
+    assert 20 < len(held) < 40
+    assert held >= {key(str(number)).digest for number in range(150, 200, 2)}  # they expire last
+
+
+def test_a_child_begins_empty_with_a_lock_of_its_own(index: Index) -> None:
+    index.add(stored("a", 1, 0))
+    with index._lock:  # another thread of the parent is in the middle of something
+        child = os.fork()
+        if child == 0:
+            signal.alarm(5)
+            found = near(index, 1, 0)
+            index.add(stored("b", 1, 0))
+            os._exit(0 if (found, names(index, 1, 0)) == ([], [key("b").digest]) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert names(index, 1, 0) == [key("a").digest]
 
 
 def test_many_threads_at_once(index: Index) -> None:
