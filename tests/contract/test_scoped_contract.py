@@ -8,18 +8,24 @@ from typing import Any
 
 import pytest
 
-from beastmode_otel.cache.tier import TierUnavailable
-from contract.samples import NOW, entry, key
-from contract.stands import INSPECTABLE_STANDS
+from beastmode_otel.cache.tier import Filter, TierUnavailable
+from contract import samples
+from contract.samples import NOW, key
+from contract.stands import INSPECTABLE_STANDS, DebianRedisStand, RedisStand
 
-ABLE = ["sqlite", "postgres"]
+ABLE = {**INSPECTABLE_STANDS, "valkey": RedisStand, "redis": DebianRedisStand}
+del ABLE["memory"]
 
 
-@pytest.fixture(params=ABLE)
+@pytest.fixture(params=sorted(ABLE))
 def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    made = INSPECTABLE_STANDS[request.param](tmp_path)
+    made: Any = ABLE[request.param](tmp_path)
     yield made
     made.close()
+
+
+def entry(of: Any = None, **facts: Any) -> Any:
+    return samples.entry(of, **{"vector": bytes(range(16)), "embedder": "e 1", **facts})
 
 
 def in_scope(tier: Any, limit: int = 100, **place: Any) -> list[Any]:
@@ -72,3 +78,23 @@ def test_after_close_it_is_unavailable(stand: Any) -> None:
     tier.close()
     with pytest.raises(TierUnavailable):
         in_scope(tier)
+
+
+def test_what_was_taken_out_is_not_among_them(stand: Any) -> None:
+    tier = stand.tier()
+    for number in range(6):
+        tier.put(entry(key(number, tenant="ab"[number == 5]), tags=(f"t{number}",)))
+    tier.delete(key(0, tenant="a"))
+    tier.invalidate(Filter(tenant="a", tag="t1"), NOW)
+    assert {one.tags for one in in_scope(tier, tenant="a")} == {("t2",), ("t3",), ("t4",)}
+    tier.invalidate(Filter(tenant="a"), NOW)
+    assert in_scope(tier, tenant="a") == []
+    assert len(in_scope(tier, tenant="b")) == 1
+
+
+def test_what_was_stored_anew_comes_once_and_as_it_is_now(stand: Any) -> None:
+    tier = stand.tier()
+    tier.put(entry(age=9, request_id="older"))
+    tier.put(entry(request_id="newer"))
+    tier.put(entry(age=5, request_id="late"))
+    assert [one.request_id for one in in_scope(tier)] == ["newer"]

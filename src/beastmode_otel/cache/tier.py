@@ -128,7 +128,8 @@ class ScopedTier(Protocol):
     other processes have stored, and what this one had before it was started again."""
 
     def in_scope(self, key: Key, limit: int) -> Iterator[Entry]:
-        """Those of the tenant and scope of `key`, the newest first. Counts no hit. Raises TierUnavailable."""
+        """Those with a vector of the tenant and scope of `key`, the newest first; others may be among them. Counts no
+        hit. Raises TierUnavailable."""
 
 
 class AsyncTier(Protocol):

@@ -18,14 +18,15 @@ from beastmode_otel.runtime import Job, PoolFull, in_child
 
 AGAIN_SECONDS: Final = 30.0  # after which a scope that is asked for is read again: others may have stored meanwhile
 MOST_ENTRIES: Final = 2000  # of a scope, the newest
+LATE_SECONDS: Final = 120.0  # how much later than it was made an entry may reach a tier: clocks differ, writes wait
 _SCOPES: Final = 20_000  # remembered
-_LATE: Final = 120.0  # seconds by which an entry may come into the store after it was made, other clocks included
 
 
 class Hydration:
     """Brings the entries of a scope into the index when it is first asked for, on the tiers' own threads. Thread-safe.
 
-    Only tiers that can tell them (`ScopedTier`), and only vectors of this embedder.
+    - Only tiers that can tell them (`ScopedTier`), and only vectors of this embedder.
+    - Again after AGAIN_SECONDS, and then no more than what is new since, as long as the index still holds the scope.
     """
 
     def __init__(self, index: Index, embedder: str, dimensions: int) -> None:
@@ -35,38 +36,39 @@ class Hydration:
 
     def _start_empty(self) -> None:
         self._lock = threading.Lock()
-        self._read: OrderedDict[tuple[str, bytes], tuple[float, float]] = OrderedDict()  # monotonic, wall
+        self._read: OrderedDict[tuple[str, bytes], float] = OrderedDict()
 
     def begin(self, key: Key, tiers: Sequence[ResilientTier]) -> list[Job[None]]:
         """What is under way now, for those who have a moment to wait for it. Never waits, never raises."""
         able = [tier for tier in tiers if hasattr(tier.tier, "in_scope") and tier.breaker.closed]
-        since = self._due(key) if able else None
+        if not able or not self._due(key):
+            return []
         jobs: list[Job[None]] = []
-        if since is not None:
-            with suppress(PoolFull):
-                jobs += [tier.pool.submit(partial(self._bring, key, tier, since)) for tier in able]
+        with suppress(PoolFull):
+            jobs += [tier.pool.submit(partial(self._bring, key, tier)) for tier in able]
         return jobs
 
-    def _due(self, key: Key) -> float | None:
-        """The creation time from which entries are news; None: it was read a moment ago."""
+    def _due(self, key: Key) -> bool:
         now, place = time.monotonic(), (key.tenant, key.scope)
         with self._lock:
             read = self._read.get(place)
-            if read is not None and now - read[0] < AGAIN_SECONDS:
-                return None
-            self._read[place] = now, time.time()
+            if read is not None and now - read < AGAIN_SECONDS:
+                return False
+            self._read[place] = now
             self._read.move_to_end(place)
             if len(self._read) > _SCOPES:
                 self._read.popitem(last=False)
-        return 0.0 if read is None or not self._index.holds(key) else read[1] - _LATE
+            return True
 
-    def _bring(self, key: Key, tier: ResilientTier, since: float) -> None:
+    def _bring(self, key: Key, tier: ResilientTier) -> None:
         held: Any = tier.tier
+        began, since = time.time(), self._index.read_until(key, held.name) - LATE_SECONDS
         try:
             for entry in held.in_scope(key, MOST_ENTRIES):
                 if entry.created_at < since:
-                    return
+                    break
                 if entry.embedder == self._embedder and entry.vector and len(entry.vector) == self._bytes:
                     self._index.add(entry)
+            self._index.note_read(key, held.name, began)
         except TierUnavailable as ill:
             tier.failed(ill)

@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -80,10 +81,6 @@ class Index:
         found = scope.search(row[0], most, self._clock())
         return [Candidate(key=entry.key, similarity=cosine) for entry, cosine in found]
 
-    def holds(self, key: Key) -> bool:
-        """Whether its scope has any vectors here."""
-        return (key.tenant, key.scope) in self._scopes
-
     def discard(self, key: Key) -> None:
         with self._lock:
             self._discard((key.tenant, key.scope), key.digest)
@@ -101,6 +98,20 @@ class Index:
                     for entry in scope.entries(which.digest):
                         if which.matches(entry, now):
                             self._discard(place, entry.key.digest)
+
+    # What the tiers have told.
+
+    def read_until(self, key: Key, tier: str) -> float:
+        """When the scope of `key` was last read from that tier; -inf for one of which nothing is held any more."""
+        with self._lock:
+            scope = self._scopes.get((key.tenant, key.scope))
+            return -inf if scope is None else scope.read.get(tier, -inf)
+
+    def note_read(self, key: Key, tier: str, at: float) -> None:
+        with self._lock:
+            scope = self._scopes.get((key.tenant, key.scope))
+            if scope is not None:
+                scope.read[tier] = at
 
     # With the lock held.
 

@@ -28,9 +28,11 @@ class ScopeIndex:
     - `search` finds none that has expired or was discarded: its row is zero and marked.
     - It holds the lock while it searches (2 ms among 100,000): on a copy, a row that is being replaced could be read
       half old, half new, with a cosine that neither has.
+    - `read`: until when each tier's entries are in it, by the tier's name.
     """
 
     def __init__(self, dimensions: int, most_rows: int) -> None:
+        self.read: dict[str, float] = {}
         self.dimensions, self._most = dimensions, max(FIRST, most_rows)
         self._lock = threading.Lock()
         self._blocks = [_Block(FIRST, dimensions)]
@@ -76,7 +78,7 @@ class ScopeIndex:
         with self._lock:
             place = self._places.get(digest)
             if place is not None:
-                self._drop(place)
+                self._clear(place)
 
     def search(self, vector: NDArray[np.float32], most: int, now: float) -> list[tuple[Entry, float]]:
         """The nearest, the best first, with their cosines."""
@@ -118,7 +120,7 @@ class ScopeIndex:
         if not self._free and len(self._entries) >= self._most:
             expiries = np.concatenate([block.expires for block in self._blocks])
             for place in np.argsort(expiries)[: 1 + len(expiries) // 256].tolist():
-                self._drop(place)
+                self._clear(place)
         if not self._free:
             self._grow()
         return self._free.pop()
@@ -138,16 +140,22 @@ class ScopeIndex:
         if now < self._soonest:
             return
         for number, block in enumerate(self._blocks):
-            for row in np.flatnonzero(block.expires <= now).tolist():
+            rows = np.flatnonzero(block.expires <= now)
+            block.clear(rows)
+            for row in rows.tolist():
                 self._drop(number * BLOCK + row)
         self._soonest = float(min(block.expires.min() for block in self._blocks))
 
+    def _clear(self, place: int) -> None:
+        block, row = self._at(place)
+        block.clear(row)
+        self._drop(place)
+
     def _drop(self, place: int) -> None:
+        """Of a row that is cleared."""
         entry, self._entries[place] = self._entries[place], None
         if entry is not None:
             del self._places[entry.key.digest]
-            block, row = self._at(place)
-            block.clear(row)
             self._free.append(place)
 
 
@@ -174,7 +182,7 @@ class _Block:
         self.rows[row], self.signs[:, row] = vector, _signs(vector)
         self.free[row], self.expires[row] = 0, expires_at
 
-    def clear(self, row: int) -> None:
+    def clear(self, row: int | NDArray[np.intp]) -> None:
         self.rows[row], self.free[row], self.expires[row] = 0.0, _FREE, np.inf
 
     def cosines(self, asked: NDArray[np.float32]) -> NDArray[np.float32]:

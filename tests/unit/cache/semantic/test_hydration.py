@@ -24,6 +24,8 @@ VECTOR = np.array([1, 0], "<f4").tobytes()
 class Held:
     """A tier that tells what it holds, and notes how much of it was looked at."""
 
+    name = "held"
+
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.looked_at: list[int] = []
