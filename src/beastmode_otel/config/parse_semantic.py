@@ -87,6 +87,6 @@ def _embedder(table: Table) -> Any:
 
 def _verifier(table: Table) -> Any:
     said = table.get("verifier")
-    if said is None or callable(said) or (isinstance(said, str) and PLACE.fullmatch(said)):
+    if said is None or callable(said) or isinstance(said, Mapping) or (isinstance(said, str) and PLACE.fullmatch(said)):
         return said
     raise table.fail("verifier", f"is {said!r:.80}", 'name what answers yes or no: verifier = "package.module:name"')

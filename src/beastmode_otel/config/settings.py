@@ -152,7 +152,7 @@ class SemanticSettings:
     unread: float = 0.05
     embedder: Any = field(default=None, repr=False)
     seconds: float | None = None
-    verifier: str | Callable[..., Any] | None = None
+    verifier: str | Callable[..., Any] | Mapping[str, Any] | None = None
     verifier_seconds: float = 1.0
     sample: float = 0.0
     agreement: float = 0.9

@@ -6,10 +6,13 @@ from beastmode_otel.cache.semantic.embedders import Post, open_embedder
 from beastmode_otel.cache.semantic.match import Matcher, MatchSettings, Similar, Sought
 from beastmode_otel.cache.semantic.ports import Embedder, EmbedderFailed, Judgement, Vectors, Verifier
 from beastmode_otel.cache.semantic.resilient_embedder import ResilientEmbedder
+from beastmode_otel.cache.semantic.verifiers import CrossEncoder, Judge
 
 __all__ = [
+    "CrossEncoder",
     "Embedder",
     "EmbedderFailed",
+    "Judge",
     "Judgement",
     "MatchSettings",
     "Matcher",

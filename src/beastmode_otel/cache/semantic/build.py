@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from beastmode_otel.cache.semantic.embedders import Post, open_embedder
 from beastmode_otel.cache.semantic.index import Index
 from beastmode_otel.cache.semantic.match import Matcher, MatchSettings
-from beastmode_otel.cache.semantic.ports import Verifier
 from beastmode_otel.cache.semantic.resilient_embedder import ResilientEmbedder
+from beastmode_otel.cache.semantic.verifiers import open_verifier
 from beastmode_otel.cache.tiered import Tiered
 from beastmode_otel.config.settings import CacheSettings, SemanticProfile, SemanticSettings
 from beastmode_otel.errors import ConfigError
@@ -50,7 +49,7 @@ def open_matcher(
             agreement=asked.agreement,
             sample=asked.sample,
             seconds=asked.seconds,
-            verifier=_verifier(asked.verifier),
+            verifier=open_verifier(asked.verifier),
             verifier_seconds=asked.verifier_seconds,
         ),
         tiered=tiered,
@@ -67,28 +66,12 @@ def _open(asked: SemanticSettings, observer: Observer, post: Post | None) -> Res
             raise
         _say_once(f"semantic matching is off, exact matches go on: {none.message} ({'; '.join(none.hints)})")
         return None
-    return ResilientEmbedder(embedder, max_tokens=asked.max_tokens, unread=asked.unread, observer=observer)
+    made = ResilientEmbedder(embedder, max_tokens=asked.max_tokens, unread=asked.unread, observer=observer)
+    if asked.embedder is None:  # the model is loaded before the first request needs it; nothing is told of that
+        made.later(functools.partial(embedder.embed, ["warm"]))
+    return made
 
 
 @functools.cache
 def _say_once(text: str) -> None:
     _log.warning("%s", text)
-
-
-def _verifier(asked: str | Callable[..., Any] | None) -> Verifier | None:
-    made = _at(asked, "verifier") if isinstance(asked, str) else asked
-    if made is not None and not callable(made):
-        raise ConfigError(f"cache.semantic.verifier: {asked} is no callable", hints=("see docs/semantic.md",))
-    return made
-
-
-def _at(place: str, what: str) -> Any:
-    """What "package.module:name" names."""
-    module, _, name = place.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except Exception as exc:
-        raise ConfigError(
-            f"cache.semantic.{what}: {place} cannot be imported: {type(exc).__name__}: {exc}",
-            hints=(f'{what} = "package.module:name", importable where the program runs',),
-        ) from exc

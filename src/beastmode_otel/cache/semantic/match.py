@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -107,7 +108,8 @@ class Matcher:
         self.hydration = hydration or Hydration(index, embedder.name, embedder.embedder.dimensions)
         self.embedder, self.index, self.settings = embedder, index, settings
         self._tiered, self._runtime, self._observer, self._clock = tiered, runtime, observer, clock
-        self._judges = WorkerPool("verifier", size=4, backlog=16, at_exit=0.0)
+        self._verifiers = WorkerPool("verifier", size=4, backlog=16, at_exit=0.0)
+        self._comparing = WorkerPool("compare", size=1, backlog=64, at_exit=0.0)
 
     def seek(self) -> Sought:
         return Sought(self)
@@ -124,7 +126,7 @@ class Matcher:
     async def read(self, sought: Sought, wording: Wording | None, until: float) -> None:
         """Only for what will be stored: the request wants a fresh answer. Never raises."""
         try:
-            await self._question(sought, wording, until)
+            await self._question(sought, self._text(wording), until)
         except Unmatched as no:
             sought.outcome = MatchOutcome(verdict=no.verdict)
 
@@ -154,9 +156,10 @@ class Matcher:
         self, sought: Sought, wording: Wording | None, key: Key, telling: MatchScope,
         serves: Callable[[Entry], bool], threshold: float | None, until: float,
     ) -> tuple[Similar | None, MatchOutcome]:  # fmt: skip
-        bringing = [] if wording is None else self.hydration.begin(key, self._tiered.tiers)
-        row = await self._question(sought, wording, until)
-        for job in bringing:  # while the embedder was at work
+        text = self._text(wording)
+        bringing = self.hydration.begin(key, self._tiered.tiers)  # while the embedder is at work
+        row = await self._question(sought, text, until)
+        for job in bringing:
             await self._runtime.wait(job, max(0.0, until - time.monotonic()))
         near = await self.embedder.run(lambda: self.index.search(key, row, CANDIDATES), self._runtime, until)
         if not near:
@@ -181,12 +184,15 @@ class Matcher:
                 break
         return None, refused or MatchOutcome(verdict="no_candidate")
 
-    async def _question(self, sought: Sought, wording: Wording | None, until: float) -> Vectors:
+    def _text(self, wording: Wording | None) -> str:
         if wording is None:
             raise Unmatched("not_text")
         if wording.temperature is not None and wording.temperature > self.settings.max_temperature:
             raise Unmatched("temperature")
-        text = wording.text
+        self.embedder.check()
+        return wording.text
+
+    async def _question(self, sought: Sought, text: str, until: float) -> Vectors:
         row = await self.embedder.run(lambda: self.embedder.question(text), self._runtime, until)
         sought.text, sought.row = text, row
         return row
@@ -239,7 +245,7 @@ class Matcher:
         if verifier is None:
             return True
         try:
-            job = self._judges.submit(lambda: verifier(question, candidate))
+            job = self._verifiers.submit(lambda: verifier(question, candidate))
         except PoolFull:
             return False
         settled = await self._runtime.wait(job, self.settings.verifier_seconds)
@@ -249,7 +255,8 @@ class Matcher:
 
     def compare(self, would: Entry, fresh: Entry) -> None:
         """Whether the stored answer says what the provider says now: the same text, or one that means the same as far
-        as the embedder can see. Told later, by the embedder's thread. Not told of answers without text (tool calls)."""
+        as the embedder can see. Told later, by a thread of its own: answers are long, and questions must not wait for
+        them. Not told of answers without text (tool calls)."""
         if not would.text or not fresh.text:
             return
         source: JudgementSource = "sample" if self.settings.serves else "shadow"
@@ -262,7 +269,8 @@ class Matcher:
             alike = float(rows[0] @ rows[1]) >= self.settings.agreement
             self._observer.judged("agree" if alike else "disagree", source)
 
-        self.embedder.later(weigh)
+        with suppress(PoolFull):
+            self._comparing.submit(weigh)
 
     def report(self, request_id: str) -> bool:
         """The similar answer that this request got was wrong. False: it got none, as far as is remembered."""
@@ -273,5 +281,6 @@ class Matcher:
 
     def close(self) -> None:
         """The embedder's thread ends. Idempotent."""
-        self._judges.close(0.5)
+        self._verifiers.close(0.5)
+        self._comparing.close(0.5)
         self.embedder.close()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from beastmode_otel.cache.semantic.embedders import Checked, NotVectors
+from beastmode_otel.cache.semantic.embedders import Checked, NotVectors, SawNothing
 from beastmode_otel.cache.semantic.ports import Vectors
 from beastmode_otel.observer import EmbedResult, MatchVerdict, Observer
 from beastmode_otel.runtime import PoolFull, Runtime, WorkerPool, in_child
@@ -20,6 +20,7 @@ LONGEST_REST: Final = 600.0
 HUNG_SECONDS: Final = 1.0  # a call that has been under way for so long is waited for by nobody else
 LATE_IN_A_ROW: Final = 3
 _LONGEST_TOKEN: Final = 16  # characters a token, on average: no text of words comes near
+_GO_ON: Final = "exact matches go on; see docs/semantic.md"
 _log: Final = logging.getLogger("beastmode_otel")
 
 
@@ -36,8 +37,9 @@ class ResilientEmbedder:
 
     - `run` waits for its work until the time that was given, and never longer; work that nobody waits for any more and
       that was not begun is dropped.
-    - What fails rests, longer each time; what hangs is not waited for again while it does; what returns NaN or vectors
-      of another size is off until the process ends. Each is said once, with what to do.
+    - What fails rests, longer each time, and so does what was too slow for three calls in a row; what hangs is not
+      waited for while it does; what returns NaN or vectors of another size is off until the process ends. Each is said
+      once, with what to do.
     """
 
     def __init__(self, embedder: Checked, *, max_tokens: int, unread: float, observer: Observer) -> None:
@@ -52,13 +54,22 @@ class ResilientEmbedder:
 
     def _start_empty(self) -> None:
         self._began: float | None = None  # when the call that is under way was begun
+        self._noted: float | None = None  # that of a call that was found too slow
 
-    async def run(self, work: Callable[[], T], runtime: Runtime, until: float) -> T:
-        """What `work` returns, on the embedder's thread; until: on the monotonic clock. Raises Unmatched."""
+    def check(self) -> None:
+        """Raises Unmatched where nothing will come of asking it now."""
         now = time.monotonic()
         if self._off or now < self._rests_until:
             raise Unmatched("embedder_off")
-        if now >= until or self._is_hung(now):
+        if self._is_hung(now):
+            self._tell("does not return", "until it does", _GO_ON)
+            raise Unmatched("timeout")
+
+    async def run(self, work: Callable[[], T], runtime: Runtime, until: float) -> T:
+        """What `work` returns, on the embedder's thread; until: on the monotonic clock. Raises Unmatched."""
+        self.check()
+        now = time.monotonic()
+        if now >= until:
             raise Unmatched("timeout")
         wanted = [True]
         try:
@@ -80,7 +91,7 @@ class ResilientEmbedder:
             return result  # type: ignore[no-any-return]
         raise Unmatched(self._verdict(error))
 
-    def later(self, work: Callable[[], None]) -> None:
+    def later(self, work: Callable[[], object]) -> None:
         """`work` on its thread, when there is time; what cannot be done is left. Never raises, never waits."""
         if not self._off and time.monotonic() >= self._rests_until:
             with suppress(PoolFull):
@@ -101,6 +112,9 @@ class ResilientEmbedder:
         try:
             rows = self.embedder.embed(texts)
             result = "ok"
+        except SawNothing:
+            result = "ok"  # of this text
+            raise Unmatched("unsupported_language") from None
         finally:
             self._observer.embedded(result, time.perf_counter() - began)
         return rows
@@ -119,9 +133,9 @@ class ResilientEmbedder:
     def _note_late(self, seconds: float) -> None:
         """seconds: a call under way for longer is what was waited for; else it was those that came before."""
         began = self._began
-        if began is None or time.monotonic() - began < seconds:
+        if began is None or began == self._noted or time.monotonic() - began < seconds:
             return
-        self._late += 1
+        self._noted, self._late = began, self._late + 1  # once for a call, however many wait for it
         if self._late >= LATE_IN_A_ROW:
             self._rest("does not answer in time")
 
@@ -139,7 +153,7 @@ class ResilientEmbedder:
         seconds = min(LONGEST_REST, REST_SECONDS * 2.0**self._failures)
         self._failures, self._late = self._failures + 1, 0
         self._rests_until = time.monotonic() + seconds
-        self._tell(why, f"for {seconds:g} s", "exact matches go on; see docs/semantic.md")
+        self._tell(why, f"for {seconds:g} s", _GO_ON)
 
     def _tell(self, why: str, how_long: str, hint: str) -> None:
         if why not in self._told:

@@ -154,3 +154,32 @@ def test_nobody_waits_for_a_tier_that_hangs_and_it_is_asked_once(seat: Seat, mon
     seat.store.go.set()
     job.result(PATIENCE)
     assert (seat.found(), len(seat.store.limits)) == (1, 1)
+
+
+def test_a_scope_is_not_read_again_at_once(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hydration, "AGAIN_SECONDS", 30.0)
+    seat.store.held = [stored("a")]
+    assert [seat.read(), seat.read()] == [1, 0]
+    assert len(seat.hydration.begin(key(scope="another"), [seat.tier])) == 1
+
+
+def test_a_tier_that_is_ill_is_told_to_its_breaker_and_not_asked_when_it_rests(seat: Seat) -> None:
+    seat.store.ill = True
+    for _ in range(3):
+        seat.read()
+    assert not seat.tier.breaker.closed
+    seat.store.ill = False
+    assert (seat.read(), len(seat.store.limits)) == (0, 3)
+
+
+def test_a_tier_that_cannot_tell_is_not_asked(seat: Seat) -> None:
+    other: Any = object()
+    seat.tier.tier = other
+    assert seat.hydration.begin(key(), [seat.tier]) == []
+
+
+def test_scopes_are_remembered_within_a_bound(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hydration, "_SCOPES", 3)
+    for number in range(9):
+        seat.hydration.begin(key(scope=str(number)), [seat.tier])
+    assert len(seat.hydration._read) == 3
