@@ -179,6 +179,18 @@ def test_what_was_stored_before_is_found_by_its_own_key_only(stage: Stage) -> No
     assert ask(stage, again, FIRST).cache.match == "exact"
 
 
+@pytest.mark.parametrize("stage", [door for door in DOORS if not door.startswith("hook")], indirect=True)
+def test_a_question_whose_answer_is_gone_does_not_stand_in_the_way(stage: Stage) -> None:
+    """More of them than are looked at for one request: they are dropped as they are found to be gone."""
+    front = stage.router({**semantic(), "l3": {"url": "off"}})
+    for number in range(1, 7):
+        ask(stage, front, SIMILAR + "?" * number, cache="refresh")
+    tiered_of(front).memory.clear()
+    ask(stage, front, FIRST, cache="refresh")
+    asked = [ask(stage, front, SIMILAR, no_store=True).cache for _ in range(2)]
+    assert [one.status for one in asked] == ["miss", "hit"]
+
+
 # Where it was, and what is told.
 
 

@@ -18,6 +18,7 @@ from beastmode_otel.runtime import Job, PoolFull, in_child
 
 AGAIN_SECONDS: Final = 30.0  # after which a scope that is asked for is read again: others may have stored meanwhile
 MOST_ENTRIES: Final = 2000  # of a scope, the newest
+MOST_SECONDS: Final = 5.0  # of one reading; what is left then is left until the next
 LATE_SECONDS: Final = 120.0  # how much later than it was made an entry may reach a tier: clocks differ, writes wait
 _SCOPES: Final = 20_000  # remembered
 
@@ -62,13 +63,16 @@ class Hydration:
 
     def _bring(self, key: Key, tier: ResilientTier) -> None:
         held: Any = tier.tier
-        began, since = time.time(), self._index.read_until(key, held.name) - LATE_SECONDS
+        began, until = time.time(), time.monotonic() + MOST_SECONDS
+        since = self._index.read_until(key, held.name) - LATE_SECONDS
         try:
             for entry in held.in_scope(key, MOST_ENTRIES):
                 if entry.created_at < since:
                     break
                 if entry.embedder == self._embedder and entry.vector and len(entry.vector) == self._bytes:
                     self._index.add(entry)
+                if time.monotonic() >= until:
+                    return
             self._index.note_read(key, held.name, began)
         except TierUnavailable as ill:
             tier.failed(ill)

@@ -85,6 +85,15 @@ class Index:
         with self._lock:
             self._discard((key.tenant, key.scope), key.digest)
 
+    def lost(self, key: Key) -> None:
+        """No tier has told an entry of it: it is not here any more either. One that was only slow comes back, as its
+        scope is read whole the next time."""
+        with self._lock:
+            scope = self._scopes.get((key.tenant, key.scope))
+            if scope is not None:
+                scope.read.clear()
+                self._discard((key.tenant, key.scope), key.digest)
+
     def invalidate(self, which: Filter | None) -> None:
         """What the filter covers; None: everything."""
         with self._lock:

@@ -205,7 +205,15 @@ class Matcher:
         tier: TierName = "l1"
         entry = self._tiered.lookup_l1(key)
         if entry is None or not self._may_serve(entry, serves):
-            hit = await self._tiered.lookup_tiers(key, telling, serves, until)
+            seen = [] if entry is None else [entry]
+
+            def looked_at(one: Entry) -> bool:
+                seen.append(one)
+                return serves(one)
+
+            hit = await self._tiered.lookup_tiers(key, telling, looked_at, until)
+            if hit is None and not seen and time.monotonic() < until:
+                self.index.lost(key)
             if hit is None or not self._may_serve(hit.entry, serves):
                 return None
             entry, tier = hit.entry, hit.tier
