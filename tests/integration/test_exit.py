@@ -45,15 +45,16 @@ def end_of(door: str, script: str = SPAN, **more: str) -> tuple[float, subproces
         env={**kept, "PYTHONPATH": SOURCE, "NO_PROXY": "*", **off, **more},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        bufsize=0,  # what `readline` had read ahead, `communicate` would not find
     ) as process:
         assert process.stdout is not None
-        said = ""
-        while "done" not in said:
+        said = b""
+        while b"done" not in said:
             said += process.stdout.readline()
         began = time.monotonic()
         out, err = process.communicate(timeout=60)
-    return time.monotonic() - began, subprocess.CompletedProcess(process.args, process.returncode, said + out, err)
+    done = subprocess.CompletedProcess(process.args, process.returncode, (said + out).decode(), err.decode())
+    return time.monotonic() - began, done
 
 
 @pytest.mark.parametrize("door", DOORS)

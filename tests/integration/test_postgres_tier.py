@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,6 +22,7 @@ from beastmode_otel.config.postgres_url import read_postgres_url
 from beastmode_otel.runtime import WorkerPool
 from contract.samples import CODEC, entry, key
 from support import postgres
+from support.crowd import wait_until
 from support.relay import Relay
 from support.transaction_pooler import TransactionPooler
 
@@ -275,6 +277,26 @@ def test_hits_are_counted_in_one_update_when_it_closes(
     assert admin.execute(counted).fetchone() == (190, 19)
     assert relay.messages - before <= 2  # the update, and goodbye
     relay.close()
+
+
+def test_an_invalidation_misses_no_row_that_is_being_counted(
+    server: postgres.PostgresServer, database: str, make: Make, admin: Any
+) -> None:
+    """The counting transaction ends while the invalidation waits for its row, which has moved by then."""
+    tier = make(server.role(database, "app"))
+    tier.put(fresh(tags=("faq",)))
+    gone = list[int]()
+    with server.admin(database) as counting:
+        counting.autocommit = False
+        counting.execute("update beastmode.llm_cache set hit_count = hit_count + 1")
+        asked = threading.Thread(target=lambda: gone.append(tier.invalidate(Filter(tenant="acme", tag="faq"), 0.0)))
+        asked.start()
+        waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        wait_until(lambda: admin.execute(waits).fetchone() == (1,))
+        counting.commit()
+        asked.join(20)
+    assert gone == [1]
+    assert both_ways(tier) == [None, None]
 
 
 def test_two_that_count_the_same_lose_nothing(

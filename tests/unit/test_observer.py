@@ -36,6 +36,7 @@ TELLINGS: dict[str, Callable[[Observer], object]] = {
     "limits": lambda observer: observer.limits("main", {"requests": 1.0}),
     "write": lambda observer: observer.write("l2"),
     "tier_state": lambda observer: observer.tier_state("l2", "open"),
+    "leased": lambda observer: observer.leased("l2", "acquired", 0.01),
     "promoted": lambda observer: observer.promoted("l1"),
     "evicted": lambda observer: observer.evicted("l1", "size"),
     "invalidated": lambda observer: observer.invalidated("tag", 3),
