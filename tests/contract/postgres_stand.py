@@ -21,6 +21,8 @@ HARD = 20.0  # seconds: a busy machine is not what these tests are about
 class PostgresStand:
     """hang, lose: what becomes of commands from now on, to all tiers."""
 
+    counts_hits = True
+
     def __init__(self, directory: Path) -> None:
         self._database = postgres.database()
         self._server = postgres.shared()
