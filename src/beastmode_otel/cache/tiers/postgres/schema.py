@@ -171,6 +171,10 @@ def invalidation(which: Filter, now: float, batch: int) -> Query:
     if which.older_than is not None:
         values.append(now - which.older_than)
         where.append(f"created_at < to_timestamp(${len(values)})")
-    sql = f"""delete from beastmode.llm_cache where ctid = any (array(
-        select ctid from beastmode.llm_cache where {" and ".join(where)} limit $2 for update))"""  # noqa: S608  (constants)
+    # Locked in the order of _COUNT_HITS, so that no two wait for each other in a circle; found again by the key, since
+    # one that waited has a newer version of the row, which its place does not lead to.
+    sql = f"""with doomed as (
+            select key from beastmode.llm_cache where {" and ".join(where)} order by key limit $2 for update
+        )
+        delete from beastmode.llm_cache c using doomed where c.tenant = $1 and c.key = doomed.key"""  # noqa: S608  (constants)
     return sql.encode(), values

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from math import inf
 from typing import Any, Final
@@ -204,8 +203,7 @@ class PostgresTier:
 
     def close(self) -> None:
         """Write the hits, close. Best effort, idempotent; afterwards everything is TierUnavailable."""
-        with suppress(TierUnavailable):
-            self._count_hits()
+        self._count_hits(self._hard)
         self._db.close()
 
     async def aclose(self) -> None:
@@ -233,10 +231,15 @@ class PostgresTier:
                 break
         return gone
 
-    def _count_hits(self) -> None:
+    def _count_hits(self, seconds: float | None = None) -> None:
+        """Never raises: statistics say nothing about the tier's health, and hold up no purge. What fails is not tried
+        again, since it may have been counted all the same."""
         counts = self._hits.take()
-        for start in range(0, len(counts), _BATCH):
-            self.run(None, sql.count_hits(counts[start : start + _BATCH]), lazy=True)
+        try:
+            for start in range(0, len(counts), _BATCH):
+                self.run(None, sql.count_hits(counts[start : start + _BATCH]), seconds or LONG, lazy=True)
+        except TierUnavailable as exc:
+            _log.debug("hits of %d entries were not counted: %s", len(counts), exc.reason)
 
     def _behind(self, work: Callable[[], Any]) -> bool:
         """On the pool; False when it is full: the next read finds the same work to do."""
