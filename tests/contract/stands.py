@@ -71,8 +71,9 @@ class SocketStand:
         return StoreInspection(self.server.store, CODEC, stale=stale)
 
     def hang(self, seconds: float) -> None:
-        self.server.hang = seconds
-        if not seconds:
+        if seconds:
+            self.server.hang = seconds
+        else:
             self.server.let_go()
 
     def lose(self, lost: bool) -> None:
@@ -131,8 +132,9 @@ class RedisStand:
         return made
 
     def hang(self, seconds: float) -> None:
-        self.server.hang = seconds
-        if not seconds:
+        if seconds:
+            self.server.hang = seconds
+        else:
             self.server.let_go()
 
     def lose(self, lost: bool) -> None:
