@@ -257,6 +257,49 @@ def test_a_read_is_one_round_trip_and_leaves_nothing_behind(
     relay.close()
 
 
+def test_prepared_reads_are_one_round_trip_and_kept_to_their_tenant(
+    server: postgres.PostgresServer, database: str, make: Make
+) -> None:
+    server.role(database, "app_acme", "acme")
+    filler = make(server.role(database, "app"))
+    for tenant in ("acme", "other"):
+        filler.put(fresh(tenant=tenant))
+    relay, told = Relay(server.port), list[str]()
+    tier = make(server.url(database, "app_acme", port=relay.port), prepare=True, tell=told.append)
+    assert tier.ask(key()).take() is not None
+    before = relay.messages
+    for _ in range(10):  # beyond what the server takes to choose a plan for all parameters
+        assert tier.ask(key()).take() is not None
+        assert tier.ask(key(tenant="other")).take() is None
+    assert relay.messages - before == 20
+    assert all(both_ways(tier))
+    known = [one for one in _sessions(tier) if one.run([_NAMES], time.monotonic() + 20)[0][0] == [(2,)]]
+    assert len(known) == 1
+    assert told == []
+    relay.close()
+
+
+_NAMES = (b"select count(*) from pg_prepared_statements where name like 'beastmode_%'", ())
+
+
+def _sessions(tier: PostgresTier) -> list[Any]:
+    return [connection for _, connection in tier._db._idle._waiting]
+
+
+def test_prepared_reads_behind_a_transaction_pooler_are_given_up_and_nothing_fails(
+    server: postgres.PostgresServer, database: str, make: Make
+) -> None:
+    server.role(database, "app")
+    pooler, told = TransactionPooler(server.port), list[str]()
+    tier = make(server.url(database, "app", port=pooler.port), prepare=True, tell=told.append)
+    for number in range(5):
+        tier.put(fresh(number))
+        assert all(both_ways(tier, number))
+    assert len(told) == 1
+    assert "prepare = true has no effect" in told[0]
+    pooler.close()
+
+
 def test_hits_are_counted_in_one_update_when_it_closes(
     server: postgres.PostgresServer, database: str, make: Make, admin: Any
 ) -> None:

@@ -57,20 +57,25 @@ class PostgresTier:
         stale: float = 0.0,
         max_bytes: int | None = None,
         hard: float = HARD,
+        prepare: bool = False,
         clock: Callable[[], float] = time.time,
         tell: Callable[[str], None] = _log.warning,
     ) -> None:
         """Raises ConfigError. Nothing is connected yet.
 
         stale: seconds after its expiry for which an entry is still returned. max_bytes: of payloads, about; beyond
-        it what expires soonest goes first. tell: hears once what is wrong with the server.
+        it what expires soonest goes first. prepare: each connection keeps the plans of a read, which a transaction
+        pooler would lose. tell: hears once what is wrong with the server.
         """
         self.damaged = 0
         self._codec, self._pool, self._clock, self._hard = codec, pool, clock, hard
         self._stale, self._most = stale, inf if max_bytes is None else max_bytes
         servers = Servers(url, hard)
         self.location, self.server = servers.location, servers.address
-        self._db = Connections(servers, hard=hard, greeting=sql.GREETING, check=check_schema, tell=tell)
+        self._db = Connections(
+            servers, hard=hard, greeting=sql.GREETING, check=check_schema, tell=tell,
+            prepare=sql.OF_A_READ if prepare else (),
+        )  # fmt: skip
         self.leases = PostgresLeases(self.run)
         self._hits = Hits(lambda: self._behind(self._count_hits))
 
