@@ -45,8 +45,9 @@ class PostgresStand:
         return PostgresInspection(read_postgres_url(self._url), codec=CODEC, stale=stale, clock=self.clock)
 
     def hang(self, seconds: float) -> None:
-        self.server.hang = seconds
-        if not seconds:
+        if seconds:
+            self.server.hang = seconds
+        else:
             self.server.let_go()
 
     def lose(self, lost: bool) -> None:
@@ -65,7 +66,8 @@ class PostgresStand:
             )
 
     def close(self) -> None:
-        self.server.hang, self.server.lost = 0.0, False
+        self.server.let_go()
+        self.server.lost = False
         for one in self._tiers:
             one.close()
         self.pool.close()

@@ -76,8 +76,9 @@ class SocketStand:
         return StoreInspection(self.server.store, CODEC, stale=stale)
 
     def hang(self, seconds: float) -> None:
-        self.server.hang = seconds
-        if not seconds:
+        if seconds:
+            self.server.hang = seconds
+        else:
             self.server.let_go()
 
     def lose(self, lost: bool) -> None:
@@ -140,8 +141,9 @@ class RedisStand:
         return RedisInspection(url, codec=CODEC, prefix=self.prefix, stale=stale, clock=self.clock)
 
     def hang(self, seconds: float) -> None:
-        self.server.hang = seconds
-        if not seconds:
+        if seconds:
+            self.server.hang = seconds
+        else:
             self.server.let_go()
 
     def lose(self, lost: bool) -> None:

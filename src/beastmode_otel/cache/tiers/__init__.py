@@ -93,8 +93,10 @@ def open_l3(
         with _psycopg():
             from beastmode_otel.cache.tiers.postgres.tier import PostgresTier
 
-        hard = settings.l3.hard
-        tier = PostgresTier(server, codec=codec, pool=pool, stale=stale, max_bytes=most, hard=hard, tell=tell)
+        tier = PostgresTier(
+            server, codec=codec, pool=pool, stale=stale, max_bytes=most, hard=settings.l3.hard,
+            prepare=settings.l3.prepare, tell=tell,
+        )  # fmt: skip
         return tier, None if sys.platform == "win32" else tier  # whose event loop cannot wait for a foreign socket
     if path is None:
         return None

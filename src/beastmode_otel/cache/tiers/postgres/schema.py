@@ -123,6 +123,10 @@ def read(key: Key, after: float) -> Query:
     return _READ, (key.tenant, key.digest, after)
 
 
+# What a read sends, with parameters of their types.
+OF_A_READ: Final[tuple[Query, ...]] = (of_tenant("", 0.0), (_READ, ("", b"", 0.0)))
+
+
 def put(entry: Entry, payload: bytes, now: float) -> Query:
     key, usage = entry.key, entry.usage
     return _PUT, (
