@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 STAMP := $(VENV)/.ready
 
-.PHONY: picture stack stack-build demo test lint check bench wheel docs dashboards prices clean help
+.PHONY: picture semantic semantic-if-possible stack stack-build demo test lint check bench wheel docs dashboards prices clean help
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -17,10 +17,16 @@ $(STAMP): pyproject.toml
 wheel: $(STAMP)  ## build the wheel and install it into the virtual environment
 	$(BIN)/python tools/install_wheel.py
 
-demo: wheel  ## 20 seconds of mixed load against a simulated provider, and what its telemetry says
+semantic: wheel  ## build the model of semantic matching and install it (84 MB to fetch the first time, then a second)
+	$(BIN)/python tools/minilm/build_wheel.py
+
+semantic-if-possible: wheel
+	@$(BIN)/python tools/minilm/build_wheel.py --optional
+
+demo: semantic-if-possible  ## 20 seconds of mixed load against a simulated provider, and what its telemetry says
 	$(BIN)/beastmode-otel demo
 
-test: wheel  ## all tests, against the installed wheel, by WORKERS processes (3)
+test: semantic-if-possible  ## all tests, against the installed wheel, by WORKERS processes (3)
 	$(BIN)/python -P -m pytest -n $(WORKERS) --no-loadscope-reorder
 
 check: lint  ## lint, format, types, generated files, architecture: before a commit

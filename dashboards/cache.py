@@ -7,16 +7,17 @@ from typing import Any, Final
 from beastmode_otel import semconv
 from dashboards import measures, texts
 from dashboards.colours import GREEN, PURPLE, colours, tinted
-from dashboards.common import stat, state_timeline, timeseries, united
+from dashboards.common import heatmap, stat, state_timeline, timeseries, united
 from dashboards.flavours import Flavour
 from dashboards.frame import TIER_OPENS, Band, board
 from dashboards.measures import ENDED, HITS, OK, UPSTREAM
-from dashboards.promql import Not, many, now, or_zero, per_minute, quantile, rate
-from dashboards.queries import each, line, value
+from dashboards.promql import Not, heat, many, now, or_zero, per_minute, quantile, rate
+from dashboards.queries import Query, each, line, value
 
 UID: Final = "beastmode-cache"
 TIER: Final = semconv.CACHE_TIER
 LOOKUPS: Final = semconv.CACHE_LOOKUP_DURATION
+VERDICT: Final = semconv.MATCH_VERDICT
 WRITES: Final = semconv.CACHE_WRITE_DURATION
 
 
@@ -272,6 +273,93 @@ def tokens_saved() -> Any:
     )
 
 
+def similarities() -> Any:
+    return heatmap(
+        "Similarity of the best candidates",
+        "How many questions a minute were how like the nearest stored one. What lies above the threshold still has to "
+        "pass the rules.",
+        "none",
+        Query(expr=heat(semconv.CACHE_SIMILARITY), legend="{{le}}", heatmap=True),
+        empty=texts.NO_SEMANTIC,
+    )
+
+
+def similarity_by_verdict() -> Any:
+    return timeseries(
+        "Similarity by verdict, and the threshold",
+        "P50. Refused candidates above the threshold are the rules' work; a route may have a threshold of its own.",
+        "none",
+        line(quantile(0.5, semconv.CACHE_SIMILARITY, VERDICT), each(VERDICT)),
+        line(now(semconv.SEMANTIC_THRESHOLD, semconv.MATCH_MODE, how="min"), f"threshold ({each(semconv.MATCH_MODE)})"),
+        empty=texts.NO_SEMANTIC,
+        colours=colours(VERDICT),
+        top=1,
+    )
+
+
+def verdicts() -> Any:
+    return timeseries(
+        "Verdicts per minute",
+        "What came of looking for a similar question. Served: answered from the cache. Embedder failed or off: only "
+        "the very same questions are answered.",
+        "reqpm",
+        line(per_minute(semconv.SEMANTIC_VERDICTS, VERDICT), each(VERDICT)),
+        empty=texts.NO_SEMANTIC,
+        colours=colours(VERDICT),
+        stacked=True,
+    )
+
+
+def guards() -> Any:
+    refused = {VERDICT: "guard_reject"}
+    return timeseries(
+        "Refused by rule, per minute",
+        "Candidates above the threshold that a rule kept from being served: what each rule costs, or saves.",
+        "reqpm",
+        line(per_minute(semconv.SEMANTIC_VERDICTS, semconv.GUARD, where=refused), each(semconv.GUARD)),
+        empty=texts.NO_GUARD,
+        stacked=True,
+    )
+
+
+def embedding() -> Any:
+    by = semconv.EMBED_RESULT
+    return timeseries(
+        "Latency of the embedder",
+        "P50 and P95 of one call, by whether it answered. A request waits for it only within the time of its lookup.",
+        "s",
+        line(quantile(0.5, semconv.EMBED_DURATION, by), f"P50 · {each(by)}"),
+        line(quantile(0.95, semconv.EMBED_DURATION, by), f"P95 · {each(by)}"),
+        empty=texts.NO_SEMANTIC,
+    )
+
+
+def false_hits() -> Any:
+    return stat(
+        "Wrong among the judged",
+        "Of the matches about which somebody knows, the part that was wrong: by shadow's comparison with the "
+        "provider's answer, or by report_false_hit(). With 95 % the true part is between both ends (Wilson).",
+        "percentunit",
+        value(measures.wrong_share(), "Wrong"),
+        value(measures.wrong_bound(upper=False), "At least"),
+        value(measures.wrong_bound(upper=True), "At most"),
+        empty=texts.NO_JUDGEMENT,
+        decimals=1,
+    )
+
+
+def judgements() -> Any:
+    by = (semconv.JUDGEMENT, semconv.JUDGEMENT_SOURCE)
+    return timeseries(
+        "Judgements per minute",
+        "Whether the stored answer of a match is what the provider says now (shadow), and what is reported (feedback).",
+        "short",
+        line(per_minute(semconv.CACHE_JUDGEMENTS, *by), each(*by)),
+        empty=texts.NO_JUDGEMENT_LONG,
+        stacked=True,
+    )
+
+
 def cache(flavour: Flavour) -> dict[str, Any]:
     bands = [
         Band(height=4, panels=((4, hit_rate()), (6, answers()), (6, saved()), (8, tiers()))),
@@ -280,6 +368,8 @@ def cache(flavour: Flavour) -> dict[str, Any]:
         Band(title="Tiers", height=9, panels=((8, lookups()), (8, lookup_latency()), (8, promotions()))),
         Band(height=9, panels=((8, writes()), (8, write_latency()), (8, evictions()))),
         Band(height=9, panels=((6, entries()), (6, size()), (6, invalidations()), (6, not_stored()))),
+        Band(title="Semantic", height=9, panels=((8, similarities()), (8, verdicts()), (8, guards()))),
+        Band(height=9, panels=((7, similarity_by_verdict()), (5, false_hits()), (6, judgements()), (6, embedding()))),
     ]
     return board(
         uid=UID,

@@ -27,6 +27,10 @@ _OF: Final[Mapping[Attribute, tuple[str, ...]]] = {  # in the order of the attri
     semconv.LOOKUP_RESULT: (GREEN, BLUE, YELLOW, AMBER, RED, GREY),
     semconv.WRITE_RESULT: (GREEN, RED, AMBER),
     semconv.LEASE_RESULT: (BLUE, PURPLE, GREEN, AMBER, RED),
+    semconv.MATCH_VERDICT: (  # what was served, what was refused, what could not be looked for, what is ill
+        *(GREEN, PURPLE, BLUE, PALE_BLUE, YELLOW, "light-yellow", "dark-yellow"),
+        *(GREY, GREY, GREY, PALE_GREY, AMBER, RED, RED),
+    ),
     semconv.TOKEN_TYPE: (BLUE, GREEN, PALE_BLUE, "light-green"),
     semconv.COST_KIND: (BLUE, GREEN),
     semconv.COST_REASON: (GREEN, PURPLE),

@@ -53,6 +53,28 @@ def saved_share(*by: Attribute) -> str:
     return share(money(SAVED, *by), many(semconv.COST_TOTAL, *by))
 
 
+def wrong_share(*by: Attribute) -> str:
+    """Of the semantic matches that were judged within the time range."""
+    return share(_judged(*by, wrong=True), _judged(*by))
+
+
+def wrong_bound(*by: Attribute, upper: bool) -> str:
+    """The end of the 95 % interval of that share (Wilson's, which holds for few judgements and for none that is wrong,
+    too)."""
+    part, whole, z = wrong_share(*by), f"({_judged(*by)})", _Z
+    middle = f"(({part}) + {z**2 / 2:.4f} / {whole})"
+    spread = f"{z} * sqrt((({part}) * (1 - ({part})) + {z**2 / 4:.4f} / {whole}) / {whole})"
+    return f"({middle} {'+' if upper else '-'} {spread}) / (1 + {z**2:.4f} / {whole})"
+
+
+_Z: Final = 1.96
+
+
+def _judged(*by: Attribute, wrong: bool = False) -> str:
+    where: Where = {semconv.JUDGEMENT: "disagree"} if wrong else {}
+    return many(semconv.CACHE_JUDGEMENTS, *by, where=where)
+
+
 def managed() -> str:
     """LLM calls that went through us, of all that were seen."""
     return share(many(semconv.LLM_CALLS, where={semconv.DOOR: Not("none")}), many(semconv.LLM_CALLS))

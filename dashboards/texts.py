@@ -12,6 +12,15 @@ NO_CACHE: Final = "cache not asked"
 NO_CACHE_LONG: Final = "The cache was not asked in this time range: it is off, or nothing came in."
 NO_SLOW_TIER: Final = "No tier beyond memory was used: none is configured (cache.l2, cache.l3), or nothing came in."
 NO_LEASE: Final = "No lease was asked for in this time range: [cache] lease = true is not set, or nothing was missed."
+NO_SEMANTIC: Final = (
+    'No similar question was looked for in this time range: [cache] mode is not "semantic" or "shadow", or nothing was '
+    "missed."
+)
+NO_GUARD: Final = "No rule refused a candidate in this time range."
+NO_JUDGEMENT: Final = "nothing judged"
+NO_JUDGEMENT_LONG: Final = (
+    "Nothing was judged in this time range: [cache] mode is not shadow, and nobody called report_false_hit()."
+)
 NO_PRICE: Final = "no priced call"
 NO_PRICE_LONG: Final = "No call with a known price in this time range."
 NO_TOKENS: Final = "No tokens used in this time range."

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
@@ -24,9 +24,13 @@ from beastmode_otel.observer import Guarded, NullObserver, Observer
 from beastmode_otel.prices import PriceBook, price_from_config
 from beastmode_otel.router import Health, Router, Services
 from beastmode_otel.router.http import Http
-from beastmode_otel.router.upstream import AsyncHttp, BlockingHttp, is_async_client
+from beastmode_otel.router.upstream import AsyncHttp, BlockingHttp, PlainPost, is_async_client
 from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, Runtime, WorkerPool
 from beastmode_otel.telemetry import otel_observer
+from beastmode_otel.telemetry.suppress import unseen
+
+if TYPE_CHECKING:
+    from beastmode_otel.cache.semantic import Matcher
 
 ConfigLike = Config | Mapping[str, Any] | str | os.PathLike[str] | None
 Providers = tuple[TracerProvider | None, MeterProvider | None, LoggerProvider | None]
@@ -34,20 +38,25 @@ Providers = tuple[TracerProvider | None, MeterProvider | None, LoggerProvider | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouterParts:
-    """A router's parts that its face must reach. pool: what drains responses; each slower tier has its own."""
+    """A router's parts that its face must reach. pool: what drains responses; each slower tier has its own. flow: None
+    where the cache is off."""
 
     config: Config
     engine: Engine
     http: Http
     pool: WorkerPool
     runtime: Runtime
-    tiered: Tiered | None
+    flow: CacheFlow | None
+
+    @property
+    def tiered(self) -> Tiered | None:
+        return None if self.flow is None else self.flow.tiered
 
     def close_tiers(self) -> None:
         """Write what is under way to the slower tiers, and close them; background threads end."""
         self.pool.close()
-        if self.tiered is not None:
-            self.tiered.close()
+        if self.flow is not None:
+            self.flow.close()
 
     async def aclose_tiers(self) -> None:
         """`close_tiers`, and what the tiers have open on this loop."""
@@ -154,9 +163,7 @@ def _build(
         tenant=tenant,
         access=access,
     )
-    return RouterParts(
-        config=config, engine=engine, http=http, pool=pool, runtime=runtime, tiered=flow.tiered if flow else None
-    )
+    return RouterParts(config=config, engine=engine, http=http, pool=pool, runtime=runtime, flow=flow)
 
 
 # The cache.
@@ -182,13 +189,24 @@ def build_cache(
         tiered = Tiered(memory, l1_ttl=settings.l1.ttl, jitter=settings.jitter, observer=observer, backplane=backplane)
         tiered.tiers = _slow_tiers(settings, tiered, runtime, observer)
         _watch(tiered, observer)
+        matcher = _matcher(settings, tiered, runtime, observer)
     else:
         tiered = beside.tiered.beside()
         tiered.tiers = [tier.for_runtime(runtime, tiered.late) for tier in beside.tiered.tiers]
+        matcher = None if beside.matcher is None else beside.matcher.beside(tiered, runtime)
     leases = _leases(settings, tiered.tiers, runtime, observer) if settings.lease else None
     return CacheFlow(
-        tiered, _ANSWERS, settings, runtime=runtime, leases=leases, told=None if beside is None else beside.told
-    )
+        tiered, _ANSWERS, settings, runtime=runtime, leases=leases, matcher=matcher,
+        told=None if beside is None else beside.told,
+    )  # fmt: skip
+
+
+def _matcher(settings: CacheSettings, tiered: Tiered, runtime: Runtime, observer: Observer) -> Matcher | None:
+    if not settings.matches_similar:
+        return None
+    from beastmode_otel.cache.semantic import open_matcher  # numpy is for those who ask for it
+
+    return open_matcher(settings, tiered, runtime, observer, PlainPost(unseen))
 
 
 def _leases(

@@ -79,6 +79,33 @@ LEASE_RESULT: Final = _closed(
     "timeout",
     "error",
 )
+MATCH_VERDICT: Final = _closed(
+    "beastmode.cache.semantic.verdict",
+    "What came of looking for a similar question; `shadow`: it would have been served; `embedder_off`: the embedder had"
+    " failed before",
+    *("served", "shadow", "below_threshold", "no_candidate", "guard_reject", "template_reject", "verifier_reject"),
+    *("not_text", "too_long", "temperature", "unsupported_language", "timeout", "embedder_failed", "embedder_off"),
+)
+GUARD: Final = _closed(
+    "beastmode.cache.guard",
+    "The rule that refused the candidate; only beside `guard_reject`",
+    *("numbers", "negation", "opposites", "quotes", "identifiers", "names", "units", "languages", "times"),
+    *("word_order", "question_word", "prefixes", "conjunct"),
+)
+EMBED_RESULT: Final = _closed("beastmode.cache.embed.result", "Whether the embedder answered", "ok", "error")
+MATCH_MODE: Final = _closed(
+    "beastmode.cache.mode", "Whether a similar answer is served, or only told", "semantic", "shadow"
+)
+JUDGEMENT: Final = _closed(
+    "beastmode.cache.judgement", "Whether the entry of a match was a right answer", "agree", "disagree"
+)
+JUDGEMENT_SOURCE: Final = _closed(
+    "beastmode.cache.judgement.source",
+    "Who says so: `shadow` and `sample`, the provider's fresh answer; `feedback`, report_false_hit()",
+    "shadow",
+    "sample",
+    "feedback",
+)
 EVICTION_REASON: Final = _closed(
     "beastmode.cache.eviction.reason", "Why an entry left", "size", "expired", "rejected", "replaced", "invalidated"
 )
@@ -120,6 +147,12 @@ CACHE_AGE: Final = Attribute(key="beastmode.cache.age", about="Age of the served
 CACHE_KEY: Final = Attribute(key="beastmode.cache.key", about="The first 12 hex digits of the key's digest")
 CACHE_COLLAPSED: Final = Attribute(
     key="beastmode.cache.collapsed", about="true when another caller's identical request brought the answer"
+)
+SIMILARITY: Final = Attribute(
+    key="beastmode.cache.similarity", about="The cosine of the best candidate's question and this one's"
+)
+MATCHED: Final = Attribute(
+    key="beastmode.cache.matched", about="The request id of the entry that a semantic match was answered with"
 )
 SAVED: Final = Attribute(key="beastmode.cost.saved.usd", about="What the request did not have to cost, in USD")
 DB_SYSTEM: Final = Attribute(key="db.system.name", about="The store behind a tier: sqlite, redis, postgresql")
@@ -200,6 +233,10 @@ SECONDS: Final = (
 )
 FAST_SECONDS: Final = (
     1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5,
+)  # fmt: skip
+# Close to 1 the steps are narrow: there the thresholds are.
+SIMILARITIES: Final = (
+    0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.82, 0.84, 0.86, 0.88, 0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99,
 )  # fmt: skip
 REQUEST_SECONDS: Final = (0.00025, 0.0005, 0.001, 0.0025, 0.005, *SECONDS)  # a cache hit is a request too
 TOKENS: Final = tuple(float(4**power) for power in range(14))
@@ -364,6 +401,44 @@ CACHE_LEASE_WAIT: Final = Metric(
     attributes=(CACHE_TIER, LEASE_RESULT),
     buckets=FAST_SECONDS,
 )
+CACHE_SIMILARITY: Final = Metric(
+    name="beastmode.cache.similarity",
+    kind="histogram",
+    unit="1",
+    about="Of the candidate that the verdict is about, where there was one.",
+    attributes=(MATCH_VERDICT,),
+    buckets=SIMILARITIES,
+)
+SEMANTIC_VERDICTS: Final = Metric(
+    name="beastmode.cache.semantic.verdicts",
+    kind="counter",
+    unit="{request}",
+    about="Requests for which a similar question was looked for, by what came of it.",
+    attributes=(MATCH_VERDICT, GUARD),
+    count=lambda bound: bound(MATCH_VERDICT) - 1 + bound(GUARD),  # a rule stands only beside guard_reject
+)
+SEMANTIC_THRESHOLD: Final = Metric(
+    name="beastmode.cache.semantic.threshold",
+    kind="gauge",
+    unit="1",
+    about="The similarity that makes a match where no route says another.",
+    attributes=(MATCH_MODE,),
+)
+EMBED_DURATION: Final = Metric(
+    name="beastmode.cache.embed.duration",
+    kind="histogram",
+    unit="s",
+    about="One question to the embedder, off the request's thread.",
+    attributes=(EMBED_RESULT,),
+    buckets=FAST_SECONDS,
+)
+CACHE_JUDGEMENTS: Final = Metric(
+    name="beastmode.cache.judgements",
+    kind="counter",
+    unit="{judgement}",
+    about="Semantic matches of which it became known whether they were right.",
+    attributes=(JUDGEMENT, JUDGEMENT_SOURCE),
+)
 CACHE_PROMOTIONS: Final = Metric(
     name="beastmode.cache.promotions",
     kind="counter",
@@ -449,6 +524,11 @@ METRICS: Final = (
     CACHE_LOOKUP_DURATION,
     CACHE_WRITE_DURATION,
     CACHE_LEASE_WAIT,
+    CACHE_SIMILARITY,
+    SEMANTIC_VERDICTS,
+    SEMANTIC_THRESHOLD,
+    EMBED_DURATION,
+    CACHE_JUDGEMENTS,
     CACHE_PROMOTIONS,
     CACHE_EVICTIONS,
     CACHE_COLLAPSES,
@@ -552,6 +632,10 @@ ROUTE_SPAN: Final = Span(
             CACHE_STATUS,
             CACHE_TIER,
             CACHE_MATCH,
+            SIMILARITY,
+            MATCHED,
+            MATCH_VERDICT,
+            GUARD,
             CACHE_AGE,
             CACHE_KEY,
             CACHE_COLLAPSED,
@@ -597,6 +681,12 @@ LOOKUP_SPAN: Final = Span(
     when="a request whose lookup leaves L1; an L1 hit is the route span with its attributes",
     attributes=(CACHE_KEY.key, CACHE_TIER.key, LOOKUP_RESULT.key, CACHE_MATCH.key),
 )
+MATCH_SPAN: Final = Span(
+    name="cache.match",
+    kind="INTERNAL",
+    when="a similar question is looked for, after every tier was asked for the very same one",
+    attributes=(CACHE_KEY.key, MATCH_VERDICT.key, SIMILARITY.key, GUARD.key, CACHE_TIER.key),
+)
 GET_SPAN: Final = Span(
     name="cache.get {tier}",
     kind="CLIENT",
@@ -609,7 +699,7 @@ PUT_SPAN: Final = Span(
     when="each write or delete in a slower tier",
     attributes=(CACHE_TIER.key, DB_SYSTEM.key, SERVER_ADDRESS, SERVER_PORT, WRITE_RESULT.key),
 )
-SPANS: Final = (ROUTE_SPAN, ATTEMPT_SPAN, INNER_ATTEMPT_SPAN, LOOKUP_SPAN, GET_SPAN, PUT_SPAN)
+SPANS: Final = (ROUTE_SPAN, ATTEMPT_SPAN, INNER_ATTEMPT_SPAN, LOOKUP_SPAN, MATCH_SPAN, GET_SPAN, PUT_SPAN)
 
 FAILED_EVENT: Final = "beastmode.request.failed"
 FAILED_ATTRIBUTES: Final = (

@@ -192,7 +192,7 @@ def test_variable_reaches_a_config_with_its_own_l3(
     assert (home / "elsewhere.db").exists()
 
 
-WORDS_THERE_ARE = 'write "on", "off", True, False, or a mapping like [cache]'
+WORDS_THERE_ARE = 'write "on", "semantic", "shadow", "off", True, False, or a mapping like [cache]'
 BAD = [
     ({"cache": "yes"}, {}, None, "cache.mode: is 'yes'", "use one of off, on"),
     ({"cache": ""}, {}, None, "cache.mode: must be a non-empty string", None),

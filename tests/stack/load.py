@@ -4,7 +4,8 @@
 
 Beside the demo's load (streams, repeats, cancellations, errors of many kinds, retries, fallbacks, open breakers, own
 labels) it brings about what a cache lives through: a store that another process holds, entries that are pushed out,
-run out and are invalidated. And it has one span processor that raises, as other people's code may.
+run out and are invalidated, questions that are nearly the same. And it has one span processor that raises, as other
+people's code may.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import json
 import logging
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+import zlib
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -32,6 +35,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from beastmode_otel.cache.semantic import EmbedderFailed
 from beastmode_otel.cli.demo.caller import Caller
 from beastmode_otel.cli.demo.stage import Stage, simulated_stage
 from beastmode_otel.client import AsyncModelRouter
@@ -113,6 +117,30 @@ def _providers(to: Told) -> dict[str, Any]:
     return {"tracer_provider": to.tracer, "meter_provider": to.meter, "logger_provider": to.logger}
 
 
+class Words:
+    """An embedder: hashed words, so that one other word in ten is a similar question. It fails when it reads `ill`."""
+
+    name, dimensions, threshold, most_tokens = "words-128 1", 128, 0.8, 256
+    languages: frozenset[str] | None = None
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        rows = np.zeros((len(texts), self.dimensions), np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in text.lower().split():
+                row[zlib.crc32(word.encode()) % self.dimensions] += 1.0
+            if "ill" in text.split():
+                raise EmbedderFailed("ill")
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def unread(self, text: str) -> float:
+        return 0.0 if text.isascii() else 1.0
+
+    def tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def close(self) -> None: ...
+
+
 # What happens to caches.
 
 
@@ -153,11 +181,16 @@ def _gone(store: Path) -> Iterator[None]:
         away.rename(volume)
 
 
+def similar(mode: str) -> dict[str, Any]:
+    return {"mode": mode, "semantic": {"embedder": Words(), "threshold": 0.8}}
+
+
 class Incidents:
     """Small routers on one store, and what becomes of their entries."""
 
     def __init__(self, simulator: Simulator, folder: Path, to: Told) -> None:
-        simulator.define("shelf", Behaviour(text="An answer.", latency=(0.02, 0.06), input_tokens=80, output_tokens=40))
+        self._usual = Behaviour(text="An answer.", latency=(0.02, 0.06), input_tokens=80, output_tokens=40)
+        simulator.define("shelf", self._usual)
         self._simulator, self._store, self._to = simulator, folder / "volume" / "shelf.db", to
         self._store.parent.mkdir()
         self._asked = self.calls = 0
@@ -165,13 +198,18 @@ class Incidents:
     async def repeat(self, seconds: float) -> None:
         """Each of them, again and again, until the seconds are over."""
         until = asyncio.get_running_loop().time() + seconds
-        async with self._router() as router, self._router(l1={"max_entries": 4}) as small:
+        async with (
+            self._router() as router, self._router(l1={"max_entries": 4}) as small,
+            self._router(**similar("semantic")) as semantic, self._router(**similar("shadow")) as shadow,
+        ):  # fmt: skip
             while asyncio.get_running_loop().time() < until:
                 await self.fill(small)
                 await self.share(router)
                 await self.invalidate(router)
                 await self.promote(router, small)
                 await self.observe(router)
+                await self.match(semantic)
+                await self.match(shadow)
                 await self.hold(router)
                 await self.lose(router)
 
@@ -179,9 +217,12 @@ class Incidents:
         config = load(_configuration(self._simulator, self._store, **cache), environ={})
         return AsyncModelRouter(config, **_providers(self._to))
 
-    async def _ask(self, router: AsyncModelRouter, text: str, model: str = "custom:shelf", **wish: Any) -> Any:
+    async def _ask(
+        self, router: AsyncModelRouter, text: str, model: str = "custom:shelf", temperature: float = 1.0, **wish: Any
+    ) -> Any:
         self.calls += 1
-        return await router.route(model, {"messages": [{"role": "user", "content": text}]}, **wish)
+        body = {"messages": [{"role": "user", "content": text}], "temperature": temperature}
+        return await router.route(model, body, **wish)
 
     def _new(self, count: int) -> list[str]:
         first, self._asked = self._asked, self._asked + count
@@ -218,6 +259,22 @@ class Incidents:
         """Requests whose telemetry fails."""
         for text in self._new(2):
             await self._ask(router, text, "custom:observed")
+
+    async def match(self, router: AsyncModelRouter) -> None:
+        """A question in other words, one that the provider answers otherwise by now, one with another number, one that
+        is another, some that nobody can compare, and one at which the embedder fails."""
+        name = self._new(1)[0].replace(" ", "-")
+        for asked in (
+            f"how do I cancel the order {name}", f"how can I cancel the order {name}",
+            f"how do I cancel the order {name} 7", f"something else about {name}", "ยกเลิกคำสั่งซื้อ", "word " * 300,
+        ):  # fmt: skip
+            await self._ask(router, asked)
+        self._simulator.define("shelf", Behaviour(text=f"No: {name} is under way.", input_tokens=80, output_tokens=40))
+        await self._ask(router, f"how may I cancel the order {name}")
+        await self._ask(router, f"how will I cancel the order {name}", temperature=1.5)
+        self._simulator.define("shelf", self._usual)
+        async with self._router(**similar("semantic")) as other:
+            await self._ask(other, f"ill {name}")
 
     async def hold(self, router: AsyncModelRouter) -> None:
         """Somebody holds the store's lock for a while: reads go on, writes wait or fail."""

@@ -131,8 +131,12 @@ def answer_of(response: Any, *, stream: bool) -> Any:
     """As a router would give it: an answer, of a stream the chunks too. Raises Failed for a response of an error."""
     if response.status_code >= 400:
         raise Failed(response)
-    status, _, tier = response.headers.get(MARK, "miss; tier=").partition("; tier=")
-    said = SimpleNamespace(status=status, tier=tier or None)
+    status, *more = response.headers.get(MARK, "miss").split("; ")
+    named = {"match": "exact"} | dict(part.split("=") for part in more)
+    said = SimpleNamespace(
+        status=status, tier=named.get("tier"), match=named["match"] if more else None, matched=named.get("entry"),
+        similarity=float(named["similarity"]) if "similarity" in named else None,
+    )  # fmt: skip
     if not stream:
         body = response.json()
         return SimpleNamespace(text=body["choices"][0]["message"]["content"], body=body, cache=said)

@@ -20,6 +20,7 @@ from beastmode_otel import async_http_client, http_client
 from beastmode_otel.cache.tier import Filter
 from beastmode_otel.simulator import Simulator
 from support.crowd import CROWDS, wait_until
+from support.embedders import NGrams
 from support.recorder import Recorder
 from support.redis_servers import VALKEY, RedisServer, free_port, shared
 from telemetry.cache_stage import Stage, ask, tiered_of
@@ -203,3 +204,18 @@ def test_an_app_s_own_client_is_answered_from_l2(
     assert call() == "miss"
     wait_until(lambda: recorder.total("beastmode.cache.write.duration", beastmode__cache__tier="l2") == 1)
     assert call().startswith("hit; tier=l2")
+
+
+def test_a_similar_question_of_another_process_is_found_in_l2(stage: Stage, l2: dict[str, Any]) -> None:
+    cache = {"mode": "semantic", "semantic": {"embedder": NGrams(), "threshold": 0.8}, "l2": l2, "l3": {"url": "off"}}
+    first, second = stage.router(cache), stage.router(cache)
+    assert asked(stage, first, "How do I cancel my order on the web site?").cache.status == "miss"
+    stage.settle(first)
+    found = asked(stage, second, "How do I cancel my order on the website?").cache
+    assert (found.match, found.tier) == ("semantic", "l2")
+    assert asked(stage, second, "What is the capital of France?").cache.status == "miss"
+
+
+def asked(stage: Stage, router: Any, text: str) -> Any:
+    body = {"messages": [{"role": "user", "content": text}], "max_tokens": 64}
+    return stage.act(router, "route", request=body)

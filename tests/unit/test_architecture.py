@@ -117,7 +117,7 @@ def strangers(imports: Iterable[Import]) -> list[Import]:
 
 def past_the_face(imports: Iterable[Import]) -> list[Import]:
     """Other rooms enter the cache by `cache/__init__`, and by the doors that not every process needs."""
-    doors = {f"{NAME}.cache", f"{NAME}.cache.tiers", f"{NAME}.cache.explain"}
+    doors = {f"{NAME}.cache", f"{NAME}.cache.tiers", f"{NAME}.cache.semantic", f"{NAME}.cache.explain"}
     return [each for each, _, target in own(imports) if target == "cache" and each.imported not in doors]
 
 

@@ -15,6 +15,7 @@ from beastmode_otel.observer import (
     AttemptFacts,
     AttemptOutcome,
     Guarded,
+    MatchOutcome,
     NullObserver,
     Observer,
     RequestFacts,
@@ -36,7 +37,10 @@ TELLINGS: dict[str, Callable[[Observer], object]] = {
     "limits": lambda observer: observer.limits("main", {"requests": 1.0}),
     "write": lambda observer: observer.write("l2"),
     "tier_state": lambda observer: observer.tier_state("l2", "open"),
-    "leased": lambda observer: observer.leased("l2", "acquired", 0.01),
+    "leased": lambda observer: observer.leased("l2", "waited", 0.1),
+    "matching": lambda observer: observer.matching("semantic", 0.95),
+    "embedded": lambda observer: observer.embedded("ok", 0.01),
+    "judged": lambda observer: observer.judged("agree", "shadow"),
     "promoted": lambda observer: observer.promoted("l1"),
     "evicted": lambda observer: observer.evicted("l1", "size"),
     "invalidated": lambda observer: observer.invalidated("tag", 3),
@@ -45,7 +49,7 @@ TELLINGS: dict[str, Callable[[Observer], object]] = {
     "dropped": lambda observer: observer.dropped("log", "full"),
     "unmanaged": lambda observer: observer.unmanaged(),
 }
-SCOPE_STEPS = ("active", "enter", "exit", "attempt", "lookup", "access", "token", "finish")
+SCOPE_STEPS = ("active", "enter", "exit", "attempt", "lookup", "match", "access", "token", "finish")
 
 
 class Faulty:
@@ -86,6 +90,10 @@ class Faulty:
         self._hear("lookup", key)
         return self
 
+    def match(self, key: str) -> Faulty:
+        self._hear("match", key)
+        return self
+
     def access(self, tier: str) -> Faulty:
         self._hear("access", tier)
         return self
@@ -108,6 +116,9 @@ def a_whole_request(observer: Observer) -> str:
             done.append("look ")
         access.finish("miss")
         lookup.finish("miss", "l2")
+        match = request.match("0123456789ab")
+        match.access("l2").finish("hit")
+        match.finish(MatchOutcome(verdict="guard_reject", similarity=0.97, guard="numbers"))
         attempt = request.attempt(ATTEMPT)
         with attempt.active():
             attempt.token()
@@ -120,6 +131,7 @@ def a_whole_request(observer: Observer) -> str:
 WHOLE = [
     *("request", "active", "enter"),
     *("lookup", "access", "active", "enter", "exit", "finish", "finish"),
+    *("match", "access", "finish", "finish"),
     *("attempt", "active", "enter", "token", "exit", "finish"),
     *("exit", "finish"),
 ]
@@ -135,7 +147,9 @@ def test_everything_is_passed_on_as_it_is():
     inner.heard.clear()
     assert a_whole_request(guarded) == "look work"
     assert [heard[0] for heard in inner.heard] == WHOLE
-    assert [heard[1] for heard in inner.heard if heard[0] == "finish"] == ["miss", "miss", TRIED, DONE]
+    found = MatchOutcome(verdict="guard_reject", similarity=0.97, guard="numbers")
+    told = ["miss", "miss", "hit", found, TRIED, DONE]
+    assert [heard[1] for heard in inner.heard if heard[0] == "finish"] == told
     assert guarded.faults == 0
 
 

@@ -61,6 +61,19 @@ SPECIFIED = {
     ),
     "beastmode.cache.write.duration": ("histogram", "s", "beastmode.cache.tier beastmode.cache.write.result"),
     "beastmode.cache.lease.wait": ("histogram", "s", "beastmode.cache.tier beastmode.cache.lease.result"),
+    "beastmode.cache.similarity": ("histogram", "1", "beastmode.cache.semantic.verdict"),
+    "beastmode.cache.semantic.verdicts": (
+        "counter",
+        "{request}",
+        "beastmode.cache.semantic.verdict beastmode.cache.guard",
+    ),
+    "beastmode.cache.semantic.threshold": ("gauge", "1", "beastmode.cache.mode"),
+    "beastmode.cache.embed.duration": ("histogram", "s", "beastmode.cache.embed.result"),
+    "beastmode.cache.judgements": (
+        "counter",
+        "{judgement}",
+        "beastmode.cache.judgement beastmode.cache.judgement.source",
+    ),
     "beastmode.cache.promotions": ("counter", "{entry}", "beastmode.cache.tier"),
     "beastmode.cache.evictions": ("counter", "{entry}", "beastmode.cache.tier beastmode.cache.eviction.reason"),
     "beastmode.cache.collapsed": ("counter", "{request}", "beastmode.model"),
@@ -80,7 +93,8 @@ SPECIFIED_SPANS = {
     "route {model}": (
         "INTERNAL",
         "beastmode.model beastmode.stream beastmode.outcome beastmode.cache.status beastmode.cache.tier "
-        "beastmode.cache.match beastmode.cache.age beastmode.cache.key beastmode.cache.collapsed "
+        "beastmode.cache.match beastmode.cache.similarity beastmode.cache.matched beastmode.cache.semantic.verdict "
+        "beastmode.cache.guard beastmode.cache.age beastmode.cache.key beastmode.cache.collapsed "
         "beastmode.cache.reason beastmode.route beastmode.deployment beastmode.attempts beastmode.cost.usd "
         "beastmode.cost.saved.usd error.type beastmode.hint beastmode.error.code http.response.status_code",
     ),
@@ -107,6 +121,11 @@ SPECIFIED_SPANS = {
         "INTERNAL",
         "beastmode.cache.key beastmode.cache.tier beastmode.cache.result beastmode.cache.match",
     ),
+    "cache.match": (
+        "INTERNAL",
+        "beastmode.cache.key beastmode.cache.semantic.verdict beastmode.cache.similarity beastmode.cache.guard "
+        "beastmode.cache.tier",
+    ),
     "cache.get {tier}": (
         "CLIENT",
         "beastmode.cache.tier db.system.name server.address server.port beastmode.cache.result",
@@ -125,7 +144,9 @@ beastmode.attempt.sent beastmode.cost.usd beastmode.usage.estimated beastmode.er
 beastmode.endpoint beastmode.hint http.response.status_code error.type exception.type exception.message
 beastmode.cache.tier beastmode.cache.match beastmode.cache.result beastmode.cache.write.result
 beastmode.cache.eviction.reason beastmode.cache.invalidation.by beastmode.cache.reason beastmode.cache.age
-beastmode.cache.lease.result
+beastmode.cache.lease.result beastmode.cache.semantic.verdict beastmode.cache.guard beastmode.cache.mode
+beastmode.cache.embed.result beastmode.cache.judgement beastmode.cache.judgement.source beastmode.cache.similarity
+beastmode.cache.matched
 beastmode.cache.key beastmode.cache.collapsed beastmode.cost.saved.usd db.system.name
 """
 SPECIFIED_EVENTS = {
@@ -145,6 +166,14 @@ SPECIFIED_VALUES = {
     "beastmode.cache.result": "hit miss stale timeout error skipped",
     "beastmode.cache.write.result": "ok error queued",
     "beastmode.cache.lease.result": "acquired taken_over waited timeout error",
+    "beastmode.cache.semantic.verdict": "served shadow below_threshold no_candidate guard_reject template_reject "
+    "verifier_reject not_text too_long temperature unsupported_language timeout embedder_failed embedder_off",
+    "beastmode.cache.guard": "numbers negation opposites quotes identifiers names units languages times word_order "
+    "question_word prefixes conjunct",
+    "beastmode.cache.mode": "semantic shadow",
+    "beastmode.cache.embed.result": "ok error",
+    "beastmode.cache.judgement": "agree disagree",
+    "beastmode.cache.judgement.source": "shadow sample feedback",
     "beastmode.cache.eviction.reason": "size expired rejected replaced invalidated",
     "beastmode.cache.invalidation.by": "key request_id model tag scope age tenant",
     "beastmode.cache.reason": "off unknown_api stateful no_store caller_no_store not_canonical unreadable ttl error "

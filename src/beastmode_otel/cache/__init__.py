@@ -1,7 +1,7 @@
 """The response cache: what a request's key is, where its answer lies, and how long.
 
-Other rooms enter here, and by two doors that not every process needs: `cache.tiers`, which imports the tier that is
-configured, and `cache.explain`, for people.
+Other rooms enter here, and by three doors that not every process needs: `cache.tiers`, which imports the tier that is
+configured, `cache.semantic`, which needs numpy, and `cache.explain`, for people.
 """
 
 from beastmode_otel.cache.canonical import NotCanonical
@@ -19,6 +19,7 @@ from beastmode_otel.cache.key import (
 )
 from beastmode_otel.cache.lease import ALONE, Lease, Leases, LeaseStore, Turn
 from beastmode_otel.cache.memory import Memory
+from beastmode_otel.cache.question import Wording, wording_of
 from beastmode_otel.cache.resilient_tier import ResilientTier, TierTimes
 from beastmode_otel.cache.single_flight import FlightResult, SingleFlight, own_copy
 from beastmode_otel.cache.storable import NOT_CANONICAL, Verdict, may_lookup, may_store
@@ -89,6 +90,7 @@ __all__ = [
     "Totals",
     "Turn",
     "Verdict",
+    "Wording",
     "counted_headers",
     "credential_tenant",
     "derive",
@@ -96,4 +98,5 @@ __all__ = [
     "may_lookup",
     "may_store",
     "own_copy",
+    "wording_of",
 ]

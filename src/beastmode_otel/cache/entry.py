@@ -46,6 +46,8 @@ class Entry:
     model_requested: the route's name. model_served: what the provider says answered. api: the wire format of body.
     body: the provider's whole-answer JSON as bytes. text: the assistant's text in it. cost: USD when it was bought.
     tokens may be None where the provider did not count.
+    question, vector, embedder: only where semantic matching is on: what the user said last, its embedding (float32,
+    little-endian, of length 1) and whose that is. A vector never comes without its embedder's name.
     """
 
     key: Key
@@ -62,6 +64,9 @@ class Entry:
     usage: Usage | None = None
     cost: float | None = None
     tags: tuple[str, ...] = ()
+    question: str | None = field(default=None, repr=False)
+    vector: bytes | None = field(default=None, repr=False)
+    embedder: str | None = None
 
     def age(self, now: float) -> float:
         return max(0.0, now - self.created_at)
@@ -76,4 +81,5 @@ class Entry:
     @property
     def size(self) -> int:
         """Roughly the bytes it takes: payload and a fixed overhead."""
-        return len(self.body) + len(self.text) + sum(map(len, self.tags)) + 600
+        matched = len(self.question or "") + len(self.vector or b"")
+        return len(self.body) + len(self.text) + sum(map(len, self.tags)) + matched + 600

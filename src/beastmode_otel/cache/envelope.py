@@ -4,8 +4,8 @@
 
 sum: BLAKE2b-128 of the entry's bytes, always. sig: HMAC-SHA256 of the same bytes, key digest and tenant among them, if
 a secret is configured, else "". Both are of the bytes as they stand: a store must give back what it was given (a bytea
-or text column, not jsonb). Members that a reader does not know are ignored, so that later writers may add some
-(embedding: base64 of float16, embedding_model, last_user_text).
+or text column, not jsonb). Members that a reader does not know are ignored, so that later writers may add some:
+question, vector (base64 of float32) and embedder stand only in entries that may be matched semantically.
 """
 
 from __future__ import annotations
@@ -173,6 +173,7 @@ def to_payload(entry: Entry, compress_above: int, compression: Compression) -> d
         "cost": entry.cost,
         "tags": entry.tags,
         **_content(entry, compress_above, compression),
+        **_matched(entry),
     }
 
 
@@ -195,6 +196,7 @@ def from_payload(said: Mapping[str, Any]) -> Entry:
         usage=_usage(said["usage"]),
         cost=None if said["cost"] is None else _number(said["cost"]),
         tags=tuple(map(_text, _list(said["tags"]))),
+        **_meaning(said),
     )
 
 
@@ -213,6 +215,24 @@ def _content(entry: Entry, compress_above: int, compression: Compression) -> dic
         return {"enc": "json", "body": entry.body.decode(), "text": entry.text}
     except UnicodeDecodeError:  # JSON in UTF-16, or no JSON: kept as it is, for its reader to judge
         return {"enc": "base64", "body": base64.b64encode(entry.body).decode(), "text": entry.text}
+
+
+def _matched(entry: Entry) -> dict[str, str]:
+    """Nothing of an entry that is found by its key alone: its envelope is what it was before there was a match."""
+    vector = None if entry.vector is None else base64.b64encode(entry.vector).decode()
+    members = {"question": entry.question, "vector": vector, "embedder": entry.embedder}
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _meaning(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What `_matched` has written, as fields of an entry."""
+    found = {name: _text(said[name]) for name in ("question", "vector", "embedder") if said.get(name) is not None}
+    if "vector" not in found:
+        return found
+    vector = base64.b64decode(found["vector"], validate=True)
+    if not vector or len(vector) % 4 or "embedder" not in found:
+        raise ValueError("no vector of float32, or nobody's")
+    return {**found, "vector": vector}
 
 
 def _restored(said: Mapping[str, Any]) -> tuple[bytes, str]:

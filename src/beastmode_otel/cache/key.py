@@ -88,7 +88,11 @@ def derive(parts: KeyParts, *, encoder: Encoder = BEST) -> Key:
 
     Raises ValueError for an empty tenant and for no targets, NotCanonical for what JSON cannot say.
     """
-    cut = cut_of(parts)
+    return derive_cut(parts, cut_of(parts), encoder)
+
+
+def derive_cut(parts: KeyParts, cut: Cut, encoder: Encoder = BEST) -> Key:
+    """`derive`, of what `cut_of` has said."""
     hasher = sha256(b"%b%b\n%b\n" % (head(parts), canonical(cut.body, encoder=encoder), cut.place.encode()))
     scope = hasher.digest()
     for text in cut.texts:

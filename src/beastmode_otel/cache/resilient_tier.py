@@ -12,7 +12,7 @@ from typing import Protocol
 from beastmode_otel.cache.breaker import OwedInvalidations, RecoveryQueue, TierBreaker, TierWrite, UnderWay
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.tier import AsyncTier, BlockingTier, Filter, Pending, TierUnavailable
-from beastmode_otel.observer import LookupScope, Observer, TierName
+from beastmode_otel.observer import AskingScope, Observer, TierName
 from beastmode_otel.runtime import Job, PoolFull, Runtime, WorkerPool, lead_here
 
 PURGE_SECONDS = 300.0
@@ -81,7 +81,7 @@ class ResilientTier:
     # Reading.
 
     async def get(
-        self, key: Key, lookup: LookupScope, left: float, serves: Callable[[Entry], bool] = lambda _: True
+        self, key: Key, lookup: AskingScope, left: float, serves: Callable[[Entry], bool] = lambda _: True
     ) -> Entry | None:
         """The entry, perhaps an expired one, or one that does not serve; None: a miss, too slow, ill."""
         if not self.breaker.closed:

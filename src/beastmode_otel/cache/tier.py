@@ -123,6 +123,15 @@ class BlockingTier(Protocol):
     def close(self) -> None: ...
 
 
+class ScopedTier(Protocol):
+    """What a BlockingTier has besides, if it can tell which entries share a scope: semantic matching finds there what
+    other processes have stored, and what this one had before it was started again."""
+
+    def in_scope(self, key: Key, limit: int) -> Iterator[Entry]:
+        """Those with a vector of the tenant and scope of `key`, the newest first; others may be among them. Counts no
+        hit. Raises TierUnavailable."""
+
+
 class AsyncTier(Protocol):
     """The foreground reads of asyncio callers, for tiers behind a socket; often the same object as the BlockingTier.
 

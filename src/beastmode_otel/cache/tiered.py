@@ -13,7 +13,7 @@ from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.memory import Memory
 from beastmode_otel.cache.resilient_tier import SHORTEST_TTL, ResilientTier
 from beastmode_otel.cache.tier import Backplane, Filter, TierUnavailable
-from beastmode_otel.observer import LookupScope, Observer, TierName
+from beastmode_otel.observer import AskingScope, Observer, TierName
 from beastmode_otel.record import record
 from beastmode_otel.runtime import Job, in_child
 
@@ -43,10 +43,12 @@ class Tiered:
         backplane: Backplane | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """backplane: how other processes hear of invalidations, and this one of theirs."""
+        """backplane: how other processes hear of invalidations, and this one of theirs. on_forget: who else holds what
+        was invalidated; None instead of a filter: everything."""
         self.memory, self.tiers = memory, tiers
         self._l1_ttl, self._jitter, self._observer, self._clock = l1_ttl, jitter, observer, clock
         self._invalidations, self._backplane = RecentInvalidations(), backplane
+        self.on_forget: Callable[[Filter | None], None] | None = None
         if backplane is not None:
             backplane.join(self)
 
@@ -57,6 +59,7 @@ class Tiered:
         )
         # Not joined: what this one hears, it does to the memory and the tiers of both.
         other._invalidations, other._backplane = self._invalidations, self._backplane
+        other.on_forget = self.on_forget
         return other
 
     def fill(self) -> tuple[int, int]:
@@ -71,13 +74,21 @@ class Tiered:
             self._backplane.listen()  # before there is anything here that another process may invalidate
         return self.memory.get(key, self._clock())
 
+    def deadline(self, began: float, seconds: float | None = None) -> float:
+        """When a lookup that began then is over, on the monotonic clock. seconds: None for the usual."""
+        return began + (LOOKUP_SECONDS if seconds is None else seconds)
+
     async def lookup_tiers(
-        self, key: Key, lookup: LookupScope, serves: Callable[[Entry], bool] = lambda _: True
+        self,
+        key: Key,
+        lookup: AskingScope,
+        serves: Callable[[Entry], bool] = lambda _: True,
+        until: float | None = None,
     ) -> TierHit | None:
         """What the slower tiers have, promoted; a fresh entry before an expired one. serves: whether one may be used at
-        all; what may not is passed over, and not promoted."""
+        all; what may not is passed over, and not promoted. until: on the monotonic clock; None: a whole lookup's."""
         asked = time.monotonic()
-        until = asked + LOOKUP_SECONDS
+        until = self.deadline(asked) if until is None else until
         expired: TierHit | None = None
         for depth, tier in enumerate(self.tiers):
             left = until - time.monotonic()
@@ -165,6 +176,8 @@ class Tiered:
     def _forget(self, which: Filter) -> int:
         """From L1, and what is asked for right now as soon as it comes."""
         self._invalidations.add(which, time.monotonic())
+        if self.on_forget is not None:
+            self.on_forget(which)
         return self.memory.invalidate(which, self._clock())
 
     def hear(self, which: Filter) -> None:
@@ -182,6 +195,8 @@ class Tiered:
     def missed(self) -> None:
         """Others may have invalidated what L1 has, and what is asked for right now: nobody can tell any more."""
         self._invalidations.cover_all(time.monotonic())
+        if self.on_forget is not None:
+            self.on_forget(None)
         self.memory.clear()
 
     # The end.

@@ -87,6 +87,10 @@ class AsyncModelRouter:
             older_than=older_than,
         )
 
+    async def report_false_hit(self, request_id: str) -> None:
+        """A similar question's answer was wrong; see ModelRouter.report_false_hit."""
+        self._parts.engine.report_false_hit(request_id)
+
     async def aclose(self) -> None:
         """End open streams (as cancelled), close this loop's connections, stop background threads. Idempotent."""
         for core in self._parts.engine.streams.finish_all():

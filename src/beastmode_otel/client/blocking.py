@@ -23,8 +23,9 @@ class ModelRouter:
 
     config: a path of a TOML file, a mapping of the same shape, a Config, or None: BEASTMODE_CONFIG, ./beastmode.toml,
     else only prefixed ids (openai:gpt-4o-mini, anthropic:claude-sonnet-4-5).
-    cache: "on" to have one, "off" for none whatever is configured, or a mapping in the place of `[cache]`; None: where
-    `[cache]` or BEASTMODE_CACHE asks for it.
+    cache: "on" to have one, "semantic" for one that answers similar questions too, "shadow" to only measure that, "off"
+    for none whatever is configured, or a mapping in the place of `[cache]`; None: where `[cache]` or BEASTMODE_CACHE
+    asks for it.
     ttl: seconds for which answers may be served, or a function that is given the Answer and returns them, or None for
     not storing it; a route's own and a call's outrank it.
     tenant: whom the requests are for, when a call does not say. client: your own httpx or httpx2 Client; it stays open.
@@ -95,6 +96,11 @@ class ModelRouter:
             tenant=tenant,
             older_than=older_than,
         )
+
+    def report_false_hit(self, request_id: str) -> None:
+        """The answer to this request (`Answer.request_id`), which was a similar question's, was wrong: it is counted,
+        and this router does not answer that question with that entry again. Raises RequestError."""
+        self._parts.engine.report_false_hit(request_id)
 
     def close(self) -> None:
         """End open streams (as cancelled), close connections of our own, stop background threads. Idempotent."""

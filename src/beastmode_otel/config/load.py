@@ -38,8 +38,8 @@ def load(
 
     config: a Config, a mapping shaped like the TOML file, or the path of such a file. None: the file that
     BEASTMODE_CONFIG names, else ./beastmode.toml, else only prefixed model ids (openai:X, groq:X, …) are known.
-    cache: what the program says of the cache in one word, over all of these: "on", "off", True, False, or a mapping in
-    the place of `[cache]`. None: what they say; where nobody says anything there is no cache.
+    cache: what the program says of the cache in one word, over all of these: "on", "semantic", "shadow", "off", True,
+    False, or a mapping in the place of `[cache]`. None: what they say; where nobody says anything there is no cache.
     prefixes: whether requests will be made; else it does not matter what is wrong with the vendors' own variables, nor
     that no deployment of a route has its key. One that lacks its key is `out`, and its route works with the others.
     Raises ConfigError that names the setting and what to do.
@@ -110,9 +110,10 @@ def _cache(configured: CacheSettings, asked: Any, environ: Mapping[str, str]) ->
     if not isinstance(asked, str | Mapping):
         raise ConfigError(
             f"cache must be a word or a mapping, not {type(asked).__name__}",
-            hints=('write "on", "off", True, False, or a mapping like [cache]',),
+            hints=('write "on", "semantic", "shadow", "off", True, False, or a mapping like [cache]',),
         )
-    said = {"mode": asked} if isinstance(asked, str) else {"mode": "on"} | dict(asked)
+    usual = "semantic" if "semantic" in asked else "on"
+    said = {"mode": asked} if isinstance(asked, str) else {"mode": usual} | dict(asked)
     parsed = parse({"cache": said}, Source(environ=environ, prefixes=False)).cache
     settings = replace(configured, mode=parsed.mode) if isinstance(asked, str) else parsed
     return replace(settings, said_by="cache=")

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from beastmode_otel.config.parse_cache import read_cache, read_switch, read_ttl
+from beastmode_otel.config.parse_semantic import read_route_threshold
 from beastmode_otel.config.settings import (
     Breaker,
     Config,
@@ -255,6 +256,7 @@ def _route(source: Source, name: str, value: Any, deployments: Mapping[str, Depl
             reference_model=table.text("reference_model"),
             on_cut=table.choice("on_cut", OnCut, None),
             ttl=read_ttl(table),
+            semantic_threshold=read_route_threshold(table),
         )
         table.done()
     kinds = {target.deployment.kind for target in route.targets}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from beastmode_otel.config.parse_semantic import PLACE, read_semantic
 from beastmode_otel.config.postgres_url import SCHEMES, BadPostgresUrl, read_postgres_url
 from beastmode_otel.config.redis_url import BadRedisUrl, RedisUrl, read_redis_url
 from beastmode_otel.config.settings import (
@@ -47,6 +48,7 @@ def read_cache(top: Table, source: Source) -> CacheSettings:
         l2=_shared(table.table("l2", short="url"), source),
         l3=_store(table.table("l3", short="url"), source),
         own=_own(table.table("own")) if table.has("own") else None,
+        semantic=read_semantic(table.table("semantic", short="profile")),
         stale_if_error=table.number("stale_if_error", 0.0),
         write_mode=table.choice("write_mode", WriteMode, "background"),
         lease=table.flag("lease", False),
@@ -118,12 +120,14 @@ def _overridden(table: Table, key: str, variable: str, source: Source) -> str | 
 
 
 def _mode(table: Table, source: Source, *, written: bool) -> tuple[CacheMode, SaidBy]:
-    """written: whether there is a `[cache]`, which asks for the cache when it says no mode."""
+    """written: whether there is a `[cache]`, which asks for the cache when it says no mode; for a semantic one where it
+    says what that is like."""
     said = _overridden(table, "mode", "BEASTMODE_CACHE", source)
     if said is not None:
         named = Table(source, "environment", {"BEASTMODE_CACHE": said})
         return named.choice("BEASTMODE_CACHE", CacheMode, "off"), "BEASTMODE_CACHE"
-    return table.choice("mode", CacheMode, "on" if written else "off"), "[cache]" if written else "nobody"
+    usual = "semantic" if table.has("semantic") else "on" if written else "off"
+    return table.choice("mode", CacheMode, usual), "[cache]" if written else "nobody"
 
 
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
@@ -195,7 +199,7 @@ def _is_sqlite(url: str) -> bool:
 
 def _own(table: Table) -> OwnTier:
     tier = table.get("tier")
-    if not callable(tier) and (not isinstance(tier, str) or not _PLACE.fullmatch(tier)):
+    if not callable(tier) and (not isinstance(tier, str) or not PLACE.fullmatch(tier)):
         raise table.fail("tier", f"is {tier!r:.80}", 'name what makes it: tier = "package.module:name"')
     level: OwnLevel = table.choice("level", OwnLevel, "l2")
     usual = OwnTier(tier=tier) if level == "l2" else OwnTier(tier=tier, ttl=StoreTier().ttl, soft=StoreTier().soft)
@@ -207,9 +211,6 @@ def _own(table: Table) -> OwnTier:
     )
     table.done()
     return own
-
-
-_PLACE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 def _secret(table: Table, source: Source) -> Secret | None:

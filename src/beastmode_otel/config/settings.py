@@ -48,7 +48,7 @@ def _public_repr(settings: Any, **instead: object) -> str:
 
 # Seconds; or a function that is given the Answer and returns seconds, or None for what is not to be stored.
 Ttl = float | Callable[[Any], float | None] | None
-CacheMode = Literal["off", "on"]
+CacheMode = Literal["off", "on", "semantic", "shadow"]
 SaidBy = Literal["nobody", "a Config", "[cache]", "BEASTMODE_CACHE", "cache="]
 WriteMode = Literal["background", "sync"]
 DEFAULT_L3 = "sqlite:///~/.cache/beastmode_otel/cache.db"
@@ -128,11 +128,44 @@ class SharedTier:
     prefix: str = "beastmode"
 
 
+SemanticProfile = Literal["strict", "balanced", "loose"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SemanticSettings:
+    """What semantic matching is like, in the modes semantic and shadow.
+
+    profile: how much below the embedder's own threshold a similarity may be; threshold: the similarity itself, over the
+    profile. off: rules that are not asked, by name. max_temperature: of requests; hotter ones ask for variety.
+    max_tokens: longer questions are not matched. unread: the share of a question that the embedder may not know.
+    embedder: what turns questions into vectors (docs/embedders.md); None: the default one. seconds: what a request
+    gives to its lookup, tiers included; None: what it does without similar questions, too. verifier: the second look at
+    the best candidate, or where that is, as "package.module:name"; verifier_seconds: what a request waits for it.
+    sample: the part of the hits for which the provider is asked all the same. agreement: from which similarity of two
+    answers these comparisons, and those of shadow, count them as agreeing. max_bytes: of vectors in memory.
+    """
+
+    profile: SemanticProfile = "strict"
+    threshold: float | None = None
+    off: tuple[str, ...] = ()
+    max_temperature: float = 1.0
+    max_tokens: int = 256
+    unread: float = 0.05
+    embedder: Any = field(default=None, repr=False)
+    seconds: float | None = None
+    verifier: str | Callable[..., Any] | Mapping[str, Any] | None = None
+    verifier_seconds: float = 1.0
+    sample: float = 0.0
+    agreement: float = 0.9
+    max_bytes: int = 256 * 1024 * 1024
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
     """What a cache is like: to write one is to ask for it, as `[cache]` is; a Config without one has none.
 
-    mode: off, or on (exact matches). said_by: who said so. ttl: seconds that answers live, or a function of the answer;
+    mode: off; on (exact matches); semantic (exact, then similar); shadow (exact, and what semantic would have done is
+    told, not served). said_by: who said so. ttl: seconds that answers live, or a function of the answer;
     None: as long as the longest tier keeps them, which is the most in any case. jitter: the part of a lifetime by which
     it is shortened at most. obey_cache_control: whether an answer that says no-store is not stored; None: unless its
     provider says so of every answer. stale_if_error: seconds for which an expired entry may still
@@ -149,6 +182,7 @@ class CacheSettings:
     l2: SharedTier = SharedTier()
     l3: StoreTier = StoreTier()
     own: OwnTier | None = None
+    semantic: SemanticSettings = SemanticSettings()
     stale_if_error: float = 0.0
     write_mode: WriteMode = "background"
     lease: bool = False
@@ -161,6 +195,10 @@ class CacheSettings:
     def longest_ttl(self) -> float:
         """Seconds for which some tier keeps an answer."""
         return max(self.l1.ttl, self.l2.ttl, self.l3.ttl, self.own.ttl if self.own else 0.0)
+
+    @property
+    def matches_similar(self) -> bool:
+        return self.mode in ("semantic", "shadow")
 
     def obeys(self, said: bool | None, provider: str) -> bool:
         """Whether an answer's no-store counts. said: what its deployment's obey_cache_control says."""
@@ -340,6 +378,7 @@ class Route:
     reference_model: what the team would have called without a router; the difference in price is saved by routing.
     on_cut: over that of Retry; None: that one.
     ttl: seconds that its answers live in the cache, or a function of the answer.
+    semantic_threshold: over that of the cache; above 1: never similar, only the same.
     first: the targets that the caller means, which are those of the lowest order; later ones are fallbacks.
     """
 
@@ -348,6 +387,7 @@ class Route:
     reference_model: str | None = None
     on_cut: OnCut | None = None
     ttl: Ttl = None
+    semantic_threshold: float | None = None
     first: tuple[Target, ...] = field(init=False, repr=False, compare=False)  # each request needs it
 
     def __post_init__(self) -> None:
@@ -400,7 +440,9 @@ class Config:
         """Knows every secret of this configuration."""
         cache = self.cache
         found = [secret for deployment in self._every_deployment() for secret in deployment.secrets()]
-        found += [secret.reveal() for secret in (cache.secret, *self.hidden) if secret is not None]
+        embedder = cache.semantic.embedder
+        key = embedder.get("api_key") if isinstance(embedder, Mapping) else getattr(embedder, "api_key", None)
+        found += [secret.reveal() for secret in (cache.secret, key, *self.hidden) if isinstance(secret, Secret)]
         shared = () if cache.l2.url is None else cache.l2.url.secrets
         return Redactor([*found, *shared, *secrets_in_url(cache.l3.url)])
 

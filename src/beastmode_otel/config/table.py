@@ -130,7 +130,8 @@ class Table:
             return None
         allowed = get_args(choices)
         if value not in allowed:
-            raise self.fail(key, f"is {shown(value)}", f"use one of {', '.join(allowed)}")
+            near = [f"did you mean {one}?" for one in difflib.get_close_matches(value.lower(), allowed, 1)]
+            raise self.fail(key, f"is {shown(value)}", *near, f"use one of {', '.join(allowed)}")
         return value
 
     def number(self, key: str, default: float, *, least: float = 0.0, above: bool = False) -> float:

@@ -88,6 +88,14 @@ SETTINGS: Final = (
         "the router, the transport or instrument() wins.",
     ),
     _entry(
+        "semantic_off",
+        "warning",
+        "similar questions are not answered: there is no embedder",
+        "The cache is asked for in mode semantic or shadow, and what turns questions into vectors cannot be had. Only "
+        "the very same questions are answered; a router whose embedder was named refuses to start.",
+        "pip install 'beastmode-otel[semantic]', or name another embedder: docs/semantic.md.",
+    ),
+    _entry(
         "cache_off",
         "info",
         "the cache is off",

@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from opentelemetry import context as otel_context
 from opentelemetry._logs import SeverityNumber
-from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
@@ -28,7 +26,7 @@ from beastmode_otel.telemetry.exporters import (
     ForkSafeSpanExporter,
     Results,
 )
-from beastmode_otel.telemetry.suppress import OURS, attached
+from beastmode_otel.telemetry.suppress import unseen
 
 NAME: Final = "beastmode.doctor"
 SECONDS: Final = 3.0  # that one export may take
@@ -46,8 +44,7 @@ class ProbeResult:
 def probe(signal: str, factory: Callable[..., Any]) -> ProbeResult:
     """Export one item. factory: an OTLP exporter's class. Raises what the exporter's constructor raises."""
     results, tried = Results(), ProbeResult()
-    ours = otel_context.set_value(OURS, True)
-    with attached(ours), suppress_instrumentation(), _overheard(tried.said):
+    with unseen(), _overheard(tried.said):
         _SENDERS[signal](lambda: factory(timeout=SECONDS), results)
     tried.accepted = results.last_ok
     return tried

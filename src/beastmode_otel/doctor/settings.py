@@ -13,8 +13,10 @@ from beastmode_otel.doctor.export_result import TEMPORALITY, deltas
 from beastmode_otel.doctor.targets import SIGNALS, exporter_names, setting
 from beastmode_otel.errors import ConfigError, public_url
 from beastmode_otel.providers import forbids_storing
+from beastmode_otel.router.upstream import PlainPost
 from beastmode_otel.telemetry.exporters import exporter_factories, ignored_protocols
 from beastmode_otel.telemetry.setup import LIVE, is_on
+from beastmode_otel.telemetry.suppress import unseen
 
 SWITCHES: Final = ("OTEL_SDK_DISABLED", "BEASTMODE_DISABLED")
 _INSTANCE_ID: Final = "service.instance.id"
@@ -55,7 +57,20 @@ def _config(environ: Mapping[str, str], path: str | None) -> list[Finding]:
     except ConfigError as exc:
         return [found("config_invalid", exc.message, hint="; ".join(exc.hints) or None)]
     out = [found("deployment_out", f"{name}: {reason}") for name, reason in config.out.items()]
-    return [*out, _cache(config.cache), *_never_stored(config)]
+    return [*out, _cache(config.cache), *_never_stored(config), *_no_embedder(config.cache)]
+
+
+def _no_embedder(settings: CacheSettings) -> list[Finding]:
+    """Opened and closed: what names one may be wrong, too."""
+    if not settings.matches_similar:
+        return []
+    from beastmode_otel.cache.semantic import open_embedder
+
+    try:
+        open_embedder(settings.semantic.embedder, PlainPost(unseen)).close()
+    except ConfigError as exc:
+        return [found("semantic_off", exc.message, hint="; ".join(exc.hints) or None)]
+    return []
 
 
 def _never_stored(config: Config) -> list[Finding]:
@@ -64,14 +79,15 @@ def _never_stored(config: Config) -> list[Finding]:
     return [
         found("cache_no_store", f"{one.name}: {one.provider} says cache-control: no-store with every answer")
         for one in (*config.deployments.values(), *config.vendors.values())
-        if cache.mode == "on" and forbids_storing(one.provider) and cache.obeys(one.obey_cache_control, one.provider)
+        if cache.mode != "off" and forbids_storing(one.provider) and cache.obeys(one.obey_cache_control, one.provider)
     ]
 
 
 def _cache(settings: CacheSettings) -> Finding:
     """What the settings say; a program may say otherwise by an argument."""
-    if settings.mode == "on":
-        return found("cache_on", f"{settings.said_by} asks for it; {'; '.join(_shared_tiers(settings))}")
+    if settings.mode != "off":
+        how = "" if settings.mode == "on" else f" (mode {settings.mode})"
+        return found("cache_on", f"{settings.said_by} asks for it{how}; {'; '.join(_shared_tiers(settings))}")
     nobody = settings.said_by == "nobody"
     return found("cache_off", "nobody asks for it" if nobody else f"{settings.said_by} says so")
 

@@ -1,7 +1,7 @@
 """The cache's part in a request, once for whole answers, streams and the doors for other people's clients.
 
-L1 → join a single flight → the slower tiers → upstream → store → result. What differs by door stands behind
-`ports.Upstream`; every rule of the cache stands here, or in the stores that are used here.
+L1 → join a single flight → the slower tiers → a similar question → upstream → store → result. What differs by door
+stands behind `ports.Upstream`; every rule of the cache stands here, or in the stores that are used here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from beastmode_otel.cache import ALONE, FlightResult, Key, Lease, Leases, SingleFlight, Tiered
 from beastmode_otel.config.settings import ASK_FOR_CACHE, CacheSettings
@@ -22,17 +22,21 @@ from beastmode_otel.observer import CacheFacts, LookupResult, TierName
 from beastmode_otel.record import record
 from beastmode_otel.runtime import Runtime
 
+if TYPE_CHECKING:
+    from beastmode_otel.cache.semantic import Matcher, Similar, Sought
+
 A = TypeVar("A")
 
 
 @record(frozen=True, slots=True, kw_only=True)
 class _Asked(Generic[A]):
-    """One request on its way beyond L1."""
+    """One request on its way beyond L1. sought: its question, where similar ones count."""
 
     wanted: CacheRequest
     key: Key
     ending: Ending
     upstream: Upstream[A]
+    sought: Sought | None = None
 
 
 class CacheFlow:
@@ -40,7 +44,8 @@ class CacheFlow:
 
     answers: the single flight of whole answers, one for the process. The openings of streams are shared in this flow
     only, because a stream belongs to the runtime that reads it. leases: so that one asks upstream among processes, too.
-    told: of which kinds of trouble the log knows already.
+    matcher: finds similar questions; None: only the very same ones count. told: of which kinds of trouble the log knows
+    already.
     """
 
     def __init__(
@@ -51,10 +56,11 @@ class CacheFlow:
         *,
         runtime: Runtime,
         leases: Leases | None = None,
+        matcher: Matcher | None = None,
         clock: Callable[[], float] = time.time,
         told: set[str] | None = None,
     ) -> None:
-        self._leases = leases
+        self._leases, self.matcher = leases, matcher
         self.tiered, self.answers, self.runtime = tiered, answers, runtime
         self.openings: SingleFlight[CacheResult] = SingleFlight()
         self._settings, self._clock = settings, clock
@@ -64,6 +70,12 @@ class CacheFlow:
         """After an invalidation nobody joins what was asked for before it."""
         self.answers.forget()
         self.openings.forget()
+
+    def close(self) -> None:
+        """Write what is under way to the slower tiers, and close them. Blocks. Idempotent."""
+        if self.matcher is not None:
+            self.matcher.close()
+        self.tiered.close()
 
     async def answer(self, wanted: CacheRequest, key: Key, ending: Ending, upstream: Upstream[A]) -> A:
         """The answer as the door gives it. Raises what asking the provider raises, RequestError for a miss of `only`.
@@ -75,13 +87,14 @@ class CacheFlow:
             answer = upstream.give(result, collapsed=False)
             if answer is not None:
                 return answer
-        asked = _Asked(wanted=wanted, key=key, ending=ending, upstream=upstream)
+        sought = None if self.matcher is None else self.matcher.seek()
+        asked = _Asked(wanted=wanted, key=key, ending=ending, upstream=upstream, sought=sought)
         if result is not None:  # an entry of which the door can make no answer is none
             return await self._replace(asked)
         if wanted.use == "only":
             return await self._finish_own(asked, await self._only(asked))
         if wanted.use == "refresh":
-            return await self._finish_own(asked, await self._fetch_upstream(asked, None))
+            return await self._finish_own(asked, await self._refresh(asked))
         if upstream.flights is None:
             return await self._finish_own(asked, await self._load(asked))
         return await self._join(asked, upstream.flights)
@@ -136,8 +149,10 @@ class CacheFlow:
 
     async def _load(self, asked: _Asked[A]) -> CacheResult:
         """What the leader of a flight does, and whoever goes alone."""
+        began = time.monotonic()
         found, expired = await self._lookup_tiers(asked)
-        # A semantic match stands between these two: exact in every tier first, then similar, then upstream.
+        if found is None:
+            found = await self._lookup_similar(asked, began)
         if found is not None:
             return found
         turn = ALONE
@@ -146,7 +161,7 @@ class CacheFlow:
         if turn.waited:
             found, expired = await self._lookup_tiers(asked)
         if found is None:
-            return await self._fetch_upstream(asked, expired, turn.lease)
+            return await self._fetch_upstream(asked, expired or self._spare(asked), turn.lease)
         if turn.lease is not None:
             turn.lease.give_up()
         return found
@@ -154,7 +169,10 @@ class CacheFlow:
     # The slower tiers.
 
     async def _only(self, asked: _Asked[A]) -> CacheResult:
+        began = time.monotonic()
         found, _ = await self._lookup_tiers(asked)
+        if found is None:
+            found = await self._lookup_similar(asked, began)
         if found is None:
             raise not_cached(asked.key.model)
         return found
@@ -201,6 +219,44 @@ class CacheFlow:
             ending.cache = replace(ending.cache, l1=("hit", ending.cache.l1[1]))
         return CacheResult(entry=entry, tier="l1", stale=not fresh)
 
+    # A similar question.
+
+    async def _lookup_similar(self, asked: _Asked[A], began: float) -> CacheResult | None:
+        """The answer to a question that means the same; what came of the search is noted. began: the whole lookup, on
+        the monotonic clock."""
+        sought, wanted, ending = asked.sought, asked.wanted, asked.ending
+        if self.matcher is None or sought is None or wanted.wording is None:
+            return None
+        until = self.tiered.deadline(began, self.matcher.settings.seconds)
+        try:
+            found = await self.matcher.find(
+                sought, wanted.wording(), asked.key, ending.scope, lambda entry: wanted.serves(entry, self._clock()),
+                wanted.threshold, until, may_ask=wanted.use != "only",
+            )  # fmt: skip
+        except Exception as exc:  # noqa: BLE001
+            asked.upstream.fault("semantic match", exc)
+            return None
+        outcome = sought.outcome
+        if outcome is not None:
+            ending.cache = replace(
+                ending.cache, verdict=outcome.verdict, similarity=outcome.similarity, guard=outcome.guard
+            )
+        return None if found is None else _similar(found)
+
+    def _spare(self, asked: _Asked[A]) -> CacheResult | None:
+        """The similar answer of a request that asks upstream only to compare: it serves where that fails."""
+        sought = asked.sought
+        if self.matcher is None or not self.matcher.settings.serves or sought is None or sought.would is None:
+            return None
+        return _similar(sought.would)
+
+    async def _refresh(self, asked: _Asked[A]) -> CacheResult:
+        """What is stored of the fresh answer is found by its question too, as what it replaces was."""
+        if self.matcher is not None and asked.sought is not None and asked.wanted.wording is not None:
+            until = self.tiered.deadline(time.monotonic(), self.matcher.settings.seconds)
+            await self.matcher.read(asked.sought, asked.wanted.wording(), until)
+        return await self._fetch_upstream(asked, None)
+
     # Upstream.
 
     async def _fetch_upstream(
@@ -224,6 +280,7 @@ class CacheFlow:
         store = RequestStore(
             self.tiered, self._settings, self.runtime, self._clock,
             wanted=asked.wanted, key=asked.key, ending=asked.ending, lease=lease, told=self.told,
+            sought=asked.sought,
         )  # fmt: skip
         try:
             return await upstream.fetch(store, expired)
@@ -235,7 +292,7 @@ class CacheFlow:
     async def _replace(self, asked: _Asked[A]) -> A:
         """As after a miss, without another look at what is of no use."""
         ending = asked.ending
-        ending.cache = replace(ending.cache, status="miss", tier=None, match=None, age=None)
+        ending.cache = replace(ending.cache, status="miss", tier=None, match=None, age=None, matched=None)
         answer = self._finish_with(asked, await self._fetch_upstream(asked, None))
         assert answer is not None  # noqa: S101  (a door can give what it has fetched itself)
         return answer
@@ -260,13 +317,21 @@ class CacheFlow:
                 ending.cache,
                 status="stale" if result.stale else "hit",
                 tier=result.tier,
-                match="exact",
+                match=result.match,
                 age=result.entry.age(self._clock()),
+                similarity=result.similarity,
+                matched=result.entry.request_id if result.match == "semantic" else None,
             )
         answer = asked.upstream.give(result, collapsed=collapsed)
         if answer is None:
             ending.cache = before
+        elif self.matcher is not None and result.match == "semantic" and result.entry is not None:
+            self.matcher.feedback.served(ending.request_id, asked.key, result.entry.key)
         return answer
+
+
+def _similar(found: Similar) -> CacheResult:
+    return CacheResult(entry=found.entry, tier=found.tier, match="semantic", similarity=found.similarity)
 
 
 def result_of(flight: FlightResult[CacheResult]) -> CacheResult:

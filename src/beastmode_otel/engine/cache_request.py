@@ -17,10 +17,12 @@ from beastmode_otel.cache import (
     KeyTarget,
     NotCanonical,
     Verdict,
+    Wording,
     counted_headers,
     credential_tenant,
     derive,
     may_lookup,
+    wording_of,
 )
 from beastmode_otel.config.settings import CacheSettings, Config, Deployment, Route, Secret, Ttl
 from beastmode_otel.record import record
@@ -38,6 +40,8 @@ USES = ("on", "off", "refresh", "only")
 class CacheRequest:
     """key: None when the cache has no part in the request, for `reason`.
 
+    wording: what it asks in words, where similar questions count; threshold: the similarity that makes one of them a
+    match, None for the configured one.
     ttl: seconds for which the answer may be served, unless ttl_of, a function of the answer, says something else.
     max_age: seconds; an older entry is none for this request. no_store: its answer is not stored. asked: the verdict on
     the request, which storing needs again.
@@ -53,6 +57,8 @@ class CacheRequest:
     tags: tuple[str, ...] = ()
     targets: tuple[KeyTarget, ...] = ()
     asked: Verdict | None = None
+    wording: Callable[[], Wording | None] | None = None
+    threshold: float | None = None
 
     @property
     def reads(self) -> bool:
@@ -116,7 +122,11 @@ def cache_request_of(
         key = key_of(parts)
     except NotCanonical:
         return CacheRequest(use=options.use, key=None, reason=NOT_CANONICAL.reason)
-    return wanted_of(config.cache, options, key=key, targets=targets, asked=asked, ttl=route.ttl)
+    wording = functools.partial(wording_of, parts, key) if config.cache.matches_similar else None
+    return wanted_of(
+        config.cache, options, key=key, targets=targets, asked=asked, ttl=route.ttl, wording=wording,
+        threshold=route.semantic_threshold,
+    )  # fmt: skip
 
 
 def wanted_of(
@@ -127,8 +137,10 @@ def wanted_of(
     targets: tuple[KeyTarget, ...],
     asked: Verdict,
     ttl: Ttl = None,
+    wording: Callable[[], Wording | None] | None = None,
+    threshold: float | None = None,
 ) -> CacheRequest:
-    """A request that has a key. ttl: the route's.
+    """A request that has a key. ttl, threshold: the route's.
 
     The call's own ttl outranks the route's, and that the cache's. What holds where a function has none to give is the
     next number after it.
@@ -150,6 +162,8 @@ def wanted_of(
         tags=options.tags,
         targets=targets,
         asked=asked,
+        wording=wording,
+        threshold=threshold,
     )
 
 

@@ -18,7 +18,7 @@ from beastmode_otel.engine.invalidation import invalidate
 from beastmode_otel.engine.ports import AnswerStore, CacheResult, ChunkSource, Delivery
 from beastmode_otel.engine.shared_stream import LiveStream, LiveStreams, SharedReader, SharedStream
 from beastmode_otel.engine.stream import OpenStreams, StreamCore
-from beastmode_otel.errors import AttemptRecord, BeastModeError, Context, UpstreamError
+from beastmode_otel.errors import AttemptRecord, BeastModeError, Context, RequestError, UpstreamError
 from beastmode_otel.observer import CacheFacts, Observer, RequestFacts
 from beastmode_otel.router import Call, RoutedRequest, Router, resolve
 
@@ -96,6 +96,18 @@ class Engine:
             if self._flow is not None:
                 self._flow.forget_flights()
             self._live.forget()
+
+    def report_false_hit(self, request_id: str) -> None:
+        """The similar answer that this request got was wrong. Raises RequestError where it is not known to have got
+        one."""
+        matcher = None if self._flow is None else self._flow.matcher
+        if matcher is None or not matcher.report(request_id):
+            raise RequestError(
+                "no answer to a similar question is remembered under this request id",
+                hints=(
+                    "pass the request_id of an Answer whose cache.match is semantic, to the router that gave it, once",
+                ),
+            )
 
     def _begin(self, question: Question) -> Ending:
         if self.streams.open or self.streams.orphans:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from beastmode_otel.cache import Entry, Key, KeyTarget, Lease, Tiered, may_store
 from beastmode_otel.config.settings import CacheSettings
@@ -20,6 +20,9 @@ from beastmode_otel.errors import AttemptRecord, raised_by_signal
 from beastmode_otel.observer import OutcomeKind, Saving
 from beastmode_otel.runtime import Job, Runtime
 from beastmode_otel.wire import Chunk, Reply, Usage, format_named
+
+if TYPE_CHECKING:
+    from beastmode_otel.cache.semantic import Sought
 
 
 def saving_of(entry: Entry) -> Saving:
@@ -84,21 +87,26 @@ class ReplayedStream(StoredAnswer):
 
 
 _log: Final = logging.getLogger("beastmode_otel")
+# Why a whole answer was not stored; all other reasons are about answers that are none, or not whole.
+_WHOLE: Final = frozenset({"no_store", "caller_no_store", "ttl", "too_large", "invalidated"})
 WRITE_SECONDS: Final = 10.0  # what write_mode="sync" waits for the slower tiers at most
 
 
 class RequestStore:
     """ports.AnswerStore for one request, made when its answer is asked for: what is invalidated since is not stored.
 
-    clock: wall time. told: of which kinds of trouble the log knows already.
+    clock: wall time. told: of which kinds of trouble the log knows already. sought: the request's question, where
+    similar ones count.
     """
 
     def __init__(
         self, tiered: Tiered, settings: CacheSettings, runtime: Runtime, clock: Callable[[], float], *,
         wanted: CacheRequest, key: Key, ending: Ending, told: set[str], lease: Lease | None = None,
+        sought: Sought | None = None,
     ) -> None:  # fmt: skip
         self._tiered, self._settings, self._runtime, self._clock = tiered, settings, runtime, clock
         self._wanted, self._key, self._ending, self._told, self._lease = wanted, key, ending, told, lease
+        self._sought = sought
         self._asked = time.monotonic()
         self._writes: list[Job[None]] = []
 
@@ -108,7 +116,9 @@ class RequestStore:
         return result
 
     def put(self, reply: StorableReply, *, answered: KeyTarget) -> CacheResult:
-        entry, ending = self._entry(reply), self._ending
+        entry, ending, sought = self._entry(reply), self._ending, self._sought
+        if sought is not None:
+            entry = sought.marked(entry)
         reason = self._refused(reply, entry, answered)
         if reason is None and self._wanted.ttl_of is not None:
             ttl = self._ttl(self._wanted.ttl_of, reply, entry)
@@ -120,6 +130,8 @@ class RequestStore:
             reason, self._writes = ("invalidated", []) if writes is None else (None, writes)
         if reason is not None:
             ending.cache = replace(ending.cache, reason=reason)
+        if sought is not None:
+            sought.landed(entry, stored=reason is None, whole=reason is None or reason in _WHOLE)
         if self._lease is not None:
             self._lease.landed(self._writes)
         return CacheResult(entry=entry, delivery=reply, reason=reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from beastmode_otel.errors import AttemptRecord
 from beastmode_otel.observer import OutcomeKind, Saving, TierName
@@ -68,7 +68,7 @@ class CacheResult:
 
     entry: Entry | None = None
     tier: TierName | None = None
-    match: str = "exact"
+    match: Literal["exact", "semantic"] = "exact"
     similarity: float | None = None
     stale: bool = False
     delivery: Any = None

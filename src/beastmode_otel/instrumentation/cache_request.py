@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,6 +17,7 @@ from beastmode_otel.cache import (
     credential_tenant,
     has_login_cookie,
     may_lookup,
+    wording_of,
 )
 from beastmode_otel.engine.cache_request import CacheRequest, Options, wanted_of
 from beastmode_otel.instrumentation.context import DoorContext, host_of
@@ -57,11 +59,13 @@ def cache_request_of_call(
         return CacheRequest(use=use, key=None, reason=reason)
     target = KeyTarget(seen.provider, _address(seen, request.url), seen.model or "")
     asked_of = target._replace(base_url=target.base_url + _variant(seen, request))
+    parts = _parts(context, seen, asked_of, headers, request.url)
     try:
-        key = context.keys.derive(_parts(context, seen, asked_of, headers, request.url))
+        key = context.keys.derive(parts)
     except NotCanonical:
         return CacheRequest(use=use, key=None, reason=NOT_CANONICAL.reason)
-    return wanted_of(context.config.cache, options, key=key, targets=(target,), asked=asked)
+    wording = functools.partial(wording_of, parts, key) if context.config.cache.matches_similar else None
+    return wanted_of(context.config.cache, options, key=key, targets=(target,), asked=asked, wording=wording)
 
 
 def _variant(seen: LLMCall, request: Any) -> str:

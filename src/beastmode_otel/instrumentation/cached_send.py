@@ -133,6 +133,8 @@ class AppUpstream:
     def _response(self, result: CacheResult) -> Any:
         app, entry = self._app, result.entry
         said = f"{'stale' if result.stale else 'hit'}; tier={result.tier or 'flight'}"
+        if result.match == "semantic" and entry is not None:
+            said += f"; match=semantic; similarity={result.similarity:.4f}; entry={entry.request_id}"
         try:
             return None if entry is None else response_of(
                 app.library, app.request, app.seen, entry,

@@ -181,9 +181,9 @@ class DoorContext:
             return
         self.closed = True
         self.streams.finish_all()
-        tiered = {id(part.tiered): part.tiered for part in (self.blocking, self.asyncio) if part is not None}
-        for one in tiered.values():
-            one.close()
+        for flow in (self.blocking, self.asyncio):
+            if flow is not None:
+                flow.close()
 
 
 def host_of(url: Any) -> str:

@@ -20,6 +20,13 @@ TierName = Literal["l1", "l2", "l3"]
 LookupResult = Literal["hit", "miss", "stale", "timeout", "error", "skipped"]
 WriteResult = Literal["ok", "error", "queued"]
 LeaseResult = Literal["acquired", "taken_over", "waited", "timeout", "error"]
+EmbedResult = Literal["ok", "error"]
+Agreement = Literal["agree", "disagree"]
+JudgementSource = Literal["shadow", "sample", "feedback"]
+MatchVerdict = Literal[
+    "served", "shadow", "below_threshold", "no_candidate", "guard_reject", "template_reject", "verifier_reject",
+    "not_text", "too_long", "temperature", "unsupported_language", "timeout", "embedder_failed", "embedder_off",
+]  # fmt: skip
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -61,6 +68,9 @@ class CacheFacts:
     status: hit, miss, stale, bypass or off. tier, match, age (seconds): with hit and stale only. key: short digest.
     collapsed: another caller's identical request brought the answer. reason: why it was bypassed or not stored.
     l1: what L1 said and after how many seconds, None when it was not asked.
+    verdict, similarity, guard: what came of looking for a similar question, None when nobody looked; that of the best
+    candidate, and the rule that refused it. matched: the request id of the entry that a semantic match was answered
+    with.
     """
 
     status: CacheStatus = "off"
@@ -71,6 +81,21 @@ class CacheFacts:
     collapsed: bool = False
     reason: str | None = None
     l1: tuple[LookupResult, float] | None = None
+    verdict: MatchVerdict | None = None
+    similarity: float | None = None
+    guard: str | None = None
+    matched: str | None = None
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class MatchOutcome:
+    """How a look for a similar question ended. similarity: of the candidate that the verdict is about. guard: the rule
+    that refused it. tier: where a served entry was."""
+
+    verdict: MatchVerdict
+    similarity: float | None = None
+    guard: str | None = None
+    tier: TierName | None = None
 
 
 @record(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from beastmode_otel.observer.ports import (
     NULL_SCOPE,
     AttemptScope,
     LookupScope,
+    MatchScope,
     NullScope,
     Observer,
     RequestScope,
@@ -105,6 +106,9 @@ class _GuardedScope:
 
     def lookup(self, key: str) -> LookupScope:
         return self._opened(self._scope.lookup, key)
+
+    def match(self, key: str) -> MatchScope:
+        return self._opened(self._scope.match, key)
 
     def access(self, tier: TierName) -> TierScope:
         return self._opened(self._scope.access, tier)

@@ -12,11 +12,15 @@ from typing import Any, Final, Protocol
 
 from beastmode_otel.errors import Category
 from beastmode_otel.observer.facts import (
+    Agreement,
     AttemptFacts,
     AttemptOutcome,
     DeploymentState,
+    EmbedResult,
+    JudgementSource,
     LeaseResult,
     LookupResult,
+    MatchOutcome,
     RequestFacts,
     RequestOutcome,
     TierName,
@@ -49,14 +53,25 @@ class TierScope(Protocol):
         """End it with a LookupResult or WriteResult. Idempotent, the first result counts."""
 
 
-class LookupScope(Protocol):
-    """A lookup that has left L1."""
+class AskingScope(Protocol):
+    """Below it slower tiers are asked."""
 
     def access(self, tier: TierName) -> TierScope:
         """One slower tier is asked."""
 
+
+class LookupScope(AskingScope, Protocol):
+    """A lookup that has left L1."""
+
     def finish(self, result: LookupResult, tier: TierName | None = None) -> None:
         """What came of all of them. Idempotent, the first result counts."""
+
+
+class MatchScope(AskingScope, Protocol):
+    """A look for a similar question, after every tier was asked for the very same one."""
+
+    def finish(self, outcome: MatchOutcome) -> None:
+        """What came of it. Idempotent, the first outcome counts."""
 
 
 class RequestScope(Protocol):
@@ -70,6 +85,9 @@ class RequestScope(Protocol):
 
     def lookup(self, key: str) -> LookupScope:
         """The slower tiers are going to be asked. key: short digest."""
+
+    def match(self, key: str) -> MatchScope:
+        """A similar question is looked for. key: short digest of the request's own."""
 
     def finish(self, outcome: RequestOutcome) -> None:
         """End it: the span, every metric, and the log record of a failure. Idempotent, the first outcome counts."""
@@ -112,6 +130,18 @@ class Observer(Protocol):
         """A lease was asked for among processes; after so many seconds this came of it."""
         return
 
+    def matching(self, mode: str, threshold: float) -> None:
+        """Similar questions are looked for from now on; this similarity makes a match where no route says another."""
+        return
+
+    def embedded(self, result: EmbedResult, seconds: float) -> None:
+        """The embedder was asked, and answered or failed after so many seconds."""
+        return
+
+    def judged(self, judgement: Agreement, source: JudgementSource) -> None:
+        """It became known whether the entry of a semantic match was a right answer."""
+        return
+
     def promoted(self, tier: TierName) -> None:
         """An entry was copied up into this tier."""
         return
@@ -150,6 +180,9 @@ class NullScope:
     """Hears nothing; every kind of scope at once."""
 
     def lookup(self, key: str) -> LookupScope:
+        return self
+
+    def match(self, key: str) -> MatchScope:
         return self
 
     def access(self, tier: TierName) -> TierScope:

@@ -11,7 +11,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, set_span_in_context
 
 from beastmode_otel import semconv
-from beastmode_otel.observer import LookupResult, TierName, TierScope
+from beastmode_otel.observer import LookupResult, MatchOutcome, TierName, TierScope
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.suppress import OURS, attached
 
@@ -41,11 +41,43 @@ class LookupSpan:
         self._span.end()
 
 
+class MatchSpan:
+    """observer.MatchScope, told to OpenTelemetry."""
+
+    def __init__(self, channel: Channel, parent: Context, key: str) -> None:
+        self._channel, self._done = channel, False
+        self._span = channel.tracer.start_span(
+            semconv.MATCH_SPAN.name, parent, SpanKind.INTERNAL, {semconv.CACHE_KEY.key: key}
+        )
+        self._context = set_span_in_context(self._span, parent)
+
+    def access(self, tier: TierName) -> TierScope:
+        return TierSpan(self._channel, tier, parent=self._context, write=False, match="semantic")
+
+    def finish(self, outcome: MatchOutcome) -> None:
+        if self._done:
+            return
+        self._done = True
+        own, verdict = self._channel.instruments, {semconv.MATCH_VERDICT.key: outcome.verdict}
+        own.tallies.semantic_verdicts(match_verdict=outcome.verdict, guard=outcome.guard)
+        if outcome.similarity is not None:
+            own.similarity.record(outcome.similarity, verdict, self._context)
+        said = {
+            semconv.SIMILARITY.key: outcome.similarity,
+            semconv.GUARD.key: outcome.guard,
+            semconv.CACHE_TIER.key: outcome.tier,
+        }
+        self._span.set_attributes(verdict | {key: value for key, value in said.items() if value is not None})
+        self._span.end()
+
+
 class TierSpan:
     """observer.TierScope, told to OpenTelemetry: one read of, or one write in, a slower tier."""
 
-    def __init__(self, channel: Channel, tier: TierName, *, parent: Context | None, write: bool) -> None:
-        self._channel, self._tier, self._write, self._done = channel, tier, write, False
+    def __init__(
+        self, channel: Channel, tier: TierName, *, parent: Context | None, write: bool, match: str = "exact"
+    ) -> None:
+        self._channel, self._tier, self._write, self._done, self._match = channel, tier, write, False, match
         self._started = time.monotonic()
         parent = otel_context.get_current() if parent is None else parent
         name = f"cache.{'put' if write else 'get'} {tier}"
@@ -66,13 +98,13 @@ class TierSpan:
         if self._write:
             own.cache_write.record(seconds, labels, self._context)
         else:
-            own.cache_lookup.record(seconds, labels | _match(result), self._context)
+            own.cache_lookup.record(seconds, labels | _match(result, self._match), self._context)
         self._span.set_attribute(kind.key, result)
         self._span.end()
 
 
-def _match(result: str) -> dict[str, str]:
-    return {semconv.CACHE_MATCH.key: "exact"} if result in _FOUND else {}
+def _match(result: str, match: str = "exact") -> dict[str, str]:
+    return {semconv.CACHE_MATCH.key: match} if result in _FOUND else {}
 
 
 L1_LABELS: Final = {  # the SDK copies them

@@ -192,6 +192,8 @@ class Instruments:
         self.cache_lookup = _histogram(meter, semconv.CACHE_LOOKUP_DURATION)
         self.cache_write = _histogram(meter, semconv.CACHE_WRITE_DURATION)
         self.lease_wait = _histogram(meter, semconv.CACHE_LEASE_WAIT)
+        self.similarity = _histogram(meter, semconv.CACHE_SIMILARITY)
+        self.embed_duration = _histogram(meter, semconv.EMBED_DURATION)
         self.tiers = Tiers()
         entries, size = semconv.CACHE_ENTRIES, semconv.CACHE_SIZE
         meter.create_observable_gauge(entries.name, [self.tiers.observe_entries], entries.unit, entries.about)

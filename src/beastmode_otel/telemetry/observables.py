@@ -130,11 +130,14 @@ class Tallies:
         self._cache_collapses = Tally[str](semconv.CACHE_COLLAPSES)
         self._cache_not_stored = Tally[str](semconv.CACHE_NOT_STORED)
         self._cache_invalidations = Tally[str](semconv.CACHE_INVALIDATIONS)
+        self._semantic_verdicts = Tally[str, str | None](semconv.SEMANTIC_VERDICTS)
+        self._cache_judgements = Tally[str, str](semconv.CACHE_JUDGEMENTS)
         self._tokens_saved = Tally[str, str](semconv.TOKENS_SAVED)
         self._telemetry_dropped = Tally[str, str](semconv.TELEMETRY_DROPPED)
         self._deployment_state = Tally[str](semconv.DEPLOYMENT_STATE)
         self._rate_limit_remaining = Tally[str, str](semconv.RATE_LIMIT_REMAINING)
         self._cache_tier_state = Tally[str](semconv.CACHE_TIER_STATE)
+        self._semantic_threshold = Tally[str](semconv.SEMANTIC_THRESHOLD)
         self._all: dict[Metric, Tally[*tuple[LabelValue, ...]]] = {tally.metric: tally for tally in vars(self).values()}
 
     def register(self, meter: Meter) -> None:
@@ -197,6 +200,13 @@ class Tallies:
     def cache_invalidations(self, entries: int, *, invalidation: str) -> None:
         self._cache_invalidations.add(entries, invalidation)
 
+    def semantic_verdicts(self, *, match_verdict: str, guard: str | None) -> None:
+        """guard: beside guard_reject only."""
+        self._semantic_verdicts.add(1, match_verdict, guard)
+
+    def cache_judgements(self, *, judgement: str, judgement_source: str) -> None:
+        self._cache_judgements.add(1, judgement, judgement_source)
+
     def tokens_saved(self, tokens: int, *, model: str, token_type: str) -> None:
         self._tokens_saved.add(tokens, model, token_type)
 
@@ -213,6 +223,9 @@ class Tallies:
 
     def cache_tier_state(self, state: int, *, cache_tier: str) -> None:
         self._cache_tier_state.put(state, cache_tier)
+
+    def semantic_threshold(self, similarity: float, *, match_mode: str) -> None:
+        self._semantic_threshold.put(similarity, match_mode)
 
 
 def token_counts(usage: Usage) -> dict[str, int]:

@@ -13,7 +13,17 @@ from opentelemetry.trace import TracerProvider
 from beastmode_otel import semconv
 from beastmode_otel.config.settings import Config
 from beastmode_otel.errors import Category, Redactor
-from beastmode_otel.observer import DeploymentState, LeaseResult, RequestFacts, RequestScope, TierName, TierScope
+from beastmode_otel.observer import (
+    Agreement,
+    DeploymentState,
+    EmbedResult,
+    JudgementSource,
+    LeaseResult,
+    RequestFacts,
+    RequestScope,
+    TierName,
+    TierScope,
+)
 from beastmode_otel.telemetry.cache import TierSpan
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.instruments import instruments_of
@@ -71,6 +81,15 @@ class OtelObserver:
     def leased(self, tier: TierName, result: LeaseResult, seconds: float) -> None:
         labels = {semconv.CACHE_TIER.key: tier, semconv.LEASE_RESULT.key: result}
         self._channel.instruments.lease_wait.record(seconds, labels)
+
+    def matching(self, mode: str, threshold: float) -> None:
+        self._channel.instruments.tallies.semantic_threshold(threshold, match_mode=mode)
+
+    def embedded(self, result: EmbedResult, seconds: float) -> None:
+        self._channel.instruments.embed_duration.record(seconds, {semconv.EMBED_RESULT.key: result})
+
+    def judged(self, judgement: Agreement, source: JudgementSource) -> None:
+        self._channel.instruments.tallies.cache_judgements(judgement=judgement, judgement_source=source)
 
     def promoted(self, tier: TierName) -> None:
         self._channel.instruments.tallies.cache_promotions(cache_tier=tier)

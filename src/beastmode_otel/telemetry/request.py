@@ -13,10 +13,18 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 
 from beastmode_otel import semconv
 from beastmode_otel.errors import BeastModeError
-from beastmode_otel.observer import AttemptFacts, AttemptScope, LookupScope, RequestFacts, RequestOutcome, Saving
+from beastmode_otel.observer import (
+    AttemptFacts,
+    AttemptScope,
+    LookupScope,
+    MatchScope,
+    RequestFacts,
+    RequestOutcome,
+    Saving,
+)
 from beastmode_otel.telemetry import util_genai
 from beastmode_otel.telemetry.attempt import AttemptSpan
-from beastmode_otel.telemetry.cache import L1_LABELS, LookupSpan
+from beastmode_otel.telemetry.cache import L1_LABELS, LookupSpan, MatchSpan
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.observables import token_counts
 from beastmode_otel.telemetry.suppress import attached
@@ -81,6 +89,9 @@ class RequestSpan:
 
     def lookup(self, key: str) -> LookupScope:
         return LookupSpan(self._channel, self._open(), key)
+
+    def match(self, key: str) -> MatchScope:
+        return MatchSpan(self._channel, self._open(), key)
 
     def finish(self, outcome: RequestOutcome) -> None:
         if self._done:
@@ -207,6 +218,10 @@ class RequestSpan:
             semconv.CACHE_STATUS.key: cache.status,
             semconv.CACHE_TIER.key: cache.tier,
             semconv.CACHE_MATCH.key: cache.match,
+            semconv.SIMILARITY.key: cache.similarity,
+            semconv.MATCHED.key: cache.matched,
+            semconv.MATCH_VERDICT.key: cache.verdict,
+            semconv.GUARD.key: cache.guard,
             semconv.CACHE_AGE.key: cache.age,
             semconv.CACHE_KEY.key: cache.key,
             semconv.CACHE_COLLAPSED.key: cache.collapsed or None,

@@ -8,6 +8,7 @@ from typing import Final
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 OURS: Final = otel_context.create_key("beastmode-own-http")
 
@@ -25,3 +26,10 @@ def attached(context: Context) -> Iterator[None]:
         yield
     finally:
         otel_context.detach(token)
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Within it HTTP is ours, and no instrumentation makes spans of it. Never across a return to the user."""
+    with attached(otel_context.set_value(OURS, True)), suppress_instrumentation():
+        yield

@@ -86,6 +86,9 @@ class BlockingTierContract:
             text="héllo 👋 \x00 " + "long " * 2_000,
             tags=("a", "ünï", "with,comma", '"quoted"'),
             usage=Usage(input_tokens=1, output_tokens=2, cached_input_tokens=1, reasoning_tokens=0, estimated=True),
+            question="what is\x00 a 👋?",
+            vector=bytes(range(256)) * 6,
+            embedder="minilm 1",
         )
         tier.put(one)
         pending = tier.ask(one.key)

@@ -16,11 +16,13 @@ class Cut(NamedTuple):
 
     body: the request with null where the texts stood. place: where that was, "" when nothing was cut: the member's
     name or the message's index, then, for a content of parts, the indexes of its text parts. texts: in that order.
+    alone: nothing but these texts stands in that message, and nothing came after it.
     """
 
     body: Mapping[str, Any]
     place: str = ""
     texts: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def text(self) -> str | None:
@@ -56,19 +58,27 @@ def cut_last_text(body: Mapping[str, Any], turns: Turns = MESSAGES) -> Cut:
         if not (type(message) is dict or isinstance(message, Mapping)) or message.get("role") not in turns.user:
             continue
         content = message.get(turns.content)
+        last = index == len(messages) - 1 and message.keys() <= {turns.content, *_BESIDE}
         if isinstance(content, str):
-            return Cut(body=_replaced(body, turns, index, None), place=str(index), texts=(content,))
+            return Cut(_replaced(body, turns, index, None), str(index), (content,), last)
         if isinstance(content, _LISTS) and (found := _text_parts(content, turns.kind)):
             parts = [{**part, "text": None} if at in found else part for at, part in enumerate(content)]
             place = f"{index}:{','.join(map(str, found))}"
-            return Cut(body=_replaced(body, turns, index, parts), place=place, texts=tuple(found.values()))
+            alone = last and len(found) == len(content)
+            return Cut(_replaced(body, turns, index, parts), place, tuple(found.values()), alone)
     return Cut(body=body)
 
 
-def cut_member(body: Mapping[str, Any], name: str) -> Cut:
-    """Cut a text that stands at the top, such as a prompt. Anything else there is not cut."""
+_BESIDE: Final = ("role", "type", "name")  # of a message: whatever else it has (Ollama's images) may be asked about
+
+
+def cut_member(body: Mapping[str, Any], name: str, *, beside: tuple[str, ...] = ("suffix", "images")) -> Cut:
+    """Cut a text that stands at the top, such as a prompt. Anything else there is not cut. beside: members with which
+    it is not all that is asked."""
     said = body.get(name)
-    return Cut(body={**body, name: None}, place=name, texts=(said,)) if isinstance(said, str) else Cut(body=body)
+    if not isinstance(said, str):
+        return Cut(body=body)
+    return Cut({**body, name: None}, name, (said,), not any(body.get(other) for other in beside))
 
 
 def _text_parts(content: Any, kind: str | None) -> dict[int, str]:

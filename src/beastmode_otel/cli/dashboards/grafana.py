@@ -8,9 +8,6 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urljoin, urlsplit
 
-from opentelemetry import context as otel_context
-from opentelemetry.instrumentation.utils import suppress_instrumentation
-
 from beastmode_otel.cli.dashboards.boards import Board
 from beastmode_otel.cli.exits import Failed
 from beastmode_otel.config import Secret
@@ -18,7 +15,7 @@ from beastmode_otel.errors import Redactor, public_url, safe_cause
 from beastmode_otel.errors.redact import secrets_in_environ, shown
 from beastmode_otel.errors.urls import secrets_in_url
 from beastmode_otel.router.upstream.library import library, options
-from beastmode_otel.telemetry.suppress import OURS, attached
+from beastmode_otel.telemetry.suppress import unseen
 from beastmode_otel.version import VERSION
 from beastmode_otel.wire import classify
 
@@ -84,9 +81,8 @@ class Grafana:
         }
         if folder:
             body["folderUid"] = folder
-        context = otel_context.set_value(OURS, True)
         try:
-            with attached(context), suppress_instrumentation():
+            with unseen():
                 return self._client.post(f"{self._url}/api/dashboards/db", json=body)
         except Exception as exc:  # noqa: BLE001  (whatever the client raises, it did not get there)
             name = classify(exc).category.name

@@ -3,5 +3,6 @@
 from beastmode_otel.router.upstream.asynchronous import AsyncHttp
 from beastmode_otel.router.upstream.blocking import BlockingHttp
 from beastmode_otel.router.upstream.library import is_async_client
+from beastmode_otel.router.upstream.plain_post import PlainPost
 
-__all__ = ["AsyncHttp", "BlockingHttp", "is_async_client"]
+__all__ = ["AsyncHttp", "BlockingHttp", "PlainPost", "is_async_client"]

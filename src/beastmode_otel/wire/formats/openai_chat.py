@@ -111,7 +111,7 @@ class MistralFim(OpenAIChat):
     calls = (CallPath("/v1/fim/completions"),)
 
     def last_user_text(self, body: Body) -> Cut:
-        return cut_member(body, "prompt")
+        return cut_member(body, "prompt")._replace(alone=False)  # a piece of code, which says no question
 
 
 def _output_type(response_format: Any) -> str | None:

@@ -109,6 +109,7 @@ _SCANNED: Final = b"""select extract(epoch from created_at)::float8, tenant, key
     order by created_at desc, tenant desc, key desc limit $5"""
 _SCAN: Final = _SCANNED % b""
 _SCAN_TENANT: Final = _SCANNED % b"tenant = $6 and"
+_SCAN_SCOPE: Final = _SCANNED % b"tenant = $6 and scope = $7 and"
 
 _MATCHES: Final = {
     "digest": "key = ${}",
@@ -159,8 +160,13 @@ def evict(soonest: int, batch: int) -> Query:
     return _EVICT, (PURGE_LOCK, soonest, batch)
 
 
-def scan(tenant: str | None, after: float, below: tuple[float, str, bytes], count: int) -> Query:
+def scan(
+    tenant: str | None, after: float, below: tuple[float, str, bytes], count: int, *, scope: bytes | None = None
+) -> Query:
+    """scope: of that tenant."""
     given: tuple[Any, ...] = (after, *below, count)
+    if scope is not None:
+        return _SCAN_SCOPE, (*given, tenant, scope)
     return (_SCAN, given) if tenant is None else (_SCAN_TENANT, (*given, tenant))
 
 

@@ -138,13 +138,20 @@ class PostgresTier:
 
     def scan(self, tenant: str | None, limit: int) -> Iterator[Entry]:
         """Newest first, at most `limit`; of one tenant, or of all for None. A page at a time."""
+        return self._scanned(tenant, None, limit)
+
+    def in_scope(self, key: Key, limit: int) -> Iterator[Entry]:
+        """As `scan`, of the tenant and scope of `key`."""
+        return self._scanned(key.tenant, key.scope, limit)
+
+    def _scanned(self, tenant: str | None, scope: bytes | None, limit: int) -> Iterator[Entry]:
         now = self._clock()
         below = (inf, "", b"")
         while limit > 0:
-            page = sql.scan(tenant, now - self._stale, below, min(_PAGE, limit))
+            page = sql.scan(tenant, now - self._stale, below, min(_PAGE, limit), scope=scope)
             rows, _ = self.run(tenant, page, LONG)
-            for created_at, owner, digest, scope, namespace, model, payload in rows:
-                key = Key(tenant=owner, digest=digest, scope=scope, namespace=namespace, model=model)
+            for created_at, owner, digest, place, namespace, model, payload in rows:
+                key = Key(tenant=owner, digest=digest, scope=place, namespace=namespace, model=model)
                 below = (created_at, owner, digest)
                 entry = self._decoded(payload, key, now)
                 if entry is not None:

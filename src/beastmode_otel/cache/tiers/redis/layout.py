@@ -2,6 +2,7 @@
 
     {prefix}:1:{<tenant>.<bucket>}:e:<digest>   a string: head, facts, envelope; the server expires it
     {prefix}:1:{<tenant>.<bucket>}:i            a sorted set: digest -> when it expires; "g" -> -generation
+    {prefix}:1:{<tenant>.<bucket>}:s:<scope>    a sorted set: digest -> when it was made; of entries with a vector only
     {prefix}:1:{<tenant>.<bucket>}:l:<digest>   a string: who asks upstream for it now (leases.py)
     {prefix}:1:tenants                          a sorted set: tenant -> when the last of its entries will be gone
 
@@ -12,6 +13,7 @@
   invalidation could not find. The generation is read together with the entry, in the same round trip.
 - The digest's index holds what invalidation must walk, and nothing else: indexes by tag or model would cost each write
   more than they save the rare invalidation, which reads the heads of a tenant's entries instead.
+- A scope's set is what semantic matching begins with: it names the newest, and may name what is not there any more.
 """
 
 from __future__ import annotations
@@ -36,11 +38,13 @@ HEAD_BYTES: Final = 512  # what an invalidation reads of each entry; longer fact
 LEAST_MILLISECONDS: Final = 5000  # clocks of clients differ: what one takes for expired, another may not
 GENERATION: Final = b"g"
 
+_OF_A_SCOPE: Final = 500  # entries that a bucket names, the newest
 _HEAD: Final = struct.Struct(">16sdI")  # generation in digits, created_at, length of the facts
 
 # Newest wins, but for one whose clock ran ahead. The generation is made here when the index has none.
-# KEYS: index, entry. ARGV: created_at, what is ahead of the clock, milliseconds, expires_at, digest, a new generation,
-# the value behind its generation. 0: a newer one stays; 2: the index is new.
+# KEYS: index, entry, and of one with a vector its scope. ARGV: created_at, what is ahead of the clock, milliseconds,
+# expires_at, digest, a new generation, the value behind its generation, the last rank that a scope's set gives up.
+# 0: a newer one stays; 2: the index is new.
 PUT: Final = b"""
 local made = redis.call('ZSCORE', KEYS[1], 'g')
 local told = 1
@@ -58,6 +62,12 @@ redis.call('SET', KEYS[2], generation .. ARGV[7], 'PX', ARGV[3])
 redis.call('ZADD', KEYS[1], ARGV[4], ARGV[5])
 local left = redis.call('PTTL', KEYS[1])
 if left < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+if KEYS[3] then
+  redis.call('ZADD', KEYS[3], ARGV[1], ARGV[5])
+  redis.call('ZREMRANGEBYRANK', KEYS[3], 0, ARGV[8])
+  left = redis.call('PTTL', KEYS[3])
+  if left < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[3], ARGV[3]) end
+end
 return told
 """
 
@@ -170,6 +180,9 @@ class Place:
     def entry(self, digest: bytes) -> bytes:
         return self.base + b":e:" + digest.hex().encode()
 
+    def scope(self, scope: bytes) -> bytes:
+        return self.base + b":s:" + scope.hex().encode()
+
     def lease(self, digest: bytes) -> bytes:
         return self.base + b":l:" + digest.hex().encode()
 
@@ -216,10 +229,11 @@ class Layout:
     def put(self, place: Place, entry: Entry, envelope: bytes, *, now: float, stale: float, fresh: int) -> list[bytes]:
         """The words after EVALSHA and its script. fresh: a generation for an index that has none."""
         milliseconds = max(LEAST_MILLISECONDS, ceil((entry.expires_at + stale - now) * 1000))
+        scopes = [] if entry.vector is None else [place.scope(entry.key.scope)]
         return [
-            b"2", place.index, place.entry(entry.key.digest),
+            b"%d" % (2 + len(scopes)), place.index, place.entry(entry.key.digest), *scopes,
             number(entry.created_at), number(now + SKEW), b"%d" % milliseconds, number(entry.expires_at),
-            entry.key.digest, b"%d" % fresh, tail(entry, envelope),
+            entry.key.digest, b"%d" % fresh, tail(entry, envelope), b"%d" % (-1 - _OF_A_SCOPE),
         ]  # fmt: skip
 
 

@@ -217,6 +217,30 @@ class RedisTier:
                 limit -= 1
                 yield entry
 
+    def in_scope(self, key: Key, limit: int) -> Iterator[Entry]:
+        """Newest first, at most `limit`, of the tenant and scope of `key`; only those with a vector are named there.
+
+        A page in memory at a time. Of the newest 500 that each bucket names.
+        """
+        with edge():
+            pages = list(walk.of_scope(self._connections, self._layout, key, limit))
+        now = self._clock()
+        for digests in pages:
+            places = [self._layout.place_of(key.tenant, digest) for digest in digests]
+            works = [
+                (place.slot, sent)
+                for place, digest in zip(places, digests, strict=True)
+                for sent in (command(b"ZSCORE", place.index, b"g"), command(b"GET", place.entry(digest)))
+            ]
+            with edge():
+                answers = self._connections.call_each(works)
+            for digest, score, value in zip(digests, answers[::2], answers[1::2], strict=True):
+                entry = self._seen(key.tenant, digest, score, value)
+                if entry is None or entry.key.scope != key.scope or entry.ahead(now):
+                    continue
+                if now < entry.expires_at + self._stale:
+                    yield entry
+
     def _seen(self, tenant: str, digest: bytes, score: Any, value: bytes | None) -> Entry | None:
         head = head_of(value) if value is not None else None
         if value is None or (head is not None and head.generation != generation_of(score)):

@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 from typing import Final
 
+from beastmode_otel.cache.entry import Key
 from beastmode_otel.cache.tier import Filter, TierStats
 from beastmode_otel.cache.tiers.redis.blocking import Connections
 from beastmode_otel.cache.tiers.redis.layout import (
@@ -23,6 +24,7 @@ from beastmode_otel.cache.tiers.redis.layout import (
 )
 
 _PAGE: Final = 500
+_READ: Final = 50  # whole entries that are in memory at once
 _PURGED_TENANTS: Final = 64  # at a time: with thousands of them, each process sees to some, and chance to all
 _PURGED: Final = 10_000
 _COUNTED_TENANTS: Final = 1_000  # those with the most time left; the others are taken to be like them
@@ -182,6 +184,27 @@ def newest(connections: Connections, layout: Layout, tenant: str | None, limit: 
     tenants = tenants_of(connections, layout) if tenant is None else [tenant]
     found = heapq.nlargest(2 * max(0, limit), _dated(connections, layout, tenants)) if limit > 0 else []
     return ((owner, digest) for _, owner, digest in found)
+
+
+def of_scope(connections: Connections, layout: Layout, key: Key, limit: int) -> Iterator[list[bytes]]:
+    """Digests by pages, the newest first, of entries that have a vector; some may be gone."""
+    if limit <= 0:
+        return
+    newest = [b"0", b"%d" % (limit - 1), b"WITHSCORES"]
+    named = connections.call_each(
+        [(place.slot, command(b"ZREVRANGE", place.scope(key.scope), *newest)) for place in layout.places(key.tenant)]
+    )
+    dated = [(float(created), digest) for one in named for digest, created in scored(one)]
+    digests = [digest for _, digest in heapq.nlargest(limit, dated)]
+    for start in range(0, len(digests), _READ):
+        yield digests[start : start + _READ]
+
+
+def scored(answer: list[Any]) -> Iterator[tuple[bytes, Any]]:
+    """Members with their scores: pairs in RESP3, one after the other in RESP2."""
+    if answer and isinstance(answer[0], list):
+        return ((member, score) for member, score in answer)
+    return zip(answer[::2], answer[1::2], strict=True)
 
 
 def _dated(connections: Connections, layout: Layout, tenants: list[str]) -> Iterator[tuple[float, str, bytes]]:

@@ -112,6 +112,7 @@ _SCANNED: Final = """
     ORDER BY created_at DESC, id DESC LIMIT :count"""
 SCAN: Final = _SCANNED.format("")
 SCAN_TENANT: Final = _SCANNED.format("tenant = :tenant AND")
+SCAN_SCOPE: Final = _SCANNED.format("tenant = :tenant AND scope = :scope AND")
 
 _MATCHES: Final = {
     "digest": "key = :digest",

@@ -115,9 +115,15 @@ class SQLiteTier:
 
     def scan(self, tenant: str | None, limit: int) -> Iterator[Entry]:
         """Newest first, at most `limit`; of one tenant, or of all for None. A page at a time: holds no lock between."""
-        statement = sql.SCAN if tenant is None else sql.SCAN_TENANT
+        return self._scanned(sql.SCAN if tenant is None else sql.SCAN_TENANT, {"tenant": tenant}, limit)
+
+    def in_scope(self, key: Key, limit: int) -> Iterator[Entry]:
+        """As `scan`, of the tenant and scope of `key`."""
+        return self._scanned(sql.SCAN_SCOPE, {"tenant": key.tenant, "scope": key.scope}, limit)
+
+    def _scanned(self, statement: str, given: dict[str, Any], limit: int) -> Iterator[Entry]:
         now = self._clock()
-        below = {"tenant": tenant, "oldest": now - self._stale, "created_at": inf, "id": 0}
+        below = {**given, "oldest": now - self._stale, "created_at": inf, "id": 0}
         while limit > 0:
             with edge():
                 rows = _patiently(partial(self._rows, statement, {**below, "count": min(_PAGE, limit)}))

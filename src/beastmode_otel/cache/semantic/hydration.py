@@ -1,0 +1,78 @@
+"""What slower tiers hold of a scope, for the index of this process: after a start, and from other processes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+from beastmode_otel.cache.entry import Key
+from beastmode_otel.cache.resilient_tier import ResilientTier
+from beastmode_otel.cache.semantic.index import Index
+from beastmode_otel.cache.tier import TierUnavailable
+from beastmode_otel.runtime import Job, PoolFull, in_child
+
+AGAIN_SECONDS: Final = 30.0  # after which a scope that is asked for is read again: others may have stored meanwhile
+MOST_ENTRIES: Final = 2000  # of a scope, the newest
+MOST_SECONDS: Final = 5.0  # of one reading; what is left then is left until the next
+LATE_SECONDS: Final = 120.0  # how much later than it was made an entry may reach a tier: clocks differ, writes wait
+_SCOPES: Final = 20_000  # remembered
+
+
+class Hydration:
+    """Brings the entries of a scope into the index when it is first asked for, on the tiers' own threads. Thread-safe.
+
+    - Only tiers that can tell them (`ScopedTier`), and only vectors of this embedder.
+    - Again after AGAIN_SECONDS, and then no more than what is new since, as long as the index still holds the scope.
+    """
+
+    def __init__(self, index: Index, embedder: str, dimensions: int) -> None:
+        self._index, self._embedder, self._bytes = index, embedder, 4 * dimensions
+        self._start_empty()
+        in_child(self._start_empty)
+
+    def _start_empty(self) -> None:
+        self._lock = threading.Lock()
+        self._read: OrderedDict[tuple[str, bytes], float] = OrderedDict()
+
+    def begin(self, key: Key, tiers: Sequence[ResilientTier]) -> list[Job[None]]:
+        """What is under way now, for those who have a moment to wait for it. Never waits, never raises."""
+        able = [tier for tier in tiers if hasattr(tier.tier, "in_scope") and tier.breaker.closed]
+        if not able or not self._due(key):
+            return []
+        jobs: list[Job[None]] = []
+        with suppress(PoolFull):
+            jobs += [tier.pool.submit(partial(self._bring, key, tier)) for tier in able]
+        return jobs
+
+    def _due(self, key: Key) -> bool:
+        now, place = time.monotonic(), (key.tenant, key.scope)
+        with self._lock:
+            read = self._read.get(place)
+            if read is not None and now - read < AGAIN_SECONDS:
+                return False
+            self._read[place] = now
+            self._read.move_to_end(place)
+            if len(self._read) > _SCOPES:
+                self._read.popitem(last=False)
+            return True
+
+    def _bring(self, key: Key, tier: ResilientTier) -> None:
+        held: Any = tier.tier
+        began, until = time.time(), time.monotonic() + MOST_SECONDS
+        since = self._index.read_until(key, held.name) - LATE_SECONDS
+        try:
+            for entry in held.in_scope(key, MOST_ENTRIES):
+                if entry.created_at < since:
+                    break
+                if entry.embedder == self._embedder and entry.vector and len(entry.vector) == self._bytes:
+                    self._index.add(entry)
+                if time.monotonic() >= until:
+                    return
+            self._index.note_read(key, held.name, began)
+        except TierUnavailable as ill:
+            tier.failed(ill)
