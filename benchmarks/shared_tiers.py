@@ -1,6 +1,7 @@
 """What a hit in L2 (Redis) and L3 (Postgres) costs beside the raw clients and other caches: CPU time of one request.
 
     nice python benchmarks/shared_tiers.py [--rounds N] [--no-peers]
+    nice python benchmarks/shared_tiers.py --memory 200000      # instead: whether the process grows with its requests
 
 A hit is a whole call: checks, key, L1 (emptied each time), the tier, decoding, promotion, telemetry. The raw clients
 read a value of the size that an entry has, and do nothing with it. CPU time of the client's process; the server's is
@@ -12,10 +13,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import functools
+import gc
 import json
 import os
+import random
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +53,32 @@ def raw_redis_asyncio(where: str) -> Work:
     return Work(once=once)
 
 
-def raw_psycopg(where: str) -> Work:
+def raw_psycopg(prepared: bool, where: str) -> Work:
     import psycopg
 
-    connection = psycopg.connect(json.loads(where)["l3"], autocommit=True)
+    connection = psycopg.connect(json.loads(where)["l3"], autocommit=True, prepare_threshold=5 if prepared else None)
     connection.execute("create temporary table raw (k bytea primary key, v bytea)")
     connection.execute("insert into raw values (%s, %s)", (b"k" * 32, VALUE))
     return Work(once=lambda: connection.execute("select v from raw where k = %s", (b"k" * 32,)).fetchone())
 
 
-def ours(kind: str, tier: str, telemetry: bool, callers: int, where: str) -> Work:
+def psycopg_as_ours(where: str) -> Work:
+    """What ours sends: tenant, timeout and a select under the policies, in one transaction of psycopg's pipeline."""
+    import psycopg
+
+    connection = psycopg.connect(json.loads(where)["l3"], autocommit=True, prepare_threshold=None)
+    settings = "select set_config('beastmode.tenant', 'a', true), set_config('statement_timeout', '1000', true)"
+    select = "select payload from beastmode.llm_cache where tenant = 'a' and key = %s and expires_at > now()"
+
+    def once() -> Any:
+        with connection.pipeline(), connection.transaction():
+            connection.execute(settings)
+            return connection.execute(select, (b"k" * 32,)).fetchone()
+
+    return Work(once=once)
+
+
+def ours(kind: str, tier: str, telemetry: bool, callers: int, where: str, prepare: bool = False) -> Work:
     """callers: at the same time; one `once` is all of them."""
     if not telemetry:
         os.environ["BEASTMODE_DISABLED"] = "1"
@@ -68,7 +88,7 @@ def ours(kind: str, tier: str, telemetry: bool, callers: int, where: str) -> Wor
     deployment = {"base_url": f"{given['http']}/v1", "model": MODEL, "provider": "openai", "api_key": "sk-local"}
     tiers = {"l2": {"url": given["l2"], "soft": 5.0, "hard": 5.0}, "l3": "off"}
     if tier == "l3":
-        tiers = {"l3": {"url": given["l3"], "soft": 5.0, "hard": 5.0}}
+        tiers = {"l3": {"url": given["l3"], "soft": 5.0, "hard": 5.0, "prepare": prepare}}
     config = {
         "deployments": {"main": deployment}, "routes": {MODEL: {"deployments": ["main"]}},
         "cache": {"mode": "on", **tiers},
@@ -161,16 +181,58 @@ TABLES = {
         _ours("telemetry off", ASYNCIO, "l2", False), _ours("full telemetry", ASYNCIO, "l2", True),
     ),
     "Postgres, blocking": (
-        Side(name="raw psycopg select", make=raw_psycopg),
-        _ours("telemetry off", BLOCKING, "l3", False), _ours("full telemetry", BLOCKING, "l3", True),
+        Side(name="raw psycopg select", make=functools.partial(raw_psycopg, True)),
+        Side(name="raw psycopg select, not prepared", make=functools.partial(raw_psycopg, False)),
+        Side(name="psycopg with our policies", make=psycopg_as_ours),
+        _ours("telemetry off", BLOCKING, "l3", False),
+        Side(
+            name="l3, telemetry off, prepare = true",
+            make=functools.partial(ours, BLOCKING, "l3", False, 1, prepare=True),
+        ),
+        _ours("full telemetry", BLOCKING, "l3", True),
     ),
 }  # fmt: skip
 PEERS = (Side(name="litellm Router, Redis", make=litellm), Side(name="cashews, Redis", make=cashews))
 
 
+def memory(where: str, requests: int) -> None:
+    """Print the resident memory of a router over three tiers, telemetry on, at each tenth of the requests.
+
+    Questions are 5,000, picked at random; L1 holds 1,000 of them, and L2 is emptied at each twentieth, so that all
+    tiers go on answering.
+    """
+    import redis
+
+    import beastmode_otel
+
+    given, rng, served = json.loads(where), random.Random(7), Counter[str]()
+    deployment = {"base_url": f"{given['http']}/v1", "model": MODEL, "provider": "openai", "api_key": "sk-local"}
+    config = {
+        "deployments": {"main": deployment}, "routes": {MODEL: {"deployments": ["main"]}},
+        "cache": {"mode": "on", "l1": {"max_entries": 1_000}, "l2": {"url": given["l2"]}, "l3": {"url": given["l3"]}},
+    }  # fmt: skip
+    print(f"{'requests':>10} {'RSS MB':>8}  answered by", flush=True)
+    with redis.Redis(port=given["port"]) as l2, beastmode_otel.ModelRouter(config, **providers(1.0)) as router:
+        for number in range(1, requests + 1):
+            question = {"role": "user", "content": f"question {rng.randrange(5_000)}"}
+            answer = router.route(MODEL, {**REQUEST, "messages": [question]})
+            served[answer.cache.tier or "provider"] += 1
+            if number % (requests // 20) == 0:
+                l2.flushdb()
+            if number % (requests // 10) == 0:
+                gc.collect()
+                print(f"{number:10,} {_resident():8.1f}  {dict(sorted(served.items()))}", flush=True)
+
+
+def _resident() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="rounds of 300 hits per side")
+    parser.add_argument("--memory", type=int, metavar="N", help="memory over N requests instead")
     parser.add_argument("--no-peers", action="store_true")
     options = parser.parse_args()
     from support.postgres import PostgresServer
@@ -181,6 +243,9 @@ def main() -> None:
         "l2": redis.url, "port": redis.port, "l3": postgres.role(postgres.database(), "app"),
         "http": start_server(whole()),
     })  # fmt: skip
+    if options.memory:
+        memory(where, options.memory)
+        return
     print(GOALS)
     for title, sides in TABLES.items():
         peers = PEERS if title == "Redis, asyncio" and not options.no_peers else ()

@@ -21,6 +21,8 @@ HARD = 20.0  # seconds: a busy machine is not what these tests are about
 class PostgresStand:
     """hang, lose: what becomes of commands from now on, to all tiers."""
 
+    counts_hits = True
+
     def __init__(self, directory: Path) -> None:
         self._database = postgres.database()
         self._server = postgres.shared()
@@ -43,8 +45,9 @@ class PostgresStand:
         return PostgresInspection(read_postgres_url(self._url), codec=CODEC, stale=stale, clock=self.clock)
 
     def hang(self, seconds: float) -> None:
-        self.server.hang = seconds
-        if not seconds:
+        if seconds:
+            self.server.hang = seconds
+        else:
             self.server.let_go()
 
     def lose(self, lost: bool) -> None:
@@ -63,7 +66,8 @@ class PostgresStand:
             )
 
     def close(self) -> None:
-        self.server.hang, self.server.lost = 0.0, False
+        self.server.let_go()
+        self.server.lost = False
         for one in self._tiers:
             one.close()
         self.pool.close()

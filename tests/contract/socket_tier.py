@@ -92,13 +92,13 @@ class Store:
 class StoreServer:
     """Serves a Store on 127.0.0.1. hang: seconds before each answer. lost: connections end instead of answering.
 
-    accepted, commands: how many so far. `release` ends what hangs.
+    accepted, commands: how many so far. `let_go` ends what hangs.
     """
 
     def __init__(self) -> None:
         self.store, self.hang, self.lost = Store(), 0.0, False
         self.accepted = self.commands = 0
-        self.release = threading.Event()
+        self._release = threading.Event()
         self._lock = threading.Lock()
         outer = self
 
@@ -110,7 +110,7 @@ class StoreServer:
                         name, arguments = receive(self.request)
                         outer.commands += 1
                         if outer.hang:
-                            outer.release.wait(outer.hang)
+                            outer._release.wait(outer.hang)
                         if outer.lost:
                             return
                         with outer._lock:
@@ -126,12 +126,13 @@ class StoreServer:
         self._thread.start()
 
     def let_go(self) -> None:
-        """What hangs now goes on."""
-        held, self.release = self.release, threading.Event()
+        """What hangs now goes on, and nothing hangs any more."""
+        self.hang = 0.0
+        held, self._release = self._release, threading.Event()
         held.set()
 
     def close(self) -> None:
-        self.release.set()
+        self._release.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

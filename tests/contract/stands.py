@@ -13,6 +13,7 @@ import redis
 
 from beastmode_otel.cache.entry import Key
 from beastmode_otel.cache.tier import BlockingTier, InspectableTier
+from beastmode_otel.cache.tiers.redis.inspect import RedisInspection
 from beastmode_otel.cache.tiers.redis.layout import Layout, head_of
 from beastmode_otel.cache.tiers.redis.tier import RedisTier
 from beastmode_otel.cache.tiers.sqlite.inspect import SQLiteInspection
@@ -29,6 +30,8 @@ from support.relay import Relay
 
 
 class SQLiteStand:
+    counts_hits = True
+
     def __init__(self, directory: Path) -> None:
         self.path = directory / "cache.db"
         self.clock, self.pool = Clock(), WorkerPool(size=2)
@@ -58,6 +61,8 @@ class SQLiteStand:
 class SocketStand:
     """hang, lose: what the server does from now on, to commands of all tiers."""
 
+    counts_hits = True
+
     def __init__(self, directory: Path) -> None:
         self.server, self.clock, self.pool = StoreServer(), Clock(), WorkerPool(size=2)
         self._tiers: list[SocketTier] = []
@@ -71,8 +76,9 @@ class SocketStand:
         return StoreInspection(self.server.store, CODEC, stale=stale)
 
     def hang(self, seconds: float) -> None:
-        self.server.hang = seconds
-        if not seconds:
+        if seconds:
+            self.server.hang = seconds
+        else:
             self.server.let_go()
 
     def lose(self, lost: bool) -> None:
@@ -112,7 +118,7 @@ _PREFIXES = itertools.count()
 class RedisStand:
     """A prefix of its own on a server that all share. hang, lose: what becomes of commands from now on."""
 
-    kind, relayed = VALKEY, False
+    kind, relayed, counts_hits = VALKEY, False, False
 
     def __init__(self, directory: Path) -> None:
         self._server = shared(self.kind)
@@ -130,9 +136,14 @@ class RedisStand:
         self._tiers.append(made)
         return made
 
+    def inspection(self, *, stale: float = 0.0) -> InspectableTier:
+        url = read_redis_url(f"redis://127.0.0.1:{self._server.port}/0")
+        return RedisInspection(url, codec=CODEC, prefix=self.prefix, stale=stale, clock=self.clock)
+
     def hang(self, seconds: float) -> None:
-        self.server.hang = seconds
-        if not seconds:
+        if seconds:
+            self.server.hang = seconds
+        else:
             self.server.let_go()
 
     def lose(self, lost: bool) -> None:
@@ -200,7 +211,13 @@ ASYNC_STANDS = {
     "valkey": RelayedRedisStand,
     "redis": RelayedDebianRedisStand,
 }
-INSPECTABLE_STANDS = {"sqlite": SQLiteStand, "postgres": PostgresStand, "memory": SocketStand}
+INSPECTABLE_STANDS = {
+    "sqlite": SQLiteStand,
+    "postgres": PostgresStand,
+    "memory": SocketStand,
+    "valkey": RedisStand,
+    "redis": DebianRedisStand,
+}
 LEASE_STANDS: dict[str, type[Any]] = {
     "sqlite": SQLiteStand,
     "postgres": PostgresStand,

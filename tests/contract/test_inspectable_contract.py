@@ -37,6 +37,11 @@ def hit(stand: Any, tier: Any, of: Any, times: int, at: float) -> None:
     tier.purge(NOW)  # which writes the counts
 
 
+def counted(stand: Any, number: float) -> float | None:
+    """What a tier says of hits: the number, or that it does not count them."""
+    return number if stand.counts_hits else None
+
+
 def scan(look: InspectableTier, tenant: str | None = "acme", limit: int = 100, **more: Any) -> list[Any]:
     return list(look.scan_by_frequency(tenant, limit, **{"half_life": HOUR, "now": NOW} | more))
 
@@ -59,7 +64,8 @@ def test_peek_shows_an_entry_and_what_lies_round_it(stand: Any, look: Inspectabl
     hit(stand, tier, key(), 3, NOW + 5)
     found = look.peek(key())
     assert found is not None
-    assert (found.key, found.entry, found.hits, found.accessed_at) == (key(), one, 3, NOW + 5)
+    assert (found.key, found.entry) == (key(), one)
+    assert (found.hits, found.accessed_at) == (counted(stand, 3), counted(stand, NOW + 5))
     assert (found.created_at, found.expires_at) == (one.created_at, one.expires_at)
     assert found.size == len(CODEC.encode(one))
     assert isinstance(look.version(), int)
@@ -71,7 +77,7 @@ def test_looking_counts_no_hit_and_deletes_no_damage(stand: Any, look: Inspectab
         tier.put(entry(key(number)))
     stand.spoil(key(1), b"junk")
     for _ in range(3):
-        assert look.peek(key(0)).hits == 0
+        assert look.peek(key(0)).hits == counted(stand, 0)
         assert look.peek(key(1)).entry.reason == "malformed"
         assert len(scan(look)) == 1
         assert dict(look.damage("acme")) == {"malformed": 1}
@@ -132,6 +138,10 @@ def test_scan_is_by_hits_that_fade_with_the_time_since_the_last(stand: Any, look
     hit(stand, tier, key(1), 3, NOW - 1 * HOUR)  # 3 / 2
     hit(stand, tier, key(2), 1, NOW)  # 1
     found = scan(look)
+    if not stand.counts_hits:
+        assert [one.key for one in found] == [key(5), key(4), key(3), key(2), key(1), key(0)]
+        assert {(one.hits, one.score(NOW, HOUR)) for one in found} == {(None, 0.0)}
+        return
     assert [one.key for one in found] == [key(1), key(2), key(0), key(5), key(4), key(3)]
     assert [one.hits for one in found] == [3, 1, 8, 0, 0, 0]
     assert [one.score(NOW, HOUR) for one in found[:3]] == pytest.approx([1.5, 1.0, 0.5])
@@ -175,11 +185,11 @@ def test_totals_by_model_say_what_hits_save(stand: Any, look: InspectableTier) -
     hit(stand, tier, key(2, model="big"), 3, NOW)
     hit(stand, tier, key(4, model="unknown"), 1, NOW)
     big, unknown = look.totals_by_model("acme")
-    assert (big.model, big.entries, big.hits) == ("big", 3, 5)
-    assert (big.input_tokens, big.output_tokens, big.saved_tokens) == (20, 3, 2 * 12 + 3 * 34)
-    assert (big.usd, big.saved_usd) == (pytest.approx(0.2), pytest.approx(0.2))
+    assert (big.model, big.entries, big.hits) == ("big", 3, counted(stand, 5))
+    assert (big.input_tokens, big.output_tokens, big.saved_tokens) == (20, 3, counted(stand, 2 * 12 + 3 * 34))
+    assert (big.usd, big.saved_usd) == (pytest.approx(0.2), pytest.approx(0.2) if stand.counts_hits else None)
     assert (unknown.input_tokens, unknown.output_tokens, unknown.usd) == (None, None, None)
-    assert (unknown.hits, unknown.saved_tokens, unknown.saved_usd) == (1, 0, 0)
+    assert (unknown.hits, unknown.saved_tokens, unknown.saved_usd) == tuple(counted(stand, n) for n in (1, 0, 0))
     assert [(one.model, one.entries) for one in look.totals_by_model(None)] == [("big", 4), ("unknown", 1)]
 
 
@@ -189,7 +199,7 @@ def test_totals_by_tenant(stand: Any, look: InspectableTier) -> None:
         tier.put(entry(key(number, tenant=tenant)))
     hit(stand, tier, key(1), 2, NOW)
     found = [(one.tenant, one.entries, one.hits) for one in look.totals_by_tenant()]
-    assert found == [("acme", 2, 2), ("zoo", 1, 0)]
+    assert found == [("acme", 2, counted(stand, 2)), ("zoo", 1, counted(stand, 0))]
 
 
 def test_damage_by_reason(stand: Any, look: InspectableTier) -> None:
@@ -223,6 +233,26 @@ def test_invalidate_and_purge_remove(stand: Any, look: InspectableTier) -> None:
     assert look.purge(NOW + 10) == 1
     assert look.purge(NOW + 10) == 0
     assert [tier.ask(key(number)).take() is None for number in range(4)] == [True, True, False, False]
+
+
+def test_what_was_invalidated_is_seen_nowhere(stand: Any, look: InspectableTier) -> None:
+    tier = stand.tier()
+    for number in range(3):
+        tier.put(entry(key(number), request_id=f"req-{number}"))
+    assert look.invalidate(Filter(tenant="acme"), NOW) == 3
+    assert look.peek(key(0)) is None
+    assert look.named("acme", "req-1") == look.named("acme", key(1).digest.hex()) == scan(look, None) == []
+    assert (look.totals(None, NOW).entries, look.totals_by_tenant(), look.totals_by_model(None)) == (0, [], [])
+    assert (dict(look.damage(None)), look.related(key(9))) == ({}, (0, 0))
+
+
+def test_an_entry_with_many_tags_is_seen_as_any_other(stand: Any, look: InspectableTier) -> None:
+    tags = tuple(f"a tag of some length, number {number}" for number in range(100))
+    stand.tier().put(entry(key(1), request_id="req-1", tags=tags))
+    assert [one.entry.tags for one in look.named("acme", "req-1")] == [tags]
+    assert [(one.model, one.entries) for one in look.totals_by_model("acme")] == [(key(1).model, 1)]
+    assert look.related(key(2)) == (1, 0)
+    assert look.invalidate(Filter(tenant="acme", tag=tags[-1]), NOW) == 1
 
 
 def test_after_close_everything_is_unavailable(stand: Any, look: InspectableTier) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from beastmode_otel.engine.cache_request import Options
 from beastmode_otel.instrumentation.build import build_context
 from beastmode_otel.instrumentation.cache_request import cache_request_of_call
 from beastmode_otel.instrumentation.context import DoorContext
@@ -41,7 +42,7 @@ def key(context: DoorContext, headers: dict[str, str], url: str = URL, body: Any
     request = httpx.Request("POST", url, json=body, headers=headers)
     seen = context.recognise(request)
     assert seen is not None
-    wanted = cache_request_of_call(context, seen, request, "on")
+    wanted = cache_request_of_call(context, seen, request, Options(use="on"))
     return wanted.key.digest if wanted.key else None
 
 
@@ -144,4 +145,4 @@ def test_body_that_is_not_at_hand(context: DoorContext) -> None:
         request = httpx.Request("POST", URL, content=content)
         seen = context.recognise(request)
         assert seen is not None
-        assert cache_request_of_call(context, seen, request, "on").reason == "unreadable"
+        assert cache_request_of_call(context, seen, request, Options(use="on")).reason == "unreadable"

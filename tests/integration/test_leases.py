@@ -114,7 +114,7 @@ def test_a_holder_that_is_killed_costs_its_lease(crew: Crew, simulator: Simulato
     for member in others:
         assert crew.ended(member) == {TEXT: 5}
     assert simulator.received == 2
-    assert time.monotonic() - killed < LEASE + SLOW.latency + 3.0  # a busy machine may add to it
+    assert time.monotonic() - killed < LEASE + SLOW.latency + 6.0  # a busy machine may add to it
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -128,4 +128,4 @@ def test_what_fails_holds_nobody_up(crew: Crew, simulator: Simulator, world: str
     crew.begin(crew.members[1:])
     for member in crew.members[1:]:
         assert crew.ended(member) == {TEXT: 1}
-    assert time.monotonic() - began < 3 * SLOW.latency + 2.0
+    assert time.monotonic() - began < 3 * SLOW.latency + 6.0  # a busy machine may add to it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,6 +22,7 @@ from beastmode_otel.config.postgres_url import read_postgres_url
 from beastmode_otel.runtime import WorkerPool
 from contract.samples import CODEC, entry, key
 from support import postgres
+from support.crowd import wait_until
 from support.relay import Relay
 from support.transaction_pooler import TransactionPooler
 
@@ -257,6 +259,49 @@ def test_a_read_is_one_round_trip_and_leaves_nothing_behind(
     relay.close()
 
 
+def test_prepared_reads_are_one_round_trip_and_kept_to_their_tenant(
+    server: postgres.PostgresServer, database: str, make: Make
+) -> None:
+    server.role(database, "app_acme", "acme")
+    filler = make(server.role(database, "app"))
+    for tenant in ("acme", "other"):
+        filler.put(fresh(tenant=tenant))
+    relay, told = Relay(server.port), list[str]()
+    tier = make(server.url(database, "app_acme", port=relay.port), prepare=True, tell=told.append)
+    assert tier.ask(key()).take() is not None
+    before = relay.messages
+    for _ in range(10):  # beyond what the server takes to choose a plan for all parameters
+        assert tier.ask(key()).take() is not None
+        assert tier.ask(key(tenant="other")).take() is None
+    assert relay.messages - before == 20
+    assert all(both_ways(tier))
+    known = [one for one in _sessions(tier) if one.run([_NAMES], time.monotonic() + 20)[0][0] == [(2,)]]
+    assert len(known) == 1
+    assert told == []
+    relay.close()
+
+
+_NAMES = (b"select count(*) from pg_prepared_statements where name like 'beastmode_%'", ())
+
+
+def _sessions(tier: PostgresTier) -> list[Any]:
+    return [connection for _, connection in tier._db._idle._waiting]
+
+
+def test_prepared_reads_behind_a_transaction_pooler_are_given_up_and_nothing_fails(
+    server: postgres.PostgresServer, database: str, make: Make
+) -> None:
+    server.role(database, "app")
+    pooler, told = TransactionPooler(server.port), list[str]()
+    tier = make(server.url(database, "app", port=pooler.port), prepare=True, tell=told.append)
+    for number in range(5):
+        tier.put(fresh(number))
+        assert all(both_ways(tier, number))
+    assert len(told) == 1
+    assert "prepare = true has no effect" in told[0]
+    pooler.close()
+
+
 def test_hits_are_counted_in_one_update_when_it_closes(
     server: postgres.PostgresServer, database: str, make: Make, admin: Any
 ) -> None:
@@ -277,6 +322,26 @@ def test_hits_are_counted_in_one_update_when_it_closes(
     relay.close()
 
 
+def test_an_invalidation_misses_no_row_that_is_being_counted(
+    server: postgres.PostgresServer, database: str, make: Make, admin: Any
+) -> None:
+    """The counting transaction ends while the invalidation waits for its row, which has moved by then."""
+    tier = make(server.role(database, "app"))
+    tier.put(fresh(tags=("faq",)))
+    gone = list[int]()
+    with server.admin(database) as counting:
+        counting.autocommit = False
+        counting.execute("update beastmode.llm_cache set hit_count = hit_count + 1")
+        asked = threading.Thread(target=lambda: gone.append(tier.invalidate(Filter(tenant="acme", tag="faq"), 0.0)))
+        asked.start()
+        waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        wait_until(lambda: admin.execute(waits).fetchone() == (1,))
+        counting.commit()
+        asked.join(20)
+    assert gone == [1]
+    assert both_ways(tier) == [None, None]
+
+
 def test_two_that_count_the_same_lose_nothing(
     server: postgres.PostgresServer, database: str, make: Make, admin: Any
 ) -> None:
@@ -293,6 +358,75 @@ def test_two_that_count_the_same_lose_nothing(
         for job in jobs:
             job.result(20)
     assert admin.execute("select hit_count from beastmode.llm_cache").fetchone() == (110,)
+
+
+def test_counting_and_invalidating_the_same_entries_do_not_wait_for_each_other_in_a_circle(
+    server: postgres.PostgresServer, database: str, make: Make, admin: Any
+) -> None:
+    counting, removing = (make(server.role(database, "app")) for _ in range(2))
+    names = sorted(range(3), key=lambda name: key(name).digest)
+    for name in reversed(names):  # so that the order of the rows on disk is not that of their keys
+        counting.put(fresh(name))
+    for name in names:
+        counting.ask(key(name)).take()
+    with psycopg.connect(server.url(database)) as other:  # each of both has one row by then, and wants this one
+        held = "select from beastmode.llm_cache where key = %s for update"
+        other.execute(held, (key(names[1]).digest,))
+        counted = counting._pool.submit(counting._count_hits)
+        time.sleep(0.1)
+        removed = removing._pool.submit(lambda: removing.invalidate(Filter(tenant="acme"), time.time()))
+        time.sleep(0.2)
+        other.commit()
+        counted.result(20)
+        assert removed.result(20) == 3  # also those that have changed while it waited
+    assert admin.execute("select count(*) from beastmode.llm_cache").fetchone() == (0,)
+    deadlocks = "select deadlocks from pg_stat_database where datname = current_database()"
+    assert admin.execute(deadlocks).fetchone() == (0,)
+
+
+def test_many_that_invalidate_at_once_never_wait_in_a_circle(
+    server: postgres.PostgresServer, database: str, make: Make, admin: Any
+) -> None:
+    url = server.role(database, "app")
+    grow(admin, 3_000, 600)
+    filters = [Filter(tenant="acme"), Filter(tenant="acme", older_than=0.0), Filter(tenant="acme", model="m")]
+    jobs = []
+    for which in filters:
+        tier = make(url)
+        jobs.append(tier._pool.submit(lambda tier=tier, which=which: tier.invalidate(which, time.time() + 10)))
+    assert sum(job.result(20) for job in jobs) == 3_000
+    assert admin.execute("select count(*) from beastmode.llm_cache").fetchone() == (0,)
+
+
+def test_hits_that_cannot_be_counted_hold_up_no_purge_and_say_nothing_about_its_health(
+    server: postgres.PostgresServer, database: str, make: Make, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("beastmode_otel.cache.tiers.postgres.tier.LONG", 1.0)
+    tier = make(server.role(database, "app"))
+    tier.put(fresh())
+    grow(admin, 10, -10)
+    assert tier.ask(key()).take() is not None
+    with psycopg.connect(server.url(database)) as other:
+        other.execute("select from beastmode.llm_cache where expires_at > now() for update")
+        assert tier.purge(time.time()) == 10
+    assert tier.ask(key()).take() is not None
+    assert tier.purge(time.time()) == 0
+    assert admin.execute("select hit_count from beastmode.llm_cache").fetchone() == (1,)  # not those of then
+
+
+def test_counting_hits_has_the_time_of_what_nobody_waits_for(
+    server: postgres.PostgresServer, database: str, make: Make, admin: Any
+) -> None:
+    tier = make(server.role(database, "app"), hard=0.3)
+    tier.put(fresh())
+    assert tier.ask(key()).take() is not None
+    with psycopg.connect(server.url(database)) as other:
+        other.execute("select from beastmode.llm_cache for update")
+        counted = tier._pool.submit(tier._count_hits)
+        time.sleep(0.8)  # longer than a read or a write may take
+        other.commit()
+        counted.result(20)
+    assert admin.execute("select hit_count from beastmode.llm_cache").fetchone() == (1,)
 
 
 def test_no_index_is_on_what_each_hit_changes(admin: Any) -> None:

@@ -240,7 +240,7 @@ def test_what_lies_there_as_another_type_is_healthy_trouble(make: Make, server: 
     assert refused.value.healthy
 
 
-@pytest.mark.parametrize("junk", [b"", b"x", b"0" * 28, b"\xff" * 400, b'{"v":1,"sum":"' + b"0" * 500])
+@pytest.mark.parametrize("junk", [b"", b"x", b"\xff" * 400, b'{"v":1,"sum":"' + b"0" * 500])
 def test_bytes_that_are_no_entry_are_a_miss_counted_and_deleted(make: Make, server: RedisServer, junk: bytes) -> None:
     tier = make(server.url, prefix="shop")
     tier.put(fresh())

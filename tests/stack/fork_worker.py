@@ -30,12 +30,12 @@ def work(count: int) -> None:
 
 def report(count: int) -> None:
     resource = metrics.get_meter_provider()._sdk_config.resource  # type: ignore[attr-defined]
-    flushed = telemetry.force_flush(30)
+    flushed = telemetry.force_flush(120)
     os.write(1, f"{resource.attributes['service.instance.id']} {count} {flushed}\n".encode())  # at once: five write
 
 
 work(REQUESTS[0])
-telemetry.force_flush(30)  # exporters have open connections when the workers are forked
+telemetry.force_flush(120)  # exporters have open connections when the workers are forked
 children = []
 for wanted in REQUESTS[1:]:
     child = os.fork()

@@ -115,6 +115,32 @@ def test_a_query_finds_data(loaded: Loaded, asked: Asked) -> None:
     assert bool(found) is (asked.where not in EMPTY), (asked.expr, EMPTY.get(asked.where))
 
 
+# Panels that tell tiers apart, and which must be there after a load on all three.
+ALL_TIERS: Final = {"l1", "l2", "l3"}
+BY_TIER: Final = {
+    "State of the tiers A": {"l2", "l3"},  # memory has no breaker
+    "Hit rate by tier A": ALL_TIERS,
+    "Lookups per minute, by tier and result A": ALL_TIERS,
+    "Latency of lookups A": ALL_TIERS,
+    "Latency of lookups B": ALL_TIERS,
+    "Promotions per minute A": {"l1", "l2"},  # nothing is slower than L3
+    "Writes per minute, by tier and result A": {"l2", "l3"},
+    "Latency of writes A": {"l2", "l3"},
+    "Entries A": ALL_TIERS,
+    "Size A": ALL_TIERS,
+}
+
+
+@pytest.mark.parametrize("panel", BY_TIER)
+def test_every_tier_is_in_a_panel_that_tells_them_apart(loaded: Loaded, panel: str) -> None:
+    [asked] = [one for one in QUERIES if one.where == f"beastmode-cache: {panel}"]
+    found = [series for series in result(loaded, asked) if any(float(value) for _, value in series["values"])]
+    told = {series["metric"][semconv.CACHE_TIER.key.replace(".", "_")] for series in found}
+    if "State" in panel:  # 0 is a closed breaker, and all is well
+        told = {series["metric"][semconv.CACHE_TIER.key.replace(".", "_")] for series in result(loaded, asked)}
+    assert told == BY_TIER[panel]
+
+
 @pytest.mark.parametrize("asked", [one for one in QUERIES if one.source == "prometheus"], ids=str)
 def test_prometheus_can_parse_a_query(stack: Stack, asked: Asked) -> None:
     """Its parser knows types, which a grammar does not."""

@@ -94,6 +94,9 @@ class RedisServer:
                 self.pid = int(pidfile.read_text())
                 if self.port:
                     socket.create_connection(("127.0.0.1", self.port), 1).close()
+                if "--unixsocket" in self.options:  # which it opens after the port
+                    with socket.socket(socket.AF_UNIX) as probe:
+                        probe.connect(self.options[self.options.index("--unixsocket") + 1])
                 return
             if time.monotonic() > until:
                 raise AssertionError(f"it did not start: {(self.directory / 'log').read_text()}")

@@ -15,7 +15,7 @@ class Relay:
 
     def __init__(self, port: int) -> None:
         self.hang, self.lost, self.accepted, self.messages = 0.0, False, 0, 0
-        self.release = threading.Event()
+        self._release = threading.Event()
         self._target, self._closed = port, False
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port: int = self._listener.getsockname()[1]
@@ -45,7 +45,7 @@ class Relay:
             while data := source.recv(65536):
                 self.messages += asks
                 if asks and self.hang:
-                    self.release.wait(self.hang)
+                    self._release.wait(self.hang)
                 if asks and self.lost:
                     break
                 target.sendall(data)
@@ -54,13 +54,14 @@ class Relay:
                 one.shutdown(socket.SHUT_RDWR)
 
     def let_go(self) -> None:
-        """What hangs now goes on."""
-        held, self.release = self.release, threading.Event()
+        """What hangs now goes on, and nothing hangs any more."""
+        self.hang = 0.0
+        held, self._release = self._release, threading.Event()
         held.set()
 
     def close(self) -> None:
         self._closed = True
-        self.release.set()
+        self._release.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

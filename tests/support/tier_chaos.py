@@ -140,7 +140,7 @@ def _become_primary(world: World) -> None:
 FAULTS = (
     Fault(name="Redis killed", begin=lambda w: w.redis.kill(), end=lambda w: w.redis.start()),
     Fault(name="Redis stopped", begin=lambda w: w.redis.suspend(), end=lambda w: w.redis.resume()),
-    Fault(name="Redis slow", begin=lambda w: setattr(w.relay, "hang", 0.2), end=lambda w: setattr(w.relay, "hang", 0)),
+    Fault(name="Redis slow", begin=lambda w: setattr(w.relay, "hang", 0.2), end=lambda w: w.relay.let_go()),
     Fault(
         name="Redis out of memory",
         begin=lambda w: w.tell("CONFIG", "SET", "maxmemory", "1"),

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import beastmode_otel
+from beastmode_otel.config import load
+from beastmode_otel.config.settings import (
+    Breaker,
+    CacheSettings,
+    MemoryTier,
+    OwnTier,
+    Retry,
+    SharedTier,
+    StoreTier,
+    Timeouts,
+)
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -53,6 +67,46 @@ def test_every_file_that_the_architecture_page_names_exists() -> None:
     places = (ROOT, ROOT / "src" / "beastmode_otel", ROOT / "src" / "beastmode_otel" / "telemetry")
     assert len(named) > 40
     assert [name for name in named if not any((place / name).exists() for place in places)] == []
+
+
+def configuration() -> dict[str, Any]:
+    """The example of the page on the configuration."""
+    (example,) = re.findall(
+        r"```toml\n(.*?)```", (ROOT / "docs" / "configuration.md").read_text("utf-8"), flags=re.DOTALL
+    )
+    return tomllib.loads(example)
+
+
+def test_the_example_of_a_configuration_is_one() -> None:
+    cache = load(configuration(), environ={"OPENAI_API_KEY": "a-key", "BEASTMODE_SECRET": "a-secret"}).cache
+    assert (cache.l1, cache.l2.url is not None, cache.l3.path is not None) == (MemoryTier(), True, True)
+    assert replace(cache.l2, url=None) == SharedTier()
+    assert replace(cache.l3, given=False) == StoreTier()
+    assert cache.own == OwnTier(tier="package.module:name")
+    usual = CacheSettings()
+    for name in ("mode", "jitter", "stale_if_error", "write_mode", "lease", "lease_seconds", "max_body"):
+        assert getattr(cache, name) == getattr(usual, name), name
+
+
+@pytest.mark.parametrize(
+    ("table", "settings", "unsaid"),
+    [
+        ("timeouts", Timeouts, set()),
+        ("retry", Retry, set()),
+        ("breaker", Breaker, set()),
+        ("cache", CacheSettings, {"said_by"}),
+        ("cache.l1", MemoryTier, set()),
+        ("cache.l2", SharedTier, set()),
+        ("cache.l3", StoreTier, {"given"}),
+        ("cache.own", OwnTier, set()),
+    ],
+)
+def test_every_setting_is_in_the_example(table: str, settings: Any, unsaid: set[str]) -> None:
+    """unsaid: what nobody writes."""
+    shown: Any = configuration()
+    for part in table.split("."):
+        shown = shown[part]
+    assert set(shown) == {field.name for field in fields(settings)} - unsaid
 
 
 def test_every_room_is_in_the_picture() -> None:

@@ -92,7 +92,8 @@ def tokens_of(reply: Reply, form: Format, body: Mapping[str, Any], *, whole: boo
     said = reply.usage or _SILENT
     if whole and said.input_tokens and (said.output_tokens or form.operation == "embeddings"):
         return said
-    is_answer = reply.parsed and not (reply.error is not None and error_in(reply.body) is not None)
+    # An error alone holds no answer; beside one (Cohere's end of a message) stands what was generated before it.
+    is_answer = reply.parsed and (reply.error is None or not reply.empty or error_in(reply.body) is None)
     seen = max(estimate(generated_text(reply.body)), estimate(reply.text)) if is_answer else 0
     if not (whole or seen or said.input_tokens or said.output_tokens):
         return None

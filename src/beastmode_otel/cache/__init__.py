@@ -26,6 +26,7 @@ from beastmode_otel.cache.storable import NOT_CANONICAL, Verdict, may_lookup, ma
 from beastmode_otel.cache.tier import (
     Answered,
     AsyncTier,
+    Backplane,
     BlockingTier,
     Codec,
     Damage,
@@ -52,6 +53,7 @@ __all__ = [
     "OUTPUT_HEADERS",
     "Answered",
     "AsyncTier",
+    "Backplane",
     "BlockingTier",
     "Codec",
     "Damage",

@@ -155,19 +155,22 @@ class AsyncTier(Protocol):
 class StoredEntry:
     """An entry as it lies there. Times are UTC seconds since the epoch; size: stored bytes.
 
-    entry: or why it cannot be read here. hits: those that this tier answered.
+    entry: or why it cannot be read here. hits: those that this tier answered. hits, accessed_at: None where it does not
+    tell.
     """
 
     key: Key
     entry: Entry | Damage
     created_at: float
     expires_at: float
-    accessed_at: float
-    hits: int
+    accessed_at: float | None
+    hits: int | None
     size: int
 
     def score(self, now: float, half_life: float) -> float:
-        """How often it was asked for, halved with each `half_life` seconds since the last time."""
+        """How often it was asked for, halved with each `half_life` seconds since the last time; 0 if nobody knows."""
+        if not self.hits or self.accessed_at is None:
+            return 0.0
         return float(self.hits * 2.0 ** (-max(0.0, now - self.accessed_at) / half_life))
 
 
@@ -189,24 +192,26 @@ class Totals:
 class ModelTotals:
     """input_tokens, output_tokens, usd: what one hit saves, on average; None where nobody knows.
 
-    saved_tokens, saved_usd: what the hits have saved so far.
+    saved_tokens, saved_usd: what the hits have saved so far. They, and hits, are None where the tier counts none.
     """
 
     model: str
     entries: int
-    hits: int
+    hits: int | None
     input_tokens: float | None
     output_tokens: float | None
     usd: float | None
-    saved_tokens: int
-    saved_usd: float
+    saved_tokens: int | None
+    saved_usd: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantTotals:
+    """hits: None where the tier counts none."""
+
     tenant: str
     entries: int
-    hits: int
+    hits: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,12 +251,18 @@ class DatabaseFacts:
     tenants: tuple[str, ...] | None
 
 
+def may_be_key(handle: str) -> bool:
+    """Whether it can be a key, or its first digits: enough of them not to name many."""
+    return 6 <= len(handle) <= 64 and all(char in "0123456789abcdefABCDEF" for char in handle)
+
+
 class InspectableTier(Protocol):
     """A store as people and warming see it: looking counts no hit, deletes no damage and makes nothing.
 
     - Anything that goes wrong is TierUnavailable. A store that nothing was ever written to is an empty one.
     - tenant: one's entries only; where it may be None, those of all.
     - location: what people know it by, without a password.
+    - Where it does not count hits, `hits` is None everywhere, and nothing is known to have been saved.
     """
 
     location: str
@@ -263,7 +274,7 @@ class InspectableTier(Protocol):
         """Also when it has expired, as long as it lies there."""
 
     def named(self, tenant: str, handle: str) -> list[StoredEntry]:
-        """What a request id, a key or its first digits (6 at least, hex) names; two at most of the same beginning."""
+        """What a request id, or a key or its first digits (`may_be_key`), names; two at most of the same beginning."""
 
     def scan_by_frequency(
         self, tenant: str | None, limit: int, *, half_life: float, now: float
@@ -308,7 +319,7 @@ class Backplane(Protocol):
 
     - join: `hearer` hears what anybody else publishes, in other caches of this process too, as long as it lives.
     - listen: begins, if nobody listens in this process yet. Never waits. listening: whether that was done.
-    - publish: raises TierUnavailable when it cannot be told to others.
+    - publish: to everybody but `by`. Raises TierUnavailable when it cannot be told to others.
     """
 
     listening: bool
@@ -316,7 +327,7 @@ class Backplane(Protocol):
     def join(self, hearer: Hearer) -> None: ...
     def leave(self, hearer: Hearer) -> None: ...
     def listen(self) -> None: ...
-    def publish(self, which: Filter, by: Hearer) -> None: ...
+    def publish(self, which: Filter, by: Hearer | None = None) -> None: ...
 
 
 class Migrator(Protocol):

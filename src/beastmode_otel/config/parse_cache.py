@@ -180,6 +180,7 @@ def _store(table: Table, source: Source) -> StoreTier:
         soft=soft,
         hard=table.number("hard", max(1.0, soft), above=True),
         max_bytes=table.whole("max_bytes", 1024 * 1024 * 1024, least=1024 * 1024),
+        prepare=table.flag("prepare", False),
         given=given is not None,
     )
     if store.hard < store.soft:

@@ -73,8 +73,8 @@ class StoreTier:
     """A slower tier. url: where; "off" for none. ttl: seconds. soft: seconds that a request waits for it. hard: seconds
     after which a command to a server is given up.
 
-    max_bytes: of what is stored, about. given: somebody asked for this very url, so that it must work; the default may
-    be left out where it cannot.
+    max_bytes: of what is stored, about. prepare: whether sessions of Postgres keep plans. given: somebody
+    asked for this very url, so that it must work; the default may be left out where it cannot.
     """
 
     url: str = DEFAULT_L3
@@ -82,6 +82,7 @@ class StoreTier:
     soft: float = 0.15
     hard: float = 1.0
     max_bytes: int = 1024 * 1024 * 1024
+    prepare: bool = False
     given: bool = False
 
     def __repr__(self) -> str:

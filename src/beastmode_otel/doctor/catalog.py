@@ -83,7 +83,8 @@ SETTINGS: Final = (
         "cache_on",
         "ok",
         "the cache is on",
-        "A [cache] table or BEASTMODE_CACHE asks for it; the detail says which. A program may say otherwise: cache= at "
+        "A [cache] table or BEASTMODE_CACHE asks for it; the detail says which, and where the tiers are that processes "
+        "share: L2 in Redis, L3 in SQLite or Postgres. A program may say otherwise: cache= at "
         "the router, the transport or instrument() wins.",
     ),
     _entry(

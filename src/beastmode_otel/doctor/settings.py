@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote
 
@@ -87,9 +87,21 @@ def _cache(settings: CacheSettings) -> Finding:
     """What the settings say; a program may say otherwise by an argument."""
     if settings.mode != "off":
         how = "" if settings.mode == "on" else f" (mode {settings.mode})"
-        return found("cache_on", f"{settings.said_by} asks for it{how}; L3: {public_url(settings.l3.url)}")
+        return found("cache_on", f"{settings.said_by} asks for it{how}; {'; '.join(_shared_tiers(settings))}")
     nobody = settings.said_by == "nobody"
     return found("cache_off", "nobody asks for it" if nobody else f"{settings.said_by} says so")
+
+
+def _shared_tiers(settings: CacheSettings) -> Iterator[str]:
+    """Where they are, the fastest first."""
+    if settings.l2.url is not None:
+        yield f"L2: {settings.l2.url.shown}"
+    own = settings.own
+    if own is not None:
+        yield f"{own.level.upper()}: {own.tier}, of your own"
+    if own is None or own.level != "l3":
+        server = settings.l3.server
+        yield f"L3: {public_url(settings.l3.url) if server is None else server.shown}"
 
 
 def _exporters(environ: Mapping[str, str]) -> list[Finding]:

@@ -52,8 +52,8 @@ def end_where_nobody_listens(providers: Iterable[Any]) -> None:
         # The exporter first: then what exports has nothing left to wait for, also where no thread can be started.
         ends = [(exporter.shutdown, part.shutdown) for part, exporter, place in found if place in dead]
         all_in_time([functools.partial(_both, *both) for both in ends], _END)
-    except Exception:  # noqa: BLE001  (an SDK of another shape: it ends as it does without us)
-        _log.debug("the endpoints were not looked at", exc_info=True)
+    except Exception as exc:  # noqa: BLE001  (an SDK of another shape: it ends as it does without us)
+        _log.debug("the endpoints were not looked at: %s", type(exc).__name__)  # its words may hold an address
 
 
 def _both(first: Callable[[], object], second: Callable[[], object]) -> None:
@@ -151,7 +151,11 @@ def _place(exporter: Any) -> tuple[str, int] | None:
     if said.startswith(("unix:", "dns:", "xds:", "ipv4:", "ipv6:")):
         return None
     parts = urlsplit(said if "://" in said else f"//{said}")
-    host, port = parts.hostname, parts.port
+    host = parts.hostname
+    try:
+        port = parts.port
+    except ValueError:  # as of a password with a slash; the SDK says that it is no address
+        return None
     if not host or ({"http", "https", "all"} & getproxies().keys() and not proxy_bypass(host)):
         return None
     return host, port or (80 if parts.scheme == "http" else 443)

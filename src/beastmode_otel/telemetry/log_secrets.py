@@ -9,7 +9,7 @@ from typing import Final
 from beastmode_otel.errors import Redactor
 from beastmode_otel.errors.redact import secrets_in_environ
 
-_THEIRS: Final = ("opentelemetry.", "urllib3.", "requests.")
+_TOLD_BY: Final = ("opentelemetry.", "urllib3.", "requests.", "beastmode_otel")
 _FORMATTER: Final = logging.Formatter()
 
 
@@ -40,7 +40,7 @@ def hide_in_logs(environ: Mapping[str, str]) -> None:
         return
     hides = SecretFilter(Redactor(secrets, shapes=False))
     for name in list(logging.root.manager.loggerDict):
-        if name.startswith(_THEIRS):
+        if name.startswith(_TOLD_BY):
             logging.getLogger(name).addFilter(hides)
 
 

@@ -57,7 +57,7 @@ class Seat:
         return self.tiered.lookup_l1(key(name)) is not None
 
     def close(self) -> None:
-        self.server.release.set()
+        self.server.let_go()
         self.tiered.close()
         self.server.close()
 
@@ -157,8 +157,7 @@ def test_a_soft_timeout_stops_waiting_cancels_nothing_and_what_comes_late_promot
         assert await seat.get("late") is None
         assert time.monotonic() - began < 5
         assert not seat.in_l1("late")
-        seat.server.hang = 0.0
-        seat.server.release.set()
+        seat.server.let_go()
         end = time.monotonic() + 10
         while not seat.in_l1("late") and time.monotonic() < end:
             await (asyncio.sleep(0.005) if name == "asyncio" else BlockingRuntime().sleep(0.005))
@@ -229,8 +228,7 @@ def test_asyncio_run_ends_with_reads_under_way_and_loses_no_write(seats: Callabl
     began = time.monotonic()
     asyncio.run(main())
     assert time.monotonic() - began < 5
-    seat.server.hang = 0.0
-    seat.server.release.set()
+    seat.server.let_go()
     assert seat.pool.drain(10)
     assert seat.tier.stats().entries == 10
     assert asyncio.run(seat.get(3)) == "3"
@@ -248,8 +246,7 @@ def test_a_caller_that_is_cancelled_leaves_its_read_to_the_others(seats: Callabl
         leaving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leaving
-        seat.server.hang = 0.0
-        seat.server.release.set()
+        seat.server.let_go()
         while not seat.tier._loops[asyncio.get_running_loop()]:  # its command ends, and gives its connection back
             await asyncio.sleep(0.005)
         assert await seat.get(1) == "1"
@@ -283,8 +280,7 @@ def test_a_full_pool_is_no_news_about_the_tier(seats: Callable[..., Seat]) -> No
     assert seat.pool.rejected >= 12
     assert seat.l2.breaker.closed
     assert seat.l2.queued >= 8
-    seat.server.hang = 0.0
-    seat.server.release.set()
+    seat.server.let_go()
     assert seat.pool.drain(10)
     seat.l2.put(current("next"))
     until(lambda: not seat.l2.queued)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from beastmode_otel.cache.entry import Entry
-from beastmode_otel.cache.tier import InspectableTier, TierUnavailable
+from beastmode_otel.cache.tier import InspectableTier
 from beastmode_otel.cli import cache
 from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.cli.exits import Failed
@@ -37,7 +37,7 @@ class TierInMemory:
         self.rows, self._capsys = Rows(), capsys
         self.tier = StoreInspection(self.rows, CODEC)
         port: InspectableTier = self.tier
-        self._store = Store(config=load(config), tier=port, tenant="shop")
+        self._store = Store(config=load(config), tiers={"l3": port}, tenant="shop")
 
     def put(self, *, hits: int = 0, **facts: Any) -> Entry:
         now = time.time()
@@ -165,7 +165,7 @@ def test_a_verb_works_on_the_port(verb: str, store: TierInMemory, tmp_path: Path
 
 def test_a_tier_that_is_down_says_why(store: TierInMemory) -> None:
     store.tier.down = "refused"
-    with pytest.raises(TierUnavailable, match="refused"):
+    with pytest.raises(Failed, match="memory://rows: refused"):
         store.run("stats")
 
 

@@ -42,6 +42,18 @@ def open_l2(settings: CacheSettings, pool: WorkerPool) -> tuple[BlockingTier, As
     return tier, tier
 
 
+def inspect_l2(settings: CacheSettings) -> InspectableTier | None:
+    """The configured L2, to be looked into; None when there is none. Nothing is connected yet."""
+    l2 = settings.l2
+    if l2.url is None:
+        return None
+    from beastmode_otel.cache.tiers.redis.inspect import RedisInspection
+
+    return RedisInspection(
+        l2.url, codec=_codec(settings), prefix=l2.prefix, stale=settings.stale_if_error, hard=l2.hard
+    )
+
+
 def examine_l2(settings: CacheSettings) -> list[StoreFacts]:
     """What the servers behind the configured L2 say of themselves. Raises TierUnavailable."""
     if settings.l2.url is None:
@@ -81,8 +93,10 @@ def open_l3(
         with _psycopg():
             from beastmode_otel.cache.tiers.postgres.tier import PostgresTier
 
-        hard = settings.l3.hard
-        tier = PostgresTier(server, codec=codec, pool=pool, stale=stale, max_bytes=most, hard=hard, tell=tell)
+        tier = PostgresTier(
+            server, codec=codec, pool=pool, stale=stale, max_bytes=most, hard=settings.l3.hard,
+            prepare=settings.l3.prepare, tell=tell,
+        )  # fmt: skip
         return tier, None if sys.platform == "win32" else tier  # whose event loop cannot wait for a foreign socket
     if path is None:
         return None

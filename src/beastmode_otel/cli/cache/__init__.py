@@ -1,4 +1,4 @@
-"""`beastmode-otel cache`: what the configured L3 holds, why a request hits it or not, and removing what it holds."""
+"""`beastmode-otel cache`: what the shared tiers hold, why a request hits them or not, and removing what they hold."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import argparse
 from typing import Final, Protocol
 
 from beastmode_otel.cli.cache import explain, flush, get, invalidate, migrate, purge, stats
-from beastmode_otel.cli.cache.store import Store, opened
+from beastmode_otel.cli.cache.store import TIERS, Store, opened
 
 NAME: Final = "cache"
-HELP: Final = "Look into the configured L3 of the cache, explain its hits and misses, remove entries."
+HELP: Final = "Look into the shared tiers of the cache, explain hits and misses, remove entries."
 
 
 class Part(Protocol):
@@ -22,7 +22,7 @@ class Part(Protocol):
         """Declare its options."""
 
     def run(self, given: argparse.Namespace, store: Store) -> int:
-        """Do it; the exit status. Raises Failed, TierUnavailable."""
+        """Do it; the exit status. Raises Failed."""
 
 
 PARTS: Final[tuple[Part, ...]] = (stats, get, invalidate, flush, purge, explain, migrate)
@@ -30,14 +30,19 @@ PARTS: Final[tuple[Part, ...]] = (stats, get, invalidate, flush, purge, explain,
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "All of them work on the configured L3. What running processes hold in their memory (L1) is out of "
-        "their sight and reach. Exit status: 0, 1 for failure, 2 for wrong usage."
+        "They work on the configured L2 and L3. What running processes hold in their memory (L1) is out of their "
+        "sight; they hear of what is removed where they share an L2. Exit status: 0, 1 for failure, also of one tier, "
+        "2 for wrong usage."
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for part in PARTS:
         own = verbs.add_parser(part.NAME, help=part.HELP, description=part.HELP)
         own.add_argument("--config", metavar="PATH", help="a beastmode.toml (default: as the router finds its own)")
         own.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        if part is migrate:
+            own.set_defaults(tier="l3")
+        else:
+            own.add_argument("--tier", choices=TIERS, help="of this tier alone (default: all that are configured)")
         part.add(own)
         own.set_defaults(part=part.run, check=own.error)
 

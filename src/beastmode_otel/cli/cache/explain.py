@@ -1,4 +1,4 @@
-"""`cache explain`: the key of a request, whether the cache has a part in it, and what L3 says, and why."""
+"""`cache explain`: the key of a request, whether the cache has a part in it, and what the tiers say, and why."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from typing import Any, Final, NoReturn
 
 from beastmode_otel.cache.explain import explain_key
 from beastmode_otel.cli.cache.cache_request import KeyedRequest, keyed_request
-from beastmode_otel.cli.cache.lookup import Lookup, look_up
+from beastmode_otel.cli.cache.lookup import Lookup, look_up, why_not
 from beastmode_otel.cli.cache.output import add_tenant, name, note, say
-from beastmode_otel.cli.cache.store import Store
+from beastmode_otel.cli.cache.store import Answer, Store
 from beastmode_otel.cli.exits import OK, Failed
 from beastmode_otel.cli.terminal import Cell, Style, Tone, facts, wrapped
 from beastmode_otel.cli.units import lasting
 
 NAME: Final = "explain"
-HELP: Final = "Say what the key of a request is made of, and whether and why L3 has its answer. Shows no prompt."
+HELP: Final = "Say what the key of a request is made of, and whether and why a tier has its answer. Shows no prompt."
 _TONES: Final[Mapping[str, Tone]] = {"hit": "good", "expired": "warn", "damaged": "bad"}
-_L1: Final = "Only L3 was asked: a running process may have it in its L1, which this command cannot see."
 _LAST: Final = ("digest", "scope")
 
 
@@ -38,8 +37,10 @@ def run(given: argparse.Namespace, store: Store) -> int:
     parts = explain_key(asked.parts) if asked.parts is not None else []
     if asked.key is not None and ("digest", asked.key.digest.hex()) not in parts:
         raise Failed("the engine's key is another one: this is a bug of beastmode-otel cache explain")
-    found = look_up(store, asked, time.time())
-    say(given, _told(asked, parts, found), lambda style: _lines(store, asked, parts, found, style))
+    now = time.time()
+    found = store.each(lambda tier: look_up(store, tier, asked, now))
+    why = [*why_not(store, asked), *_each_why(found)]
+    say(given, _told(asked, parts, found, why), lambda style: _lines(asked, parts, found, why, style))
     return OK
 
 
@@ -62,7 +63,17 @@ def _body(given: argparse.Namespace) -> Mapping[str, Any]:
     return body
 
 
-def _told(asked: KeyedRequest, parts: list[tuple[str, str]], found: Lookup) -> dict[str, Any]:
+def _each_why(found: list[Answer[Lookup]]) -> list[str]:
+    """What they say alike, once; else with the tier's name, where there are several."""
+    told = [why for one in found for why in one.value.why]
+    if len(found) == 1 or len({one.value.why for one in found}) == 1:
+        return list(dict.fromkeys(told))
+    return [why if told.count(why) == len(found) else f"{one.name}: {why}" for one in found for why in one.value.why]
+
+
+def _told(
+    asked: KeyedRequest, parts: list[tuple[str, str]], found: list[Answer[Lookup]], why: list[str]
+) -> dict[str, Any]:
     key = asked.key
     return {
         "model": asked.model,
@@ -74,18 +85,21 @@ def _told(asked: KeyedRequest, parts: list[tuple[str, str]], found: Lookup) -> d
         "parts": [{"name": part, "value": value} for part, value in parts],
         "digest": None if key is None else key.digest.hex(),
         "scope": None if key is None else key.scope.hex(),
-        "l3": {
-            "result": found.result,
-            "age_seconds": found.age,
-            "remaining_seconds": found.remaining,
-            "request_id": found.request_id,
+        **{
+            one.tier: {
+                "result": one.value.result,
+                "age_seconds": one.value.age,
+                "remaining_seconds": one.value.remaining,
+                "request_id": one.value.request_id,
+            }
+            for one in found
         },
-        "why": list(found.why),
+        "why": why,
     }
 
 
 def _lines(
-    store: Store, asked: KeyedRequest, parts: list[tuple[str, str]], found: Lookup, style: Style
+    asked: KeyedRequest, parts: list[tuple[str, str]], found: list[Answer[Lookup]], why: list[str], style: Style
 ) -> Iterator[str]:
     yield style.paint("REQUEST", "bold")
     meant = [("model", asked.model), ("route", asked.route), ("asked first", ", ".join(asked.deployments))]
@@ -99,8 +113,22 @@ def _lines(
         yield from note("Twelve hex digits stand for what may hold a prompt: equal digits, equal content.", style)
         yield ""
         yield from facts([part for part in parts if part[0] in _LAST], style)
-    yield from ("", style.paint("L3", "bold"))
-    rows: list[tuple[str, Cell | str]] = [("path", store.tier.location)]
+    for one in found:
+        yield from ("", style.paint(one.name, "bold"))
+        yield from facts(_rows(one), style)
+    yield from ("", style.paint("WHY", "bold"))
+    for reason in why:
+        yield from wrapped(reason, style, indent=2)
+    if asked.key is not None:
+        only = " and ".join(one.name for one in found)
+        verb = "were" if len(found) > 1 else "was"
+        told = f"Only {only} {verb} asked: a running process may have it in its L1, which this command cannot see."
+        yield from note(told, style)
+
+
+def _rows(one: Answer[Lookup]) -> list[tuple[str, Cell | str]]:
+    found = one.value
+    rows: list[tuple[str, Cell | str]] = [("path", one.location)]
     rows.append(("says", Cell(found.result.replace("_", " "), _TONES.get(found.result))))
     if found.age is not None:
         rows.append(("age", lasting(found.age)))
@@ -108,9 +136,4 @@ def _lines(
         rows.append(("fresh for", lasting(found.remaining)))
     if found.request_id is not None:
         rows.append(("stored by", f"request {found.request_id}"))
-    yield from facts(rows, style)
-    yield from ("", style.paint("WHY", "bold"))
-    for reason in found.why:
-        yield from wrapped(reason, style, indent=2)
-    if asked.key is not None:
-        yield from note(_L1, style)
+    return rows

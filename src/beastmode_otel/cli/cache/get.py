@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from beastmode_otel.cache import Entry, StoredEntry
 from beastmode_otel.cli.cache.output import add_tenant, name, note, say
-from beastmode_otel.cli.cache.store import Store
+from beastmode_otel.cli.cache.store import Answer, Store
 from beastmode_otel.cli.exits import OK, Failed
 from beastmode_otel.cli.terminal import Cell, Style, facts
 from beastmode_otel.cli.units import counted, lasting, size
 
 NAME: Final = "get"
-HELP: Final = "Show an entry of L3: what it is, how old, what it cost; not what it says."
+HELP: Final = "Show an entry: what it is, how old, what it cost; not what it says."
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -31,33 +31,44 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, store: Store) -> int:
-    stored, now = _named(store, given.handle), time.time()
-    entry = stored.entry
-    if not isinstance(entry, Entry):
+    found, now = _named(store, given.handle), time.time()
+    readable = [one for one in found if isinstance(one.value.entry, Entry)]
+    if not readable:
+        stored = found[0].value
+        reason = "" if isinstance(stored.entry, Entry) else stored.entry.reason
         raise Failed(
-            f"{stored.key.digest.hex()}: the entry is there, but cannot be read here: {entry.reason}",
+            f"{stored.key.digest.hex()}: the entry is there, but cannot be read here: {reason}",
             "`beastmode-otel cache stats` says how many are like it, and why",
         )
-    told = _told(entry, stored, now, given.show_content)
-    say(given, told, lambda style: _lines(entry, stored, now, style, given))
+    told = _told(readable, now, given.show_content)
+    say(given, told, lambda style: _lines(readable, now, style, given))
     return OK
 
 
-def _named(store: Store, handle: str) -> StoredEntry:
-    found = store.tier.named(store.tenant, handle)
+def _named(store: Store, handle: str) -> list[Answer[StoredEntry]]:
+    """Of each tier that has it; the fastest first, which is the one that is served."""
+    answers = store.each(lambda tier: tier.named(store.tenant, handle))
+    found = [Answer(tier=one.tier, location=one.location, value=stored) for one in answers for stored in one.value]
     if not found:
         raise Failed(
-            f"{handle} is no entry of tenant {store.tenant!r} in {store.tier.location}",
+            f"{handle} is no entry of tenant {store.tenant!r} in {' or '.join(one.location for one in answers)}",
             "another tenant's entries are seen with --tenant",
             "a hit has a request id of its own: look for its key, beastmode.cache.key on its span",
             "it may be in the L1 of a running process only, which this command cannot see",
+            *(f"{ill.location} did not answer: {ill.reason}" for ill in store.problems.values()),
         )
-    if len(found) > 1:
+    if len({one.value.key.digest for one in found}) > 1:
         raise Failed(f"{handle} is the beginning of more than one key", "give more of its digits")
-    return found[0]
+    return found
 
 
-def _told(entry: Entry, stored: StoredEntry, now: float, content: bool) -> dict[str, Any]:
+def _entry(one: Answer[StoredEntry]) -> Entry:
+    assert isinstance(one.value.entry, Entry)  # noqa: S101  (it was readable)
+    return one.value.entry
+
+
+def _told(found: list[Answer[StoredEntry]], now: float, content: bool) -> dict[str, Any]:
+    entry, hits = _entry(found[0]), [one.value.hits for one in found if one.value.hits is not None]
     told: dict[str, Any] = {
         "key": entry.key.digest.hex(),
         "scope": entry.key.scope.hex(),
@@ -72,22 +83,31 @@ def _told(entry: Entry, stored: StoredEntry, now: float, content: bool) -> dict[
         "fresh": entry.fresh(now),
         "age_seconds": entry.age(now),
         "remaining_seconds": max(0.0, entry.expires_at - now),
-        "hits": stored.hits,
+        "hits": sum(hits) if hits else None,
         "finish_reason": entry.finish_reason,
         "usage": None if entry.usage is None else asdict(entry.usage),
         "cost_usd": entry.cost,
         "tags": list(entry.tags),
         "body_bytes": len(entry.body),
-        "stored_bytes": stored.size,
+        "stored_bytes": found[0].value.size,
+        "tiers": [
+            {
+                "tier": one.tier,
+                "fresh": _entry(one).fresh(now),
+                "remaining_seconds": max(0.0, _entry(one).expires_at - now),
+                "hits": one.value.hits,
+                "stored_bytes": one.value.size,
+            }
+            for one in found
+        ],
     }
     return {**told, "text": entry.text} if content else told
 
 
-def _lines(entry: Entry, stored: StoredEntry, now: float, style: Style, given: argparse.Namespace) -> Iterator[str]:
-    fresh = entry.fresh(now)
-    remaining = f"fresh for {lasting(entry.expires_at - now)}" if fresh else f"{lasting(now - entry.expires_at)} ago"
-    if entry.ahead(now):
-        remaining = f"not served: its clock ran {lasting(entry.created_at - now)} ahead"
+def _lines(found: list[Answer[StoredEntry]], now: float, style: Style, given: argparse.Namespace) -> Iterator[str]:
+    entry = _entry(found[0])
+    stored = ", ".join(f"{size(one.value.size)} ({one.name})" for one in found)
+    fresh = all(_entry(one).fresh(now) for one in found)
     yield style.paint("ENTRY", "bold")
     yield from facts(
         [
@@ -99,16 +119,13 @@ def _lines(entry: Entry, stored: StoredEntry, now: float, style: Style, given: a
             ("model", f"{entry.key.model} (served by {entry.model_served or '-'})"),
             ("deployment", f"{entry.deployment} ({entry.provider}, {entry.api})"),
             ("age", lasting(entry.age(now))),
-            ("expires", Cell(remaining) if fresh else Cell(f"expired {remaining}", "warn")),
-            (
-                "hits",
-                f"{stored.hits:,} from L3" + (f", last {lasting(now - stored.accessed_at)} ago" if stored.hits else ""),
-            ),
+            ("expires", Cell("; ".join(_remaining(one, now) for one in found), None if fresh else "warn")),
+            ("hits", "; ".join(_hits(one, now) for one in found)),
             ("tokens", _tokens(entry)),
             ("cost", Cell("not known", "warn") if entry.cost is None else f"${entry.cost:.6f}, which each hit saves"),
             ("finish", entry.finish_reason or "-"),
             ("tags", ", ".join(entry.tags) or "none"),
-            ("size", f"{size(len(entry.body))}, stored in {size(stored.size)}"),
+            ("size", f"{size(len(entry.body))}, stored in {stored}"),
         ],
         style,
     )
@@ -118,6 +135,23 @@ def _lines(entry: Entry, stored: StoredEntry, now: float, style: Style, given: a
     yield from ("", style.paint("TEXT", "bold"))
     for line in entry.text.splitlines():
         yield "".join(char if char.isprintable() else " " for char in line)
+
+
+def _remaining(one: Answer[StoredEntry], now: float) -> str:
+    entry = _entry(one)
+    if entry.ahead(now):
+        return f"{one.name}: not served, its clock ran {lasting(entry.created_at - now)} ahead"
+    if entry.fresh(now):
+        return f"{one.name}: fresh for {lasting(entry.expires_at - now)}"
+    return f"{one.name}: expired {lasting(now - entry.expires_at)} ago"
+
+
+def _hits(one: Answer[StoredEntry], now: float) -> str:
+    hits, accessed = one.value.hits, one.value.accessed_at
+    if hits is None:
+        return f"{one.name} counts none"
+    last = f", last {lasting(now - accessed)} ago" if hits and accessed is not None else ""
+    return f"{hits:,} from {one.name}{last}"
 
 
 def _tokens(entry: Entry) -> str:

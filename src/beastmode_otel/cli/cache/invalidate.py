@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from beastmode_otel.cache import Filter
-from beastmode_otel.cli.cache.output import add_tenant, l1_remains, name, note, say
-from beastmode_otel.cli.cache.store import Store
+from beastmode_otel.cli.cache.output import add_tenant, l1_remains, name, note, removals, say
+from beastmode_otel.cli.cache.store import Answer, Store
 from beastmode_otel.cli.exits import OK
 from beastmode_otel.cli.terminal import Style
 from beastmode_otel.cli.units import counted
 
 NAME: Final = "invalidate"
-HELP: Final = "Remove entries of one tenant from L3: those that match everything that is given."
+HELP: Final = "Remove entries of one tenant: those that match everything that is given."
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _MOST: Final = 100 * 365 * 86_400.0
@@ -40,14 +40,16 @@ def run(given: argparse.Namespace, store: Store) -> int:
         given.check("say which: --key, --request-id, --model, --tag, --scope, --older-than, or --all-of-tenant")
     if by and given.all_of_tenant:
         given.check("--all-of-tenant is everything: leave it out, or the others")
-    removed = store.tier.invalidate(Filter(tenant=store.tenant, **by), time.time())
-    told = {"removed": removed, "tenant": store.tenant, "path": store.tier.location, "by": sorted(by) or ["tenant"]}
+    which, now = Filter(tenant=store.tenant, **by), time.time()
+    removed = store.remove(lambda tier: tier.invalidate(which, now), which)
+    told = removals({"tenant": store.tenant, "by": sorted(by) or ["tenant"]}, removed, store)
     say(given, told, lambda style: _lines(store, removed, style))
     return OK
 
 
-def _lines(store: Store, removed: int, style: Style) -> Iterator[str]:
-    yield f"{counted(removed, 'entry', 'entries')} of tenant {store.tenant!r} removed from {store.tier.location}"
+def _lines(store: Store, removed: list[Answer[int]], style: Style) -> Iterator[str]:
+    for one in removed:
+        yield f"{counted(one.value, 'entry', 'entries')} of tenant {store.tenant!r} removed from {one.location}"
     yield from note(l1_remains(store), style)
 
 

@@ -25,8 +25,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, store: Store) -> int:
     migrator = migrate_l3(store.config.cache)
     if migrator is None:
-        told: dict[str, Any] = {"path": store.tier.location, "applied": [], "needed": False}
-        say(given, told, lambda style: [f"{store.tier.location} is brought up to date whenever it is opened"])
+        told: dict[str, Any] = {"path": store.tiers["l3"].location, "applied": [], "needed": False}
+        say(given, told, lambda style: [f"{store.tiers['l3'].location} is brought up to date whenever it is opened"])
     elif given.sql:
         whole = migrator.script(anew=True)
         say(given, {"applied": [], "sql": whole}, lambda style: [whole])

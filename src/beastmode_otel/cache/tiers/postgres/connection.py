@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final
 
 from psycopg import OperationalError, ProgrammingError, pq
@@ -21,11 +21,12 @@ Query = tuple[bytes, Sequence[Any]]
 Rows = list[tuple[Any, ...]]
 # Of each statement its rows, and how many it touched.
 Answers = list[tuple[Rows, int]]
-_Prepared = tuple[bytes, list[bytes | None], list[int]]
+_Encoded = tuple[bytes, list[bytes | None], list[int]]
 # The steps of an exchange: whether it waits to send too, or only to receive.
 _Steps = Generator[bool, None, Answers]
 
 _IN, _OUT = 1, 4  # as select.poll has them
+_NO_STATEMENT: Final = "26000"
 _POLICY: Final = {b"ExecWithCheckOptions"}  # where the server finds that a policy forbids a row
 # Statements behind the application's name in pg_stat_activity; keepalives find a peer that has gone while nobody asks.
 _ALWAYS: Final = {"client_encoding": "UTF8", "application_name": "beastmode_otel"}
@@ -110,6 +111,10 @@ def _connected(conninfo: bytes, until: float) -> Connection:
             pg.finish()
 
 
+def _nobody() -> None:
+    pass
+
+
 def _first_line(message: bytes) -> str:
     return message.decode(errors="replace").strip().partition("\n")[0]
 
@@ -140,6 +145,17 @@ class Connection:
 
     def __init__(self, pg: pq.abc.PGconn) -> None:
         self._pg, self._socket = pg, pg.socket
+        self._names: dict[bytes, bytes] = {}
+        self._forgotten: Callable[[], None] = _nobody
+
+    def prepare(self, queries: Sequence[Query], until: float, forgotten: Callable[[], None]) -> None:
+        """From now on the server's session keeps the plans of these statements. Blocking; of their parameters only the
+        types matter. forgotten: hears that it has not, as another session is behind this connection now. Raises Lost,
+        TimeoutError, ServerError."""
+        statements = _encoded(queries)
+        Exchange(self, self._exchange(statements, preparing=True)).taken(until)
+        self._forgotten = forgotten
+        self._names = {sql: b"beastmode_%d" % number for number, (sql, _, _) in enumerate(statements)}
 
     def run(self, queries: Sequence[Query], until: float) -> Answers:
         """Of each statement its rows, and how many it touched. Blocking. Raises Lost, TimeoutError, ServerError."""
@@ -147,7 +163,7 @@ class Connection:
 
     def begin(self, queries: Sequence[Query]) -> Exchange:
         """Send them, as far as that needs no waiting. Raises Lost."""
-        return Exchange(self, self._exchange(_prepared(queries)))
+        return Exchange(self, self._exchange(_encoded(queries)))
 
     def wait(self, seconds: float, *, sending: bool) -> bool:
         """Whether there is something to do on the socket, after at most so long."""
@@ -183,13 +199,12 @@ class Connection:
             if sending:
                 loop.remove_writer(self._socket)
 
-    def _exchange(self, queries: list[_Prepared]) -> _Steps:
+    def _exchange(self, queries: list[_Encoded], *, preparing: bool = False) -> _Steps:
         pg = self._pg
         answers: Answers = []
         refusals: list[ServerError] = []
         try:
-            for sql, values, types in queries:
-                pg.send_query_params(sql, values, types, [1] * len(values), 1)
+            self._send(queries, preparing=preparing)
             pg.pipeline_sync()
             while pg.flush() == 1:
                 yield True
@@ -209,6 +224,15 @@ class Connection:
             raise refusals[0]
         return answers
 
+    def _send(self, queries: list[_Encoded], *, preparing: bool) -> None:
+        for number, (sql, values, types) in enumerate(queries):
+            if preparing:
+                self._pg.send_prepare(b"beastmode_%d" % number, sql, types)
+            elif sql in self._names:
+                self._pg.send_query_prepared(self._names[sql], values, [1] * len(values), 1)
+            else:
+                self._pg.send_query_params(sql, values, types, [1] * len(values), 1)
+
     def _read(self, result: pq.abc.PGresult, answers: Answers, refusals: list[ServerError]) -> bool:
         """False: it is the last of the exchange."""
         match result.status:
@@ -225,7 +249,9 @@ class Connection:
     def _refusal(self, result: pq.abc.PGresult) -> ServerError:
         field = result.error_field
         state = (field(pq.DiagnosticField.SQLSTATE) or b"").decode()
-        if self._pg.status == pq.ConnStatus.BAD or not state:
+        if state == _NO_STATEMENT:
+            self._forgotten()
+        if self._pg.status == pq.ConnStatus.BAD or not state or state == _NO_STATEMENT:
             raise Lost(_first_line(result.error_message))
         primary = (field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode(errors="replace")
         return ServerError(primary, state, policy=field(pq.DiagnosticField.SOURCE_FUNCTION) in _POLICY)
@@ -300,7 +326,7 @@ class Exchange:
             self.connection.close()
 
 
-def _prepared(queries: Sequence[Query]) -> list[_Prepared]:
+def _encoded(queries: Sequence[Query]) -> list[_Encoded]:
     """Before anything is sent: what cannot be encoded costs no connection."""
     return [(sql, *encoded(values)) for sql, values in queries]
 

@@ -83,13 +83,15 @@ class Connections:
         greeting: Query,
         check: Callable[[Rows], None],
         tell: Callable[[str], None],
+        prepare: Sequence[Query] = (),
     ) -> None:
         """check: raises TierUnavailable for what `greeting` was answered with. hard: seconds of an exchange.
 
+        prepare: statements that each connection has the server keep the plans of (Connection.prepare).
         tell: hears that there is no connection to be had, and why, once until there is one again.
         """
         self._servers, self._hard, self._check, self._greeting = servers, hard, check, greeting
-        self._tell, self._told = tell, ""
+        self._tell, self._told, self._prepare = tell, "", prepare
         self._openers = WorkerPool("l3-connect", size=2, backlog=64)
         self._closed = False
         self._start_empty()
@@ -173,6 +175,8 @@ class Connections:
             connection = connect(self._servers, until)
             try:
                 self._check(_greeted(connection, self._greeting, until))
+                if self._prepare:
+                    self._prepared(connection, until)
             except BaseException:
                 connection.close()
                 raise
@@ -181,6 +185,17 @@ class Connections:
             raise
         self._told = ""
         return connection
+
+    def _prepared(self, connection: Connection, until: float) -> None:
+        try:
+            connection.prepare(self._prepare, until, self._prepare_no_more)
+        except ServerError:  # the session is not new: somebody has prepared these names in it
+            self._prepare_no_more()
+
+    def _prepare_no_more(self) -> None:
+        if self._prepare:
+            self._prepare = ()
+            self._tell(f"prepare = true has no effect at {self._servers.location}: a pooler changes the sessions")
 
     def _say(self, exc: Exception) -> None:
         kind, reason = type(exc).__name__, unavailable(exc).reason

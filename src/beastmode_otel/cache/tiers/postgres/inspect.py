@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.tier import Codec, Filter, ModelTotals, StoredEntry, TenantTotals, Totals
+from beastmode_otel.cache.tier import Codec, Filter, ModelTotals, StoredEntry, TenantTotals, Totals, may_be_key
 from beastmode_otel.cache.tiers.postgres import schema as sql
 from beastmode_otel.cache.tiers.postgres.tier import PostgresTier
 from beastmode_otel.config.postgres_url import PostgresUrl
@@ -86,7 +86,7 @@ class PostgresInspection:
 
     def named(self, tenant: str, handle: str) -> list[StoredEntry]:
         found = self._entries(tenant, _BY_REQUEST, tenant, handle)
-        if found or not _is_hex(handle):
+        if found or not may_be_key(handle):
             return found
         least, most = (bytes.fromhex(handle.ljust(64, digit)) for digit in "0f")
         return self._entries(tenant, _BY_BEGINNING, tenant, least, most, f"{handle.lower()}%")
@@ -157,7 +157,3 @@ class PostgresInspection:
     def close(self) -> None:
         self._tier.close()
         self._pool.close()
-
-
-def _is_hex(text: str) -> bool:
-    return 6 <= len(text) <= 64 and all(char in "0123456789abcdefABCDEF" for char in text)

@@ -124,6 +124,10 @@ def read(key: Key, after: float) -> Query:
     return _READ, (key.tenant, key.digest, after)
 
 
+# What a read sends, with parameters of their types.
+OF_A_READ: Final[tuple[Query, ...]] = (of_tenant("", 0.0), (_READ, ("", b"", 0.0)))
+
+
 def put(entry: Entry, payload: bytes, now: float) -> Query:
     key, usage = entry.key, entry.usage
     return _PUT, (
@@ -177,6 +181,9 @@ def invalidation(which: Filter, now: float, batch: int) -> Query:
     if which.older_than is not None:
         values.append(now - which.older_than)
         where.append(f"created_at < to_timestamp(${len(values)})")
-    sql = f"""delete from beastmode.llm_cache where ctid = any (array(
-        select ctid from beastmode.llm_cache where {" and ".join(where)} limit $2 for update))"""  # noqa: S608  (constants)
+    # By key, not by place: a row that another transaction has just changed (hits that are counted) lies elsewhere
+    # than this statement first saw it. In one order, so that two of these do not wait for each other in a circle.
+    sql = f"""delete from beastmode.llm_cache c using (
+            select tenant, key from beastmode.llm_cache where {" and ".join(where)} order by key limit $2 for update
+        ) found where c.tenant = found.tenant and c.key = found.key"""  # noqa: S608  (constants)
     return sql.encode(), values

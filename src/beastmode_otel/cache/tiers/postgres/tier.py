@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from math import inf
 from typing import Any, Final
@@ -58,20 +57,25 @@ class PostgresTier:
         stale: float = 0.0,
         max_bytes: int | None = None,
         hard: float = HARD,
+        prepare: bool = False,
         clock: Callable[[], float] = time.time,
         tell: Callable[[str], None] = _log.warning,
     ) -> None:
         """Raises ConfigError. Nothing is connected yet.
 
         stale: seconds after its expiry for which an entry is still returned. max_bytes: of payloads, about; beyond
-        it what expires soonest goes first. tell: hears once what is wrong with the server.
+        it what expires soonest goes first. prepare: each connection keeps the plans of a read, which a transaction
+        pooler would lose. tell: hears once what is wrong with the server.
         """
         self.damaged = 0
         self._codec, self._pool, self._clock, self._hard = codec, pool, clock, hard
         self._stale, self._most = stale, inf if max_bytes is None else max_bytes
         servers = Servers(url, hard)
         self.location, self.server = servers.location, servers.address
-        self._db = Connections(servers, hard=hard, greeting=sql.GREETING, check=check_schema, tell=tell)
+        self._db = Connections(
+            servers, hard=hard, greeting=sql.GREETING, check=check_schema, tell=tell,
+            prepare=sql.OF_A_READ if prepare else (),
+        )  # fmt: skip
         self.leases = PostgresLeases(self.run)
         self._hits = Hits(lambda: self._behind(self._count_hits))
 
@@ -211,8 +215,7 @@ class PostgresTier:
 
     def close(self) -> None:
         """Write the hits, close. Best effort, idempotent; afterwards everything is TierUnavailable."""
-        with suppress(TierUnavailable):
-            self._count_hits()
+        self._count_hits(self._hard)
         self._db.close()
 
     async def aclose(self) -> None:
@@ -240,10 +243,15 @@ class PostgresTier:
                 break
         return gone
 
-    def _count_hits(self) -> None:
+    def _count_hits(self, seconds: float | None = None) -> None:
+        """Never raises: statistics say nothing about the tier's health, and hold up no purge. What fails is not tried
+        again, since it may have been counted all the same."""
         counts = self._hits.take()
-        for start in range(0, len(counts), _BATCH):
-            self.run(None, sql.count_hits(counts[start : start + _BATCH]), lazy=True)
+        try:
+            for start in range(0, len(counts), _BATCH):
+                self.run(None, sql.count_hits(counts[start : start + _BATCH]), seconds or LONG, lazy=True)
+        except TierUnavailable as exc:
+            _log.debug("hits of %d entries were not counted: %s", len(counts), exc.reason)
 
     def _behind(self, work: Callable[[], Any]) -> bool:
         """On the pool; False when it is full: the next read finds the same work to do."""

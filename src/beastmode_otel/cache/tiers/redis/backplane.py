@@ -70,7 +70,7 @@ class RedisBackplane:
 
     # Telling.
 
-    def publish(self, which: Filter, by: Hearer) -> None:
+    def publish(self, which: Filter, by: Hearer | None = None) -> None:
         """To the other caches of this process at once; raises TierUnavailable when others cannot be told."""
         for hearer in self._everybody():
             if hearer is not by:

@@ -6,6 +6,8 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
+from hashlib import sha1
 from typing import Any, Final, Protocol
 
 import redis.connection
@@ -144,6 +146,14 @@ class Connections:
                     answers[place] = answer
         return answers
 
+    def run(self, slot: int, script: bytes, words: list[bytes]) -> Any:
+        """A script's answer. A server that does not know it, as after its restart, is told it whole."""
+        try:
+            (answer,) = self.call(slot, command(b"EVALSHA", _sha(script), *words))
+        except exceptions.NoScriptError:
+            (answer,) = self.call(slot, command(b"EVAL", script, *words))
+        return answer
+
     def at(self, host: Host, packed: bytes) -> Any:
         """The answer of one server, which may be its refusal."""
         return self._at(host, [packed])[0]
@@ -223,6 +233,11 @@ def asking(commands: Sequence[bytes]) -> list[bytes]:
 
 def first_error(answers: Sequence[Any]) -> Exception | None:
     return next((one for one in answers if isinstance(one, Exception)), None)
+
+
+@lru_cache
+def _sha(script: bytes) -> bytes:
+    return sha1(script, usedforsecurity=False).hexdigest().encode()
 
 
 def checked(answers: list[Any]) -> list[Any]:

@@ -31,13 +31,13 @@ from typing import Any, Final
 from beastmode_otel.cache.entry import SKEW, Entry, Key
 from beastmode_otel.cache.tier import Filter
 
+LAYOUT: Final = 1
 BUCKETS: Final = 16
 SLOTS: Final = 16384  # of every cluster
 HEAD_BYTES: Final = 512  # what an invalidation reads of each entry; longer facts are read again, whole
 LEAST_MILLISECONDS: Final = 5000  # clocks of clients differ: what one takes for expired, another may not
 GENERATION: Final = b"g"
 
-_LAYOUT: Final = 1
 _OF_A_SCOPE: Final = 500  # entries that a bucket names, the newest
 _HEAD: Final = struct.Struct(">16sdI")  # generation in digits, created_at, length of the facts
 
@@ -198,7 +198,7 @@ class Layout:
 
     @property
     def root(self) -> bytes:
-        return f"{self.prefix}:{_LAYOUT}".encode()
+        return f"{self.prefix}:{LAYOUT}".encode()
 
     @property
     def tenants(self) -> Place:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from hashlib import sha1
 from typing import Any, Final
 
 from redis import exceptions
@@ -68,7 +67,7 @@ class RedisTier:
         self._layout = Layout(prefix)
         self._connections = Connections(url, hard)
         self._on_loops = LoopConnections(url, hard, self._connections, pool)
-        self.leases = RedisLeases(self._layout, self.run)
+        self.leases = RedisLeases(self._layout, self._connections.run)
         self._tenants: dict[str, float] = {}  # until when their names are known to the server
         self._rng = random.Random()
 
@@ -156,15 +155,7 @@ class RedisTier:
                 place, entry, self._codec.encode(entry), now=now, stale=self._stale,
                 fresh=self._rng.randrange(*_GENERATIONS),
             )  # fmt: skip
-            self._tell_tenant(entry, now, anew=self.run(place.slot, PUT, words) == 2)
-
-    def run(self, slot: int, script: bytes, words: list[bytes]) -> Any:
-        """A script's answer. A server that does not know it, as after its restart, is told it whole."""
-        try:
-            (answer,) = self._connections.call(slot, command(b"EVALSHA", _sha(script), *words))
-        except exceptions.NoScriptError:
-            (answer,) = self._connections.call(slot, command(b"EVAL", script, *words))
-        return answer
+            self._tell_tenant(entry, now, anew=self._connections.run(place.slot, PUT, words) == 2)
 
     def _tell_tenant(self, entry: Entry, now: float, *, anew: bool) -> None:
         """That it has entries, for those who look at all of them. Once in ten minutes, and when something was lost."""
@@ -188,7 +179,9 @@ class RedisTier:
     def _drop_damaged(self, key: Key, value: bytes) -> None:
         place = self._layout.place(key)
         with edge():
-            self.run(place.slot, DROP_DAMAGED, [b"2", place.index, place.entry(key.digest), value, key.digest])
+            self._connections.run(
+                place.slot, DROP_DAMAGED, [b"2", place.index, place.entry(key.digest), value, key.digest]
+            )
 
     # Everything there is.
 
@@ -199,7 +192,7 @@ class RedisTier:
     def purge(self, now: float) -> int:
         """Forget what the server has expired, and delete what it would soon; at most 10,000, of 64 tenants."""
         with edge():
-            return walk.purge(self._connections, self._layout, now - self._stale, now, self.run, self._rng)
+            return walk.purge(self._connections, self._layout, now - self._stale, self._rng)
 
     def stats(self) -> TierStats:
         """Exact up to some hundred entries, then from a sample. size: of the values, without Redis's own overhead."""
@@ -301,13 +294,3 @@ class Question:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.disconnect()
-
-
-_SHAS: Final[dict[bytes, bytes]] = {}
-
-
-def _sha(script: bytes) -> bytes:
-    known = _SHAS.get(script)
-    if known is None:
-        known = _SHAS[script] = sha1(script, usedforsecurity=False).hexdigest().encode()
-    return known

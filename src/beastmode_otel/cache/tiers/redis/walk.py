@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from beastmode_otel.cache.entry import Key
@@ -30,8 +30,6 @@ _PURGED: Final = 10_000
 _COUNTED_TENANTS: Final = 1_000  # those with the most time left; the others are taken to be like them
 _SAMPLE: Final = 1_024  # entries whose size is looked at
 
-Run = Callable[[int, bytes, list[bytes]], Any]
-
 
 def tenants_of(connections: Connections, layout: Layout) -> list[str]:
     """All that are known to have entries."""
@@ -41,7 +39,7 @@ def tenants_of(connections: Connections, layout: Layout) -> list[str]:
 
 
 def members(connections: Connections, place: Place) -> Iterator[list[bytes]]:
-    """The digests of a bucket, by pages: each that is there from the beginning to the end is among them."""
+    """The digests of a bucket, by pages: each that is there from beginning to end is among them, maybe twice."""
     cursor = b"0"
     while True:
         (answer,) = connections.call(place.slot, command(b"ZSCAN", place.index, cursor, b"COUNT", b"%d" % _PAGE))
@@ -112,13 +110,15 @@ def _matches(connections: Connections, place: Place, digest: bytes, value: bytes
 # Upkeep.
 
 
-def purge(connections: Connections, layout: Layout, horizon: float, now: float, run: Run, rng: random.Random) -> int:
+def purge(
+    connections: Connections, layout: Layout, horizon: float, rng: random.Random, *, most: int | None = _PURGED_TENANTS
+) -> int:
+    """most: tenants; None: all of them."""
     names = layout.tenants
     connections.call(names.slot, command(b"ZREMRANGEBYSCORE", names.base, b"-inf", b"(" + number(horizon)))
     tenants = tenants_of(connections, layout)
-    places = [
-        place for tenant in rng.sample(tenants, min(len(tenants), _PURGED_TENANTS)) for place in layout.places(tenant)
-    ]
+    some = tenants if most is None or len(tenants) <= most else rng.sample(tenants, most)
+    places = [place for tenant in some for place in layout.places(tenant)]
     gone, limit = 0, number(horizon)
     while places and gone < _PURGED:
         due = connections.call_each(
@@ -128,7 +128,7 @@ def purge(connections: Connections, layout: Layout, horizon: float, now: float, 
         for place, digests in zip(places, due, strict=True):
             if digests:
                 keys = [place.index, *map(place.entry, digests)]
-                gone += run(place.slot, DROP_EXPIRED, [b"%d" % len(keys), *keys, limit, *digests])
+                gone += connections.run(place.slot, DROP_EXPIRED, [b"%d" % len(keys), *keys, limit, *digests])
         places = [place for place, digests in zip(places, due, strict=True) if len(digests) == _PAGE]
     return gone
 

@@ -11,7 +11,16 @@ from contextlib import closing
 from typing import Any, Final, TypeVar
 
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.tier import Codec, Filter, ModelTotals, StoredEntry, TenantTotals, TierUnavailable, Totals
+from beastmode_otel.cache.tier import (
+    Codec,
+    Filter,
+    ModelTotals,
+    StoredEntry,
+    TenantTotals,
+    TierUnavailable,
+    Totals,
+    may_be_key,
+)
 from beastmode_otel.cache.tiers.sqlite import schema as sql
 from beastmode_otel.cache.tiers.sqlite.errors import edge
 from beastmode_otel.cache.tiers.sqlite.file import NotReady, located, open_reader
@@ -84,7 +93,7 @@ class SQLiteInspection:
 
     def named(self, tenant: str, handle: str) -> list[StoredEntry]:
         found = self._entries(_BY_REQUEST, (tenant, handle))
-        if found or not _is_hex(handle):
+        if found or not may_be_key(handle):
             return found
         return self._entries(_BY_BEGINNING, (tenant, len(handle), handle.upper()))
 
@@ -212,7 +221,3 @@ class SQLiteInspection:
     def _check_open(self) -> None:
         if self._closed:
             raise TierUnavailable("it was closed", healthy=True)
-
-
-def _is_hex(text: str) -> bool:
-    return 6 <= len(text) <= 64 and all(char in "0123456789abcdefABCDEF" for char in text)
