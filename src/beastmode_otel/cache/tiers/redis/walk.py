@@ -6,7 +6,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from beastmode_otel.cache.entry import Key
 from beastmode_otel.cache.tier import Filter, TierStats
