@@ -87,7 +87,8 @@ class ScopeIndex:
         with self._lock:
             self._expire(now)
             if len(self._blocks) <= PLAIN:
-                cosines = np.concatenate([block.cosines(asked) for block in self._blocks])
+                whole = [block.cosines(asked) for block in self._blocks]
+                cosines = np.concatenate(whole) if len(whole) > 1 else whole[0]
                 places = _highest(cosines, most)
                 cosines = cosines[places]
             else:
@@ -96,8 +97,12 @@ class ScopeIndex:
                     return []
                 cosines = np.stack([block.rows[row] for block, row in map(self._at, places.tolist())]) @ asked
             best = np.argsort(-cosines, kind="stable")[:most]
-            found = [(self._entries[places[one]], min(1.0, float(cosines[one]))) for one in best]
-        return [(entry, cosine) for entry, cosine in found if entry is not None]
+            found = [
+                (self._entries[place], cosine)
+                for place, cosine in zip(places[best].tolist(), cosines[best].tolist(), strict=True)
+            ]
+        # A question that is no vector (NaN) is near to nobody.
+        return [(entry, min(cosine, 1.0)) for entry, cosine in found if entry is not None and cosine > _NOBODY]
 
     def _likely(self, asked: NDArray[np.float32], most: int) -> NDArray[np.intp]:
         """Whose signs differ in the fewest places."""
@@ -187,7 +192,7 @@ class _Block:
 
     def cosines(self, asked: NDArray[np.float32]) -> NDArray[np.float32]:
         found: NDArray[np.float32] = self.rows @ asked
-        found[self.free != 0] = _NOBODY
+        found[self.free > 0] = _NOBODY
         return found
 
     def differences(self, signs: NDArray[np.uint64]) -> NDArray[np.uint16]:
@@ -207,4 +212,4 @@ def _signs(vector: NDArray[np.float32]) -> NDArray[np.uint64]:
 def _highest(cosines: NDArray[np.float32], most: int) -> NDArray[np.intp]:
     if most >= len(cosines):
         return np.arange(len(cosines))
-    return np.argpartition(-cosines, most)[:most] if most > 0 else np.arange(0)
+    return np.argpartition(cosines, -most)[-most:] if most > 0 else np.arange(0)

@@ -120,9 +120,10 @@ def test_a_wider_query_gives_the_same(rng: Any) -> None:
     assert found(index, rows[7].astype(np.float64)) == found(index, rows[7])
 
 
-def test_no_vector_is_near_to_nan(rng: Any) -> None:
-    index = filled(vectors(rng, 50))
-    assert all(not cosine >= 0.9 for _, cosine in found(index, np.full(DIMENSIONS, np.nan, np.float32)))
+@pytest.mark.parametrize("count", [50, PLAIN * BLOCK + 10])
+@pytest.mark.parametrize("asked", [np.full(DIMENSIONS, np.nan), np.array([np.nan] + [0.1] * (DIMENSIONS - 1))])
+def test_no_vector_is_near_to_nan(rng: Any, asked: Any, count: int) -> None:
+    assert found(filled(vectors(rng, count)), asked) == []
 
 
 def test_random_work_is_as_in_a_dictionary(rng: Any, monkeypatch: pytest.MonkeyPatch) -> None:

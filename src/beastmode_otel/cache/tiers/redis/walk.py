@@ -6,7 +6,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from beastmode_otel.cache.entry import Key
 from beastmode_otel.cache.tier import Filter, TierStats
@@ -194,17 +194,10 @@ def of_scope(connections: Connections, layout: Layout, key: Key, limit: int) -> 
     named = connections.call_each(
         [(place.slot, command(b"ZREVRANGE", place.scope(key.scope), *newest)) for place in layout.places(key.tenant)]
     )
-    dated = [(float(created), digest) for one in named for digest, created in scored(one)]
+    dated = [(float(made), digest) for one in named for digest, made in zip(one[::2], one[1::2], strict=True)]
     digests = [digest for _, digest in heapq.nlargest(limit, dated)]
     for start in range(0, len(digests), _READ):
         yield digests[start : start + _READ]
-
-
-def scored(answer: list[Any]) -> Iterator[tuple[bytes, Any]]:
-    """Members with their scores: pairs in RESP3, one after the other in RESP2."""
-    if answer and isinstance(answer[0], list):
-        return ((member, score) for member, score in answer)
-    return zip(answer[::2], answer[1::2], strict=True)
 
 
 def _dated(connections: Connections, layout: Layout, tenants: list[str]) -> Iterator[tuple[float, str, bytes]]:
