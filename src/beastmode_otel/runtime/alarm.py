@@ -75,7 +75,8 @@ class Alarms:
                         with contextlib.suppress(Exception):
                             ring()
                 if self._set:
-                    self._lock.wait(self._set[0][0] - time.monotonic())
+                    # Not until then at once: what is cancelled meanwhile is not kept for as long as it would have had.
+                    self._lock.wait(min(_IDLE, self._set[0][0] - time.monotonic()))
                 elif not self._lock.wait(_IDLE) and not self._set:
                     self._thread = None
                     return

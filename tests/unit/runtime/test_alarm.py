@@ -50,6 +50,14 @@ def test_the_thread_ends_when_no_alarm_is_set_and_comes_back():
     assert rung == [1, 1]
 
 
+def test_one_that_is_cancelled_keeps_neither_the_thread_nor_itself():
+    before, alarms = threads(), Alarms()
+    alarm = alarms.after(60.0, lambda: None)
+    time.sleep(0.05)  # the thread waits for it
+    alarm.cancel()
+    wait_until(lambda: not threads() - before)
+
+
 def test_of_many_threads_each_gets_its_own():
     alarms, rung = Alarms(), []
 
