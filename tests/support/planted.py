@@ -61,5 +61,5 @@ def everything_of(error: BaseException) -> str:
             continue
         held = {name: value for name, value in vars(one).items() if not isinstance(value, BaseException)}
         seen[id(one)] = f"{one} {one!r} {one.args!r} {held!r} {getattr(one, '__notes__', '')!r}"
-        todo += [one.__cause__, None if one.__suppress_context__ else one.__context__]
+        todo += [one.__cause__, one.__context__]  # suppressed ones too: reporters such as Sentry show them
     return "\n".join([*seen.values(), *traceback.format_exception(error)])

@@ -22,7 +22,8 @@ FIRST_REST, LONGEST_REST = 5.0, 60.0
 class TierBreaker:
     """Whether a tier is asked. Thread-safe.
 
-    - Opens after 3 health errors in a row, or 5 timeouts in a row that span at least 5 s.
+    - Opens after 3 health errors in a row, or 5 timeouts in a row that span at least 5 s (`slow`). Only a read in time
+      ends a row of timeouts: that a write was taken says nothing about how long reads are waited for.
     - While open nobody asks the tier; when its rest is over, one background probe does (`due`), never a request.
     - Rests 5 s, doubling to 60 s with jitter. Faults of the data never count.
     """
@@ -35,6 +36,7 @@ class TierBreaker:
     def _start_empty(self) -> None:
         self._lock = threading.Lock()
         self._state: DeploymentState = "closed"
+        self.slow = False  # why it is open: it answers, but too late for a request
         self._errors = self._timeouts = 0
         self._first_timeout = self._reopens = 0.0
         self._rest = FIRST_REST
@@ -54,12 +56,15 @@ class TierBreaker:
         self._tell("half_open")
         return True
 
-    def succeeded(self) -> None:
-        if self._state == "closed" and not self._errors and not self._timeouts:
+    def succeeded(self, *, write: bool = False) -> None:
+        if self._state == "closed" and not self._errors and (write or not self._timeouts):
             return  # the hot path takes no lock
         with self._lock:
+            self._errors = 0
+            if write and (self.slow or self._state == "closed"):
+                return
             changed, self._state = self._state != "closed", "closed"
-            self._errors = self._timeouts = 0
+            self._timeouts, self.slow = 0, False
             self._rest = FIRST_REST
         if changed:
             self._tell("closed")
@@ -78,6 +83,7 @@ class TierBreaker:
             self._timeouts += 1
             spans = self._timeouts >= TIMEOUTS_IN_A_ROW and now - self._first_timeout >= TIMEOUTS_SPAN
             opened = self._open_if(self._state == "half_open" or spans, now)
+            self.slow = self.slow or opened
         if opened:
             self._tell("open")
 

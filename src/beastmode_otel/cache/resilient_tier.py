@@ -19,6 +19,7 @@ PURGE_SECONDS = 300.0
 FILL_SECONDS = 1.0  # how old the numbers of `fill` may be
 TEND_SECONDS = 1.0  # between two tries to bring what waits, while nobody asks the tier
 SHORTEST_TTL = 5.0  # seconds: what would expire sooner is not worth a write
+_NOBODYS = Key(digest=bytes(32), scope=bytes(32), tenant="beastmode", namespace="beastmode", model="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +232,7 @@ class ResilientTier:
                 else:
                     self.tier.put(write.entry)
             result = "ok"
-            self.breaker.succeeded()
+            self.breaker.succeeded(write=True)
             self._flush_behind(write.key)
             self._purge_if_due()
         except TierUnavailable as ill:
@@ -310,11 +311,24 @@ class ResilientTier:
     def _probe(self) -> None:
         try:
             self.tier.ping()
+            in_time = not self.breaker.slow or self._reads_in_time()
         except TierUnavailable:
             self.breaker.failed(time.monotonic())
             return
+        if not in_time:
+            self.breaker.timed_out(time.monotonic())
+            return
         self.breaker.succeeded()
         self._flush()
+
+    def _reads_in_time(self) -> bool:
+        """Whether one of two reads, of what nobody has stored, takes no longer than a request would wait."""
+        for _ in range(2):
+            began = time.monotonic()
+            self.tier.ask(_NOBODYS).take()
+            if time.monotonic() - began <= self.times.soft:
+                return True
+        return False
 
     def fill(self) -> tuple[int, int]:
         """Entries and bytes, at most some seconds old: counting rows at each collection would cost too much."""

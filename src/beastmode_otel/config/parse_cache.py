@@ -155,18 +155,23 @@ def _shared(table: Table, source: Source) -> SharedTier:
 def _redis(table: Table, url: str) -> RedisUrl:
     try:
         return read_redis_url(url)
-    except BadRedisUrl as bad:
-        raise table.fail("url", f"{public_url(url)!r} {bad.problem}", bad.hint) from None
+    except BadRedisUrl as exc:
+        bad = exc
+    # Outside of `except`: what an option is called may be a piece of the password, and would hang on as context.
+    raise table.fail("url", f"{public_url(url)!r} {bad.problem}", bad.hint)
 
 
 def _store(table: Table, source: Source) -> StoreTier:
     given = _overridden(table, "url", "BEASTMODE_L3_URL", source) or table.text("url")
     url = given or DEFAULT_L3
     if url.strip().partition("://")[0] in SCHEMES:
+        problem: BadPostgresUrl | None = None
         try:
             read_postgres_url(url)
-        except BadPostgresUrl as bad:
-            raise table.fail("url", f"{public_url(url)!r} {bad.problem}", bad.hint) from None
+        except BadPostgresUrl as exc:
+            problem = exc
+        if problem is not None:  # outside of `except`, as with Redis
+            raise table.fail("url", f"{public_url(url)!r} {problem.problem}", problem.hint)
     elif url != OFF and not _is_sqlite(url):
         hint = (
             "write sqlite:///relative.db, sqlite:////absolute.db, sqlite:///~/file.db, "

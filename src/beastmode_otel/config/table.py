@@ -103,10 +103,12 @@ class Table:
             yield key, value
 
     def text(self, key: str, default: str | None = None) -> str | None:
-        value = self.get(key, default)
+        value = self.get(key)
+        if value is None:  # also where a program's mapping says so
+            return default
         if isinstance(value, Mapping):
             return self._reference(key, value)
-        if value is not None and (not isinstance(value, str) or not value):
+        if not isinstance(value, str) or not value:
             raise self.fail(key, "must be a non-empty string")
         return value
 

@@ -37,6 +37,26 @@ def test_timeouts_count_only_when_they_span_time() -> None:
     assert not made.closed
 
 
+def test_a_write_ends_no_row_of_timeouts() -> None:
+    """It says that the tier is there, not that a request gets an answer in time; a read in time does."""
+    made, _ = breaker()
+    for now in (0.0, 2.0, 4.0, 5.5):
+        made.timed_out(now)
+        made.succeeded(write=True)
+    assert made.closed
+    made.timed_out(6.0)
+    assert made.slow
+    made.succeeded(write=True)
+    assert not made.closed
+    made.succeeded()
+    assert made.closed
+    assert not made.slow
+    for now in (10.0, 12.0, 14.0, 16.0, 18.0, 20.0):
+        made.timed_out(now)
+        made.succeeded()
+    assert made.closed
+
+
 def test_one_probe_per_rest_and_the_rest_doubles() -> None:
     """Nobody is let through but one background probe; its failure rests the tier for longer, at most a minute."""
     made, told = breaker()

@@ -190,6 +190,42 @@ def test_failures_open_the_breaker_and_then_nobody_asks(
     assert seat.server.commands == breaker.ERRORS_IN_A_ROW
 
 
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_a_tier_that_answers_too_late_rests_though_it_takes_writes(
+    name: str, seats: Callable[..., Seat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its writes nor the probe's ping, which wait longer than a request does, make it well."""
+    monkeypatch.setattr(breaker, "TIMEOUTS_SPAN", 0.3)
+    monkeypatch.setattr(breaker, "FIRST_REST", 0.2)
+    monkeypatch.setattr(breaker, "LONGEST_REST", 0.2)
+    runtime, run = RUNTIMES[name]
+    seat = seats(runtime(), HASTY)
+    seat.server.hang = 0.15
+
+    async def ask() -> None:
+        for number in range(100):
+            assert await seat.get(number) is None
+            seat.l2.put(current(number))
+            if not seat.l2.breaker.closed:
+                break
+        await seat.tiered.aclose()
+
+    run(ask())
+    assert not seat.l2.breaker.closed
+    end = time.monotonic() + 1.0
+    while time.monotonic() < end:
+        seat.l2.tend()
+        assert not seat.l2.breaker.closed
+        time.sleep(0.005)
+    seat.server.hang = 0.0
+
+    def well() -> bool:
+        seat.l2.tend()
+        return seat.l2.breaker.closed and not seat.l2.queued
+
+    until(well)
+
+
 def test_the_other_runtime_s_seat_shares_tier_pool_and_breaker(seats: Callable[..., Seat]) -> None:
     """As the hook has it: one file, one pool, blocking and asyncio clients."""
     seat = seats(BlockingRuntime())

@@ -182,3 +182,8 @@ def test_the_doors_do_not_mind_what_only_prefixed_ids_would_use(environ, monkeyp
     config = door_settings("on", environ=environ).config
     assert (set(config.vendors), config.cache.mode) == ({"anthropic"}, "on")
     assert "sk-ant-not-a-real-key" not in config.redactor()("key sk-ant-not-a-real-key")
+
+
+def test_a_null_is_as_nothing_where_a_text_may_stand() -> None:
+    config = load({"deployments": {"main": {"base_url": "https://h/v1", "kind": None, "provider": None}}}, environ={})
+    assert config.deployments["main"].kind == "openai"
