@@ -142,13 +142,15 @@ class PostgresServer:
         """All of its processes stop, and answer nothing."""
         os.killpg(self._process.pid, signal.SIGSTOP)
         for pid in self._backends():
-            os.kill(pid, signal.SIGSTOP)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         if not self.running:
             return
         for pid in self._backends():
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(pid, signal.SIGCONT)
         os.killpg(self._process.pid, signal.SIGCONT)
 
     def _backends(self) -> list[int]:

@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Iterator
 from typing import Any, Final
 
-from beastmode_otel.cache import Migrator
+from beastmode_otel.cache import Migrator, TierUnavailable
 from beastmode_otel.cache.tiers import migrate_l3
 from beastmode_otel.cli.cache.output import note, say
 from beastmode_otel.cli.cache.store import Store
-from beastmode_otel.cli.exits import OK
+from beastmode_otel.cli.exits import OK, Failed
 from beastmode_otel.cli.terminal import Style
 
 NAME: Final = "migrate"
@@ -27,7 +27,16 @@ def run(given: argparse.Namespace, store: Store) -> int:
     if migrator is None:
         told: dict[str, Any] = {"path": store.tiers["l3"].location, "applied": [], "needed": False}
         say(given, told, lambda style: [f"{store.tiers['l3'].location} is brought up to date whenever it is opened"])
-    elif given.sql:
+        return OK
+    try:
+        _migrate(given, migrator)
+    except TierUnavailable as ill:
+        raise Failed(f"{migrator.location}: {ill.reason}") from None
+    return OK
+
+
+def _migrate(given: argparse.Namespace, migrator: Migrator) -> None:
+    if given.sql:
         whole = migrator.script(anew=True)
         say(given, {"applied": [], "sql": whole}, lambda style: [whole])
     elif given.dry_run:
@@ -39,7 +48,6 @@ def run(given: argparse.Namespace, store: Store) -> int:
         applied = migrator.apply()
         told = {"path": migrator.location, "before": before, "version": migrator.version(), "applied": applied}
         say(given, told, lambda style: _lines(migrator, told, style))
-    return OK
 
 
 def _lines(migrator: Migrator, told: dict[str, Any], style: Style) -> Iterator[str]:
