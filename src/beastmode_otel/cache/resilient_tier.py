@@ -102,7 +102,8 @@ class ResilientTier:
             raise
         if late:
             access.finish("timeout")
-            self.breaker.timed_out(time.monotonic())
+            if left >= self.times.soft:  # else it had less than its time: whether it is slow is known when it answers
+                self.breaker.timed_out(time.monotonic())
             return None
         self.breaker.succeeded()
         if entry is not None and (entry.ahead(self._clock()) or self._owed.cover(entry)):  # whatever the tier thinks
@@ -123,7 +124,7 @@ class ResilientTier:
                 return pending.take(), False
             job = self._read_on_pool(pending)
         if not await self._runtime.wait(job, max(0.0, asked + soft - time.monotonic())):
-            job.add_done_callback(lambda done: self._came_late(done, asked))
+            job.add_done_callback(lambda done: self._came_late(done, asked, soft))
             return None, True
         ended = job.exception()
         if ended is not None and not isinstance(ended, Exception):  # the end of its loop or thread, not of this caller
@@ -153,7 +154,10 @@ class ResilientTier:
         self._runtime.background(lambda: lead_here(job, tier.get(key)), lost)
         return job
 
-    def _came_late(self, job: Future[Entry | None], asked: float) -> None:
+    def _came_late(self, job: Future[Entry | None], asked: float, waited: float) -> None:
+        now = time.monotonic()
+        if waited < self.times.soft <= now - asked and self.breaker.closed:
+            self.breaker.timed_out(now)
         entry = None if job.exception() else job.result()
         if entry is not None and entry.fresh(self._clock()) and not self._owed.cover(entry):
             self._late(entry, asked)

@@ -226,6 +226,53 @@ def test_a_tier_that_answers_too_late_rests_though_it_takes_writes(
     until(well)
 
 
+@pytest.mark.parametrize(("hang", "well"), [(0.02, True), (0.15, False)])
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_what_had_less_than_its_time_is_judged_when_it_answers(
+    name: str, hang: float, well: bool, seats: Callable[..., Seat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lookup may have less left than the tier's soft timeout: that it ran out says nothing about the tier yet."""
+    monkeypatch.setattr(breaker, "TIMEOUTS_SPAN", 0.1)
+    runtime, run = RUNTIMES[name]
+    seat = seats(runtime(), HASTY if not well else replace(HASTY, soft=2.0))
+    seat.server.hang = hang
+
+    async def ask() -> None:
+        for number in range(20):
+            assert await seat.l2.get(key(number), NULL_SCOPE, 0.01) is None
+            await asyncio.sleep(hang + 0.03) if name == "asyncio" else time.sleep(hang + 0.03)
+        await seat.tiered.aclose()
+
+    run(ask())
+    assert seat.l2.breaker.closed is well
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_a_read_of_a_slow_tier_costs_nothing_once_it_rests(
+    name: str, seats: Callable[..., Seat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "TIMEOUTS_SPAN", 0.1)
+    runtime, run = RUNTIMES[name]
+    seat = seats(runtime(), HASTY)
+    seat.server.hang = 0.15
+
+    async def ask() -> list[float]:
+        for number in range(100):
+            await seat.get(number)
+            if not seat.l2.breaker.closed:
+                break
+        took = []
+        for number in range(200):
+            began = time.perf_counter()
+            await seat.get(("rests", number))
+            took.append(time.perf_counter() - began)
+        await seat.tiered.aclose()
+        return sorted(took)
+
+    assert run(ask())[100] < HASTY.soft / 2  # about 0.005 ms, and a busy machine
+    assert not seat.l2.breaker.closed
+
+
 def test_the_other_runtime_s_seat_shares_tier_pool_and_breaker(seats: Callable[..., Seat]) -> None:
     """As the hook has it: one file, one pool, blocking and asyncio clients."""
     seat = seats(BlockingRuntime())

@@ -13,6 +13,7 @@ from beastmode_otel.config import load
 from beastmode_otel.config.postgres_url import BadPostgresUrl, PostgresUrl, read_postgres_url
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.runtime import WorkerPool
+from support.planted import everything_of
 
 SUPABASE = "postgresql://beastmode_app.abcdefghij:p%40ss%2Fw%23rd@aws-0-eu-central-1.pooler.supabase.com:6543/postgres"
 
@@ -107,6 +108,14 @@ def test_an_option_that_libpq_does_not_know_is_refused_without_the_password() ->
     assert "s3cr3t" not in str(refused.value)
     assert refused.value.__cause__ is None
     assert "libpq" in str(refused.value)
+
+
+@pytest.mark.parametrize("planted", ["s3cr3t=1", "s3cr3t", "x=s3cr3t%zz", "x=s3cr3t%00"])
+def test_what_libpq_says_of_a_login_does_not_hang_on_as_context(planted: str) -> None:
+    """A ? or & of a password that is not encoded makes options of the rest of it, and libpq cites them."""
+    with pytest.raises(ConfigError, match="libpq") as refused:
+        opened(f"postgresql://user@host/db?{planted}")
+    assert "s3cr3t" not in everything_of(refused.value)
 
 
 def test_only_a_server_is_migrated_by_command() -> None:

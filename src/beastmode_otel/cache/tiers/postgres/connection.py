@@ -6,6 +6,7 @@ import asyncio
 import select
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from psycopg import OperationalError, ProgrammingError, pq
@@ -42,13 +43,14 @@ class Servers:
 
     def __init__(self, url: PostgresUrl, hard: float) -> None:
         """Raises ConfigError."""
-        try:
+        given: dict[str, Any] | None = None
+        with suppress(ProgrammingError):  # its text may hold the password, and would hang on as context
             given = conninfo_to_dict(url.whole)
-        except ProgrammingError:  # whose text may hold the password
+        if given is None:
             raise ConfigError(
                 f"cache.l3.url is {url.shown}, and libpq cannot read its login or options",
                 hints=("compare postgresql.org/docs/current/libpq-connect.html", "percent-encode the password"),
-            ) from None
+            )
         self.location, self.address = url.shown, (url.host, url.port)
         said = {**_UNLESS_SAID, "tcp_user_timeout": int(hard * 1000), **_ALWAYS, **given}
         hosts, ports = _listed(given.get("host")), _listed(given.get("port"))
