@@ -20,5 +20,5 @@ def test_a_fault_hurts_no_request(fault: object) -> None:
     assert (law["active"], law["started"], law["finished"]) == (0, law["calls"], law["calls"])
     assert law["calls"] > 40
     figures = row(found, SECONDS)
-    assert figures["worst"] < 2000  # a busy machine adds to it
+    assert figures["worst"] < 5000  # a busy machine adds to it
     assert figures["late"] < 100

@@ -69,7 +69,7 @@ def test_eight_processes_hear_of_an_invalidation_within_a_tenth_of_a_second(serv
     took = []
     try:
         assert workers[0].ask("put kept other") == "ok"
-        for number in range(3):  # the best of them counts: the machine may be busy with something else
+        for number in range(6):  # the best of them counts: the machine may be busy with something else
             assert workers[0].ask(f"put a{number} t{number}") == "ok"
             for worker in workers[1:]:
                 assert worker.ask("get kept") in ("l1", "l2")

@@ -451,7 +451,7 @@ def test_one_that_hangs_costs_the_lookups_time_and_no_more(
     for number in range(8):
         began = time.monotonic()
         assert ask(stage, front, f"question {number}?", stream).cache.status == "miss"
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 10.0
     assert {verdict for verdict, _ in verdicts(stage)} == {"timeout"}
     embedder.let_go.set()
 
@@ -508,7 +508,7 @@ def test_a_verifier_that_hangs_costs_its_time(stage: Stage) -> None:
     ask(stage, front, FIRST)
     began = time.monotonic()
     assert ask(stage, front, SIMILAR).cache.status == "miss"
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 10.0  # it hangs for 20 s
     let_go.set()
 
 

@@ -148,7 +148,7 @@ def test_nobody_waits_for_a_tier_that_hangs_and_it_is_asked_once(seat: Seat, mon
     began = time.monotonic()
     (job,) = seat.hydration.begin(key(), [seat.tier])
     assert seat.hydration.begin(key(), [seat.tier]) == []
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 10.0
     assert not job.done()
     seat.store.held = [stored("a")]
     seat.store.go.set()
