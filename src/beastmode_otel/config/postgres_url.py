@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import unquote
 
 from beastmode_otel.errors import public_url
 
@@ -21,6 +22,7 @@ _OTHERS: Final = frozenset(
 _ENCODE: Final = "percent-encode the password: @ is %40, / is %2F, # is %23, ? is %3F, % is %25, : is %3A"
 _FORM: Final = "write postgresql://user:password@host:5432/database"
 _HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^:/?#@\[\]\s,]*)(?::(\d{1,5}))?")
+_PORT: Final = re.compile(r" *\d{1,5} *", re.ASCII)
 _BROKEN_CODE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PLACEHOLDER: Final = re.compile(r"\[[A-Z-]*PASSWORD\]", re.IGNORECASE)
 
@@ -67,9 +69,10 @@ def read_postgres_url(url: str) -> PostgresUrl:
     options = [pair for pair in query.split("&") if pair and pair.partition("=")[0] not in _OTHERS]
     names = {name: value for name, _, value in (pair.partition("=") for pair in options)}
     host, port = _first(hosts)
+    named_host, named_port = names.get("host", "").partition(",")[0], _first_port(names.get("port", ""))
     whole = f"postgresql://{rest}{'?' if options else ''}{'&'.join(options)}"
     return PostgresUrl(
-        whole=whole, host=host or names.get("host") or "localhost", port=int(names.get("port") or port),
+        whole=whole, host=host or named_host or "localhost", port=named_port or port,
         database=database or names.get("dbname", ""),
     )  # fmt: skip
 
@@ -80,6 +83,19 @@ def _first(hosts: str) -> tuple[str, int]:
         match = _HOST.fullmatch(one)
         port = int(match[1] or 5432) if match else 0
         if match is None or not 0 < port < 65536:
-            raise BadPostgresUrl("names no host, or no possible port", f"{_FORM}; {_ENCODE}")
+            raise _no_server()
         found.append((one.removesuffix(f":{match[1]}").strip("[]"), port))
     return found[0]
+
+
+def _first_port(option: str) -> int | None:
+    """Of the option `port`, which has one for each host, or one for all; None: it says none for the first."""
+    ports = unquote(option).split(",")
+    for one in ports:
+        if one and not (_PORT.fullmatch(one) and 0 < int(one) < 65536):
+            raise _no_server()
+    return int(ports[0]) if ports[0] else None
+
+
+def _no_server() -> BadPostgresUrl:
+    return BadPostgresUrl("names no host, or no possible port", f"{_FORM}; {_ENCODE}")

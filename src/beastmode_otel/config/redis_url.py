@@ -39,6 +39,7 @@ _FORMS: Final = (
     "write redis://host:6379/0, rediss://… for TLS, unix:///path/to/redis.sock, redis+cluster://h1:6379,h2:6379, "
     "or redis+sentinel://h1:26379,h2:26379/service/0"
 )
+_ENCODE: Final = "percent-encode the password: # is %23, / is %2F, @ is %40, ? is %3F"
 _HOST: Final = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%]+)\]|(?P<name>[^:/?#@\[\]\s,]+))(?::(?P<port>\d{1,5}))?")
 _FALSE: Final = ("0", "f", "false", "n", "no")
 
@@ -93,11 +94,11 @@ def read_redis_url(url: str) -> RedisUrl:
     kind, secure = _SCHEMES[scheme]
     rest, _, query = rest.partition("?")
     if "#" in rest:
-        raise BadRedisUrl("holds a #", "percent-encode the password: # is %23, / is %2F, @ is %40, ? is %3F")
+        raise BadRedisUrl("holds a #", _ENCODE)
     authority, _, path = rest.partition("/")
     login, at, authority = authority.rpartition("@")
     if "@" in path:
-        raise BadRedisUrl("has a / in its login", "percent-encode the password: / is %2F, @ is %40, # is %23, ? is %3F")
+        raise BadRedisUrl("has a / in its login", _ENCODE)
     options = _options(query, secure=secure)
     user, _, password = login.partition(":")
     named = (unquote(user) or options.get("username"), unquote(password) or options.get("password")) if at else (
@@ -118,6 +119,8 @@ def read_redis_url(url: str) -> RedisUrl:
 def _options(query: str, *, secure: bool) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
     for name in options:
+        if "@" in query and name not in _OPTIONS:  # then it may be a piece of the password, and is not told
+            raise BadRedisUrl("has a ? in its login, or an option that means nothing here", _ENCODE)
         if "timeout" in name:
             raise BadRedisUrl(f"sets {name}", "the times are cache.l2.soft and cache.l2.hard, in seconds")
         if name not in _OPTIONS:
@@ -166,6 +169,6 @@ def _service_and_db(kind: Kind, path: str, options: Mapping[str, str]) -> tuple[
 
 
 def _database(text: str) -> int:
-    if not text.isdigit() or len(text) > 6:
+    if not text.isdecimal() or len(text) > 6:
         raise BadRedisUrl("names no possible database", "the database is a number, such as redis://host:6379/0")
     return int(text)

@@ -9,6 +9,7 @@ import pytest
 from beastmode_otel.config import load
 from beastmode_otel.config.redis_url import RedisUrl, read_redis_url
 from beastmode_otel.errors import ConfigError
+from support.planted import everything_of
 
 PASSWORD = "c0rrect-h0rse"
 
@@ -81,6 +82,7 @@ def test_the_urls_that_may_be_written(url: str, expected: dict[str, Any]) -> Non
         ("redis://h:port", "no possible port"),
         ("redis://a,b", "redis+cluster:// or redis+sentinel://"),
         ("redis://h/zero", "the database is a number"),
+        ("redis://h/²", "the database is a number"),
         ("redis+cluster://h/1", "a cluster has one only"),
         ("redis+sentinel://h", "redis+sentinel://h1:26379,h2:26379/mymaster"),
         ("unix://run/redis.sock", "three slashes"),
@@ -103,6 +105,19 @@ def test_a_bad_url_says_what_to_write_and_shows_no_password(url: str, hint: str)
         assert "cache.l2.url" in str(refused.value)
         assert hint in str(refused.value)
         assert PASSWORD not in str(refused.value) + repr(refused.value)
+
+
+@pytest.mark.parametrize("password", ["a?{}&b", "a?{}=1&b", "a?b&{}&c", "a?{}timeout&b", "a@b?{}&c"])
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "redis+cluster", "redis+sentinel", "unix"])
+def test_what_a_password_makes_of_itself_is_not_told_as_an_option(scheme: str, password: str) -> None:
+    """A ? of it that is not encoded makes options of the rest, and a & ends the name of each."""
+    with pytest.raises(ConfigError, match=r"has a \? in its login") as refused:
+        l2(url=f"{scheme}://u:{password.format(PASSWORD)}@h/0")
+    assert PASSWORD not in everything_of(refused.value)
+
+
+def test_an_at_sign_in_the_value_of_an_option_is_a_part_of_it() -> None:
+    assert read_redis_url("redis://h?password=a@b").login == (None, "a@b")
 
 
 def test_no_password_in_what_people_see() -> None:

@@ -28,6 +28,9 @@ SUPABASE = "postgresql://beastmode_app.abcdefghij:p%40ss%2Fw%23rd@aws-0-eu-centr
         ("postgresql:///db?host=/run/postgresql", "/run/postgresql", 5432, "db"),
         ("postgresql://host", "host", 5432, ""),
         (SUPABASE, "aws-0-eu-central-1.pooler.supabase.com", 6543, "postgres"),
+        ("postgresql:///db?host=h1,h2&port=5433,5434", "h1", 5433, "db"),
+        ("postgresql:///db?host=h1,h2&port=5433%2C5434", "h1", 5433, "db"),
+        ("postgresql:///db?host=h1,h2&port=,5434", "h1", 5432, "db"),
     ],
 )
 def test_what_is_read(url: str, host: str, port: int, database: str) -> None:
@@ -56,6 +59,9 @@ def test_what_other_programs_add_is_left_out(more: str) -> None:
         ("postgresql://user:s3cr3t@ho st/db", "host:5432"),
         ("postgresql+psycopg://user:s3cr3t@host/db", "postgresql://"),
         ("postgresql:host", "postgresql://"),
+        ("postgresql://user@host/db?port=0", "host:5432"),
+        ("postgresql://user@host/db?port=99999", "host:5432"),
+        ("postgresql://user@host/db?port=5433,x", "host:5432"),
     ],
 )
 def test_what_cannot_be_meant_says_what_to_write_and_no_password(url: str, hint: str) -> None:
@@ -115,6 +121,14 @@ def test_what_libpq_says_of_a_login_does_not_hang_on_as_context(planted: str) ->
     """A ? or & of a password that is not encoded makes options of the rest of it, and libpq cites them."""
     with pytest.raises(ConfigError, match="libpq") as refused:
         opened(f"postgresql://user@host/db?{planted}")
+    assert "s3cr3t" not in everything_of(refused.value)
+
+
+@pytest.mark.parametrize("port", ["s3cr3t", "s3cr3t,5432", "5432,s3cr3t", "%73%33cr3t"])
+def test_no_part_of_a_password_hangs_on_to_a_port_that_is_none(port: str) -> None:
+    """What reads a number cites what is none; the error must not hold it, nor what it was raised from."""
+    with pytest.raises(BadPostgresUrl, match="no possible port") as refused:
+        read_postgres_url(f"postgresql://user@host/db?port={port}")
     assert "s3cr3t" not in everything_of(refused.value)
 
 
