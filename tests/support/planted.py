@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote
 
 FIRST, SECOND = "Pl4nted", "S3cr3tly"  # each is long enough to be a password by itself
-ODD: Final = ("", "/", "@", "#", "?", "%", ":", " ", "€", "'", "&", "%2F", "//")
+ODD: Final = ("", "/", "@", "#", "?", "%", ":", " ", "€", "'", "&", "%2F", "//", "?x&", "?x=1&", "?&", "@&", "@?", "?@", "&timeout")
 PASSWORDS: Final = {odd: f"{FIRST}{odd}{SECOND}" for odd in ODD}
 QUOTED: Final = {f"{odd} quoted": quote(password, safe="") for odd, password in PASSWORDS.items() if odd}
 SPELLED: Final = {**PASSWORDS, **QUOTED}
@@ -30,6 +30,7 @@ BROKEN: Final = (
     "{scheme}x://user:{password}@127.0.0.1:1/0",
     "{scheme}://127.0.0.1:1/0?password={password}",
     "{scheme}://127.0.0.1:1/0?api-key={password}#part",
+    "{scheme}://127.0.0.1:1/0?password={password}&nonsense=1",
 )
 
 

@@ -17,6 +17,9 @@ SHOWN = {
     "https://api.h/v1@2": "https://api.h/v1@2",
     "http://[::1]:80/a@b": "http://[::1]:80/a@b",
     "redis://h:6379": "redis://h:6379",
+    "redis://h/0?password=hunter2@hunter2&nonsense=1": "redis://[redacted]&nonsense=1",
+    "redis://u:1234?key=hunter2@h/0": "redis://[redacted]",
+    "redis://u:hunter2?a&key=hunter2@h:1/0?token=hunter2": "redis://[redacted]",
     "sqlite:////a@b/c.db": "sqlite:////a@b/c.db",
 }
 

@@ -158,7 +158,12 @@ def _redis(table: Table, url: str) -> RedisUrl:
     except BadRedisUrl as exc:
         bad = exc
     # Outside of `except`: what an option is called may be a piece of the password, and would hang on as context.
-    raise table.fail("url", f"{public_url(url)!r} {bad.problem}", bad.hint)
+    raise table.fail("url", f"{_place(url)!r} {bad.problem}", bad.hint)
+
+
+def _place(url: str) -> str:
+    """Without its options too: in a URL that is wrong, they may be a piece of the password."""
+    return public_url(url).partition("?")[0]
 
 
 def _store(table: Table, source: Source) -> StoreTier:
@@ -171,7 +176,7 @@ def _store(table: Table, source: Source) -> StoreTier:
         except BadPostgresUrl as exc:
             problem = exc
         if problem is not None:  # outside of `except`, as with Redis
-            raise table.fail("url", f"{public_url(url)!r} {problem.problem}", problem.hint)
+            raise table.fail("url", f"{_place(url)!r} {problem.problem}", problem.hint)
     elif url != OFF and not _is_sqlite(url):
         hint = (
             "write sqlite:///relative.db, sqlite:////absolute.db, sqlite:///~/file.db, "

@@ -39,7 +39,7 @@ _FORMS: Final = (
     "write redis://host:6379/0, rediss://… for TLS, unix:///path/to/redis.sock, redis+cluster://h1:6379,h2:6379, "
     "or redis+sentinel://h1:26379,h2:26379/service/0"
 )
-_ENCODE: Final = "percent-encode the password: # is %23, / is %2F, @ is %40, ? is %3F"
+_ENCODE: Final = "percent-encode the password: # is %23, / is %2F, @ is %40, ? is %3F, & is %26"
 _HOST: Final = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%]+)\]|(?P<name>[^:/?#@\[\]\s,]+))(?::(?P<port>\d{1,5}))?")
 _FALSE: Final = ("0", "f", "false", "n", "no")
 
@@ -118,9 +118,10 @@ def read_redis_url(url: str) -> RedisUrl:
 
 def _options(query: str, *, secure: bool) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
+    doubtful = "@" in query or any("password" in name for name in options)
     for name in options:
-        if "@" in query and name not in _OPTIONS:  # then it may be a piece of the password, and is not told
-            raise BadRedisUrl("has a ? in its login, or an option that means nothing here", _ENCODE)
+        if doubtful and name not in _OPTIONS:  # then it may be a piece of the password, and is not told
+            raise BadRedisUrl("has a ? or a & in a password, or an option that means nothing here", _ENCODE)
         if "timeout" in name:
             raise BadRedisUrl(f"sets {name}", "the times are cache.l2.soft and cache.l2.hard, in seconds")
         if name not in _OPTIONS:

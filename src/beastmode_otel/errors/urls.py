@@ -38,8 +38,16 @@ def public_url(url: str) -> str:
     """
     head, rest = _cut(url)
     login, _ = _login(head, rest)
-    shown = rest if login is None else f"{MASK}{rest[len(login) :]}"
-    return head + _PAIR.sub(rf"\1{MASK}", f" {shown}")[1:]
+    # The two may overlap: the value of an option holds an @, or a password a ? and what looks like an option.
+    hidden = [(pair.end(1) - 1, pair.end() - 1) for pair in _PAIR.finditer(f" {rest}")]
+    if login is not None:
+        hidden.insert(0, (0, len(login)))
+    shown, at = head, 0
+    for start, end in hidden:
+        if start > at or not at:
+            shown += f"{rest[at:start]}{MASK}"
+        at = max(at, end)
+    return shown + rest[at:]
 
 
 def secrets_in_url(url: str, *, doubtful: bool = False) -> list[str]:

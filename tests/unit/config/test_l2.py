@@ -111,7 +111,7 @@ def test_a_bad_url_says_what_to_write_and_shows_no_password(url: str, hint: str)
 @pytest.mark.parametrize("scheme", ["redis", "rediss", "redis+cluster", "redis+sentinel", "unix"])
 def test_what_a_password_makes_of_itself_is_not_told_as_an_option(scheme: str, password: str) -> None:
     """A ? of it that is not encoded makes options of the rest, and a & ends the name of each."""
-    with pytest.raises(ConfigError, match=r"has a \? in its login") as refused:
+    with pytest.raises(ConfigError, match=r"has a \? or a & in a password") as refused:
         l2(url=f"{scheme}://u:{password.format(PASSWORD)}@h/0")
     assert PASSWORD not in everything_of(refused.value)
 
