@@ -46,7 +46,7 @@ from beastmode_otel.cache.tier import (
     Totals,
 )
 from beastmode_otel.cache.tiered import Tiered, TierHit
-from beastmode_otel.cache.warming import FirstTouches, Warmed, Warmer
+from beastmode_otel.cache.warming import FirstTouches, Warmed, Warmer, copy_up
 
 __all__ = [
     "ALONE",
@@ -95,6 +95,7 @@ __all__ = [
     "Warmed",
     "Warmer",
     "Wording",
+    "copy_up",
     "counted_headers",
     "credential_tenant",
     "derive",

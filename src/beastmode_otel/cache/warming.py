@@ -8,10 +8,11 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import Final, Literal
 
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.tier import InspectableTier, TierUnavailable
+from beastmode_otel.cache.tier import BlockingTier, InspectableTier, TierUnavailable
 from beastmode_otel.cache.tiered import Tiered
 from beastmode_otel.config.settings import WarmSettings
 from beastmode_otel.errors import ConfigError
@@ -119,7 +120,7 @@ class Warmer:
                 found = True
                 if run.over(entry):
                     break
-                result: WarmResult = "expiring" if self._expires_soon(entry) else "held"
+                result: WarmResult = "expiring" if _expires_soon(entry, self._clock()) else "held"
                 if result == "held" and self._tiered.preload(entry, name, asked):
                     self._index(entry)
                     result = "warmed"
@@ -134,14 +135,49 @@ class Warmer:
         )
         return (one.entry for one in stored if isinstance(one.entry, Entry))
 
-    def _expires_soon(self, entry: Entry) -> bool:
-        left = entry.expires_at - self._clock()
-        return left < LEAST_LEFT * (entry.expires_at - entry.created_at)
-
     def close(self) -> None:
         """A run that is under way ends by its budget; no other begins. Idempotent."""
         self._closed = True
         self._pool.close(0.0)
+
+
+def copy_up(
+    store: InspectableTier,
+    target: BlockingTier,
+    settings: WarmSettings,
+    *,
+    ttl: float,
+    progress: Callable[[int], None] = lambda _: None,
+    clock: Callable[[], float] = time.time,
+) -> Warmed:
+    """A shared tier gets what a slower one (`store`, an L3) holds and is asked for most; for at most `ttl` seconds.
+
+    For a command: it blocks. Raises TierUnavailable when one of both does not answer.
+    """
+    run = _Run(settings.seconds, settings.max_bytes)
+    scan = store.scan_by_frequency(settings.tenant, settings.entries, half_life=settings.half_life, now=clock())
+    for number, one in enumerate(scan, 1):
+        if not isinstance(one.entry, Entry):
+            continue
+        if run.over(one.entry):
+            break
+        run.count(_copy(one.entry, target, clock() + ttl, clock()), one.entry)
+        progress(number)
+    return run.result("l3")
+
+
+def _copy(entry: Entry, target: BlockingTier, until: float, now: float) -> WarmResult:
+    if _expires_soon(entry, now):
+        return "expiring"
+    held = target.ask(entry.key).take()
+    if held is not None and held.fresh(now) and held.created_at >= entry.created_at:
+        return "held"
+    target.put(replace(entry, expires_at=min(entry.expires_at, until)))
+    return "warmed"
+
+
+def _expires_soon(entry: Entry, now: float) -> bool:
+    return entry.expires_at - now < LEAST_LEFT * (entry.expires_at - entry.created_at)
 
 
 class _Run:
