@@ -92,7 +92,7 @@ WARM_RESULT: Final = _closed(
 WARM_END: Final = _closed(
     "beastmode.cache.warm.ended",
     "Whether all was done, or which budget was used up first",
-    *("done", "time", "bytes", "cost", "failed"),
+    *("done", "time", "bytes", "cost", "failed", "cancelled"),
 )
 WARMED: Final = _closed("beastmode.cache.warmed", "Whether the cache had been warmed before", "true", "false")
 MATCH_VERDICT: Final = _closed(

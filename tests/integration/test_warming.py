@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from beastmode_otel import AsyncModelRouter, ModelRouter, RequestError
@@ -310,6 +311,40 @@ def test_a_provider_that_fails_is_not_asked_for_ever(world: str, on_file: Config
     config = on_file() | {"retry": {"per_deployment": 0}, "breaker": {"failures": 1000}}
     done, _ = warm(world, config, prompts=[prompt(number) for number in range(50)], usd=1.0, concurrency=1)
     assert (done.ended, done.entries) == ("failed", {"failed": 5})
+
+
+def test_one_that_is_cancelled_asks_nobody_more_and_is_told(
+    on_file: Config, simulator: Simulator, recorder: Recorder
+) -> None:
+    simulator.define("main", Behaviour(text="late", latency=0.3))
+
+    async def main() -> None:
+        async with AsyncModelRouter(on_file(), **recorder.providers) as router:
+            run = asyncio.create_task(router.warm([prompt(n) for n in range(50)], usd=math.inf, concurrency=2))
+            while simulator.received < 2:
+                await asyncio.sleep(0.01)
+            run.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await run
+            asked = simulator.received
+            await asyncio.sleep(0.5)
+            assert simulator.received == asked
+
+    asyncio.run(main())
+    assert recorder.total("beastmode.cache.warm.duration", beastmode__cache__warm__ended="cancelled") == 1
+
+
+def test_a_fault_of_the_users_own_code_comes_out(on_file: Config) -> None:
+    class Broken(httpx.HTTPTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            raise LookupError("the user's own")
+
+    with (
+        httpx.Client(transport=Broken()) as client,
+        ModelRouter(on_file(), client=client) as router,
+        pytest.raises(LookupError, match="the user's own"),
+    ):
+        router.warm([prompt(number) for number in range(5)], usd=1.0)
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ SPECIFIED_VALUES = {
     "beastmode.cache.mode": "semantic shadow",
     "beastmode.cache.warm.source": "l2 l3 prompts none",
     "beastmode.cache.warm.result": "warmed held expiring failed",
-    "beastmode.cache.warm.ended": "done time bytes cost failed",
+    "beastmode.cache.warm.ended": "done time bytes cost failed cancelled",
     "beastmode.cache.warmed": "true false",
     "beastmode.cache.embed.result": "ok error",
     "beastmode.cache.judgement": "agree disagree",

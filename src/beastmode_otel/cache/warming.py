@@ -7,7 +7,7 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -97,11 +97,11 @@ class Warmer:
         run = _Run(self._settings.seconds if seconds is None else seconds, self._settings.max_bytes)
         source: WarmSource | None = None
         try:
-            for name, store in self._stores().items():
-                with closing(store):
-                    source = name if run.failed or self._bring(name, store, run, most) else source
-                if source is not None:
-                    break
+            with ExitStack() as closes:
+                stores = self._stores()
+                for store in stores.values():
+                    closes.enter_context(closing(store))
+                source = next((name for name in stores if self._bring(name, stores[name], run, most)), None)
         except ConfigError as exc:  # a library that the tier needs is gone: the cache has said so when it was made
             run.failed = exc.message
         result = run.result(source)
@@ -113,7 +113,7 @@ class Warmer:
         return result
 
     def _bring(self, name: Literal["l2", "l3"], store: InspectableTier, run: _Run, most: int) -> bool:
-        """Whether it had any."""
+        """Whether it had any, or failed."""
         asked, found = time.monotonic(), False
         try:
             for entry in self._scan(store, most):
@@ -215,12 +215,16 @@ class FirstTouches:
 
     def __init__(self) -> None:
         self.warmed = False
-        self._seen: set[bytes] = set()
+        self._seen: set[bytes] | None = set()
         self._until = time.monotonic() + TOUCH_SECONDS
 
     def first(self, key: Key) -> bool | None:
         """None: it is not the first time, or too late to tell; else whether the cache was warmed before."""
-        if key.digest in self._seen or len(self._seen) >= MOST_TOUCHED or time.monotonic() > self._until:
+        seen = self._seen
+        if seen is None or key.digest in seen:
             return None
-        self._seen.add(key.digest)
+        if len(seen) >= MOST_TOUCHED or time.monotonic() > self._until:
+            self._seen = None
+            return None
+        seen.add(key.digest)
         return self.warmed

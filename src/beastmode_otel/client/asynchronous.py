@@ -115,8 +115,9 @@ class AsyncModelRouter:
             async with asyncio.TaskGroup() as group:
                 for _ in range(many):
                     group.create_task(ask())
-        finally:
-            run.stop()
+        except BaseException:
+            run.cancel()
+            raise
         return run.end()
 
     async def report_false_hit(self, request_id: str) -> None:

@@ -135,8 +135,9 @@ class ModelRouter:
                 thread.start()
             for thread in threads:
                 thread.join()
-        finally:
-            run.stop()
+        except BaseException:
+            run.cancel()
+            raise
         return run.end()
 
     def report_false_hit(self, request_id: str) -> None:

@@ -142,10 +142,11 @@ class PromptRun:
             raise self._fault
         return result
 
-    def stop(self) -> None:
-        """Nobody begins another one."""
+    def cancel(self) -> None:
+        """Whoever waits for it does not any more: nobody begins another one, and telemetry is told."""
         with self._lock:
-            self._left = iter(())
+            self._left, self._ended = iter(()), "cancelled"
+        self.end()
 
 
 def _checked(told: Any) -> Prompt:
