@@ -192,6 +192,8 @@ class Instruments:
         self.cache_lookup = _histogram(meter, semconv.CACHE_LOOKUP_DURATION)
         self.cache_write = _histogram(meter, semconv.CACHE_WRITE_DURATION)
         self.lease_wait = _histogram(meter, semconv.CACHE_LEASE_WAIT)
+        self.warm_duration = _histogram(meter, semconv.CACHE_WARM_DURATION)
+        self.first_touch = _histogram(meter, semconv.CACHE_FIRST_TOUCH)
         self.similarity = _histogram(meter, semconv.CACHE_SIMILARITY)
         self.embed_duration = _histogram(meter, semconv.EMBED_DURATION)
         self.tiers = Tiers()

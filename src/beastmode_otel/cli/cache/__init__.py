@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final, Protocol
 
-from beastmode_otel.cli.cache import explain, flush, get, invalidate, migrate, purge, stats
+from beastmode_otel.cli.cache import explain, flush, get, invalidate, migrate, purge, stats, warm
 from beastmode_otel.cli.cache.store import TIERS, Store, opened
 
 NAME: Final = "cache"
@@ -25,7 +25,7 @@ class Part(Protocol):
         """Do it; the exit status. Raises Failed."""
 
 
-PARTS: Final[tuple[Part, ...]] = (stats, get, invalidate, flush, purge, explain, migrate)
+PARTS: Final[tuple[Part, ...]] = (stats, get, invalidate, flush, purge, explain, warm, migrate)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
