@@ -25,8 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from beastmode_otel.cache.semantic.decision import RULES, TEMPLATE, decide
+from beastmode_otel.cache.semantic.decision import TEMPLATE, decide
 from beastmode_otel.cache.semantic.embedders import open_embedder
+from beastmode_otel.cache.semantic.rules import RULES
 
 CANDIDATES = 4  # as many as the cache looks at
 UNREAD = 0.05  # the cache's bound, unless somebody configures another
