@@ -35,6 +35,10 @@ _CODE: Final = re.compile(
     r"|(?<!\S)--?[a-z][\w-]*|\w+\(\)|!?[+#=<>/\\{}|*^&]+"  # -rf, f(), C++
 )
 _MAY_BE_CODE: Final = re.compile(r"[_(+#=<>/\\{}|*^&\d]|\.\w|[a-z][A-Z]|\B-")
+_LONE: Final = re.compile(
+    r"(?<![\w'’.-])(?:(?<=[^\s.?!:\n] )[A-HJ-Z]|[b-ce-hj-ln-ru-z])(?![\w'’-])"
+)  # A to B; no article, no I
+_LABELLED: Final = re.compile(rf"\b(?:{'|'.join(known.LABELLED)}) ([a-z])(?![\w'-])")  # vitamin d
 _NAME: Final = re.compile(r"(?<=[^\s.?!:\n] )[A-Z][\w’'-]*")
 _LETTER_LANGUAGE: Final = re.compile(r"\b(?:in|using|with|for) (go|c|r|d)\b(?![+#])")
 _AS_WELL: Final = re.compile(r"\b(?:as well as|along with|together with|in addition)\b")
@@ -75,7 +79,7 @@ _LOOSE: Final = frozenset({"what", "which", "how"})  # "how do I" is "what is th
 class Reading:
     """One text as the rules see it."""
 
-    __slots__ = ("all", "bare", "content", "digits", "lower", "parts", "text", "words")
+    __slots__ = ("all", "bare", "content", "digits", "letters", "lower", "marked", "parts", "text", "words")
 
     def __init__(self, text: str) -> None:
         self.digits = _DIGIT.search(text) is not None
@@ -86,7 +90,17 @@ class Reading:
         self.bare = [word.replace("'", "") for word in self.words]
         self.all = frozenset(self.bare)
         self.parts = frozenset(part for word in self.words for part in word.split("'"))
-        self.content = [word for word in self.bare if word not in known.LITTLE and word not in known.JOINING]
+        self.letters = frozenset(_letters(text, self.lower))
+        self.marked = (
+            [word.upper() if word in self.letters else word for word in self.bare] if self.letters else self.bare
+        )
+        self.content = [word for word in self.marked if word not in known.LITTLE and word not in known.JOINING]
+
+
+def _letters(text: str, lower: str) -> Iterator[str]:
+    """Letters that stand for something, in lower case: plan B, vitamin d."""
+    yield from (found.lower() for found in _LONE.findall(text))
+    yield from _LABELLED.findall(lower)
 
 
 def _numbers(text: Reading) -> Counter[str]:
@@ -154,6 +168,8 @@ def _names(text: Reading) -> frozenset[str]:
 
 
 def _names_differ(one: Reading, other: Reading) -> bool:
+    if one.letters - other.letters and other.letters - one.letters:
+        return True
     more = (_names(one) - other.parts) | (_names(other) - one.parts)
     return bool(more - known.AFTER_NUMBER.keys())
 
@@ -165,9 +181,7 @@ def _units(text: Reading) -> frozenset[str]:
         return frozenset(found)
     words = _TOKEN.findall(_DEGREES.sub(" ", text.lower)) if "°" in text.text else text.bare
     found |= {
-        known.AFTER_NUMBER[word]
-        for before, word in pairwise(words)
-        if word in known.AFTER_NUMBER and _counts(before)
+        known.AFTER_NUMBER[word] for before, word in pairwise(words) if word in known.AFTER_NUMBER and _counts(before)
     }
     return frozenset(found)
 
@@ -202,7 +216,7 @@ def _reordered(one: Reading, other: Reading) -> bool:
 
 def _in_order(text: Reading) -> list[str]:
     """Its content; "symptoms of flu" as "flu symptoms", "A and B" as "B and A" where that makes no difference."""
-    words = list(text.bare)
+    words = list(text.marked)
     loose = not text.all & known.ORDERED
     for at in range(1, len(words) - 1):
         if words[at] in known.COMMUTES and loose:
@@ -215,11 +229,22 @@ def _in_order(text: Reading) -> list[str]:
 
 
 def _commute(words: list[str], at: int) -> None:
-    right = at + 2 if words[at + 1] in ("the", "a", "an", "to") and at + 2 < len(words) else at + 1
-    left, before = at - 1, words[at - 2] if at > 1 else ""
-    alone = right + 1 == len(words) or words[right + 1] in known.LITTLE or words[right + 1] in ("in", "on")
-    if alone and (not before or before in known.COMMUTES_AFTER) and words[left] > words[right]:
-        words[left], words[right] = words[right], words[left]
+    """Both coordinands around words[at] in the order of the alphabet, where their ends are plain: two that share a word
+    at the same place ("raw eggs or raw fish"), or single words between little ones."""
+    left, right = words[max(0, at - 2) : at], words[at + 1 : at + 3]
+    if (
+        len(left) == len(right) == 2
+        and left != right
+        and any(one == other and one not in known.LITTLE for one, other in zip(left, right, strict=True))
+    ):
+        if left > right:
+            words[at - 2 : at], words[at + 1 : at + 3] = right, left
+        return
+    second = at + 2 if words[at + 1] in ("the", "a", "an", "to") and at + 2 < len(words) else at + 1
+    first, before = at - 1, words[at - 2] if at > 1 else ""
+    alone = second + 1 == len(words) or words[second + 1] in known.LITTLE or words[second + 1] in ("in", "on")
+    if alone and (not before or before in known.COMMUTES_AFTER) and words[first] > words[second]:
+        words[first], words[second] = words[second], words[first]
 
 
 def _rearranged(one: Reading, other: Reading) -> bool:

@@ -35,12 +35,13 @@ PRONOUN_BEFORE: Final = frozenset(  # "which one", "how does one": no number
 )
 
 _UNITS: Final = _listed(
-    "kilometer|kilometre|km mile meter|metre centimeter|centimetre|cm millimeter|millimetre|mm inch|inches foot|feet|ft "
-    "yard|yd acre hectare kilogram|kilo|kg gram milligram|mg microgram|mcg pound|lb|lbs ounce|oz ton tonne stone "
-    "liter|litre milliliter|millilitre|ml gallon pint quart cup teaspoon|tsp tablespoon|tbsp celsius|centigrade "
-    "fahrenheit kelvin dollar|usd|buck euro|eur sterling|gbp cent yen|jpy yuan|cny rupee|inr franc|chf peso millisecond|ms "
-    "minute hour|hr day week month year decade century|centuries kilobyte|kb megabyte|mb gigabyte|gb terabyte|tb "
-    "byte percent kmh|kph mph knot watt|kw volt ampere|amp joule horsepower|hp hertz|hz"
+    "kilometer|kilometre|km mile meter|metre centimeter|centimetre|cm millimeter|millimetre|mm inch|inches "
+    "foot|feet|ft yard|yd acre hectare kilogram|kilo|kg gram milligram|mg microgram|mcg pound|lb|lbs ounce|oz ton "
+    "tonne stone liter|litre milliliter|millilitre|ml gallon pint quart cup teaspoon|tsp tablespoon|tbsp "
+    "celsius|centigrade fahrenheit kelvin dollar|usd|buck euro|eur sterling|gbp cent yen|jpy yuan|cny rupee|inr "
+    "franc|chf peso millisecond|ms minute hour|hr day week month year decade century|centuries kilobyte|kb "
+    "megabyte|mb gigabyte|gb terabyte|tb byte percent kmh|kph mph knot watt|kw volt ampere|amp joule horsepower|hp "
+    "hertz|hz"
 )
 UNITS: Final[Mapping[str, str]] = {
     form: names.partition("|")[0] for names in _UNITS for name in names.split("|") for form in (name, f"{name}s")
@@ -68,10 +69,10 @@ TIMES: Final[Mapping[str, str]] = {
             "last next previous daily weekly monthly yearly hourly christmas easter"
         )
     },
-    **{"weekday": "weekdays", "weekend": "weekends", "fall": "fall", "annual": "yearly", "annually": "yearly"},
-    **{"tues": "tuesday", "thurs": "thursday", "fri": "friday", "jan": "january", "feb": "february"},
-    **{"aug": "august", "sept": "september", "oct": "october", "nov": "november"},
-}
+    "weekday": "weekdays", "weekend": "weekends", "fall": "fall", "annual": "yearly", "annually": "yearly",
+    "tues": "tuesday", "thurs": "thursday", "fri": "friday", "jan": "january", "feb": "february",
+    "aug": "august", "sept": "september", "oct": "october", "nov": "november",
+}  # fmt: skip
 
 LITTLE: Final = frozenset(
     _listed(
@@ -86,6 +87,11 @@ COMMUTES_AFTER: Final = frozenset(  # what may stand before "A and B" where "B a
     _listed("a an the of between with about for compare mix combine both better differ difference compared")
 )
 ORDERED: Final = frozenset(_listed("then first before after from minus respectively subtract divide followed"))
+
+LABELLED: Final = _listed(  # what has letters for names
+    "vitamin hepatitis type plan option grade group class team size section part exhibit room gate terminal appendix "
+    "blood schedule tier series generation level line platform step model variant version column row drive"
+)
 
 LANGUAGES: Final = frozenset(
     _listed(
@@ -117,26 +123,30 @@ _GROUPS: Final = _listed(
     "receiver|recipient upload~download push~pull employer~employee teacher~student doctor~patient debit~credit "
     "income|revenue~expense|cost profit~loss supply~demand win|winner|won~lose|loser|lost gain|gained~lose|loss|lost "
     # More and less.
-    "increase|raise|grow|rise|boost~decrease|reduce|lower|fall|drop|shrink high~low more|most~less|least|few|fewer|fewest "
-    "maximum|max|maximise|maximize~minimum|min|minimise|minimize big|large|huge~small|tiny|little long|tall~short "
-    "strong|strength~weak|weakness fast|quick|rapid~slow hot|warm~cold|cool deep~shallow wide|broad~narrow thick~thin "
-    "heavy~light light~dark|dim bright~dark|dim rich|wealthy~poor easy|simple~hard|difficult|complicated cheap|"
-    "inexpensive~expensive|costly near|nearest|closest|close~far|farthest|furthest full~empty loud~quiet wet~dry "
-    "soft~hard sharp~blunt smooth~rough often|frequent~rare|rarely|seldom major|majority~minor|minority add|insert|"
-    "append~remove|delete|drop zip|compress~unzip|decompress|extract multiply~divide plus|add|sum~minus|subtract "
-    "ascending|ascend~descending|descend "
+    "increase|raise|grow|rise|boost~decrease|reduce|lower|fall|drop|shrink high~low "
+    "more|most~less|least|few|fewer|fewest maximum|max|maximise|maximize~minimum|min|minimise|minimize "
+    "big|large|huge~small|tiny|little long|tall~short strong|strength~weak|weakness fast|quick|rapid~slow "
+    "hot|warm~cold|cool deep~shallow wide|broad~narrow thick~thin heavy~light light~dark|dim bright~dark|dim "
+    "rich|wealthy~poor easy|simple~hard|difficult|complicated cheap|inexpensive~expensive|costly "
+    "near|nearest|closest|close~far|farthest|furthest full~empty loud~quiet wet~dry soft~hard sharp~blunt "
+    "smooth~rough often|frequent~rare|rarely|seldom major|majority~minor|minority "
+    "add|insert|append~remove|delete|drop zip|compress~unzip|decompress|extract multiply~divide "
+    "plus|add|sum~minus|subtract ascending|ascend~descending|descend "
     # Good and bad.
-    "good|better|best~bad|worse|worst advantage|pro|pros|benefit|upside~disadvantage|con|cons|drawback|downside|risk|danger "
-    "love|like|loved|liked~hate|dislike|loathe|loathed accept|accepted|approve~reject|decline|refuse|deny safe~dangerous|"
-    "risky true|right|correct~false|wrong|incorrect success|succeed|manage|pass~failure|fail positive~negative optimist~"
-    "pessimist clean~dirty fresh~stale happy~sad|angry friend~enemy include|including~exclude|excluding avoid~eat|use|seek "
-    "agree~disagree remember|remind~forget keep|save|retain~discard|delete attack~defend build|create~destroy|demolish "
-    "formal~informal|casual always~never everything|all~nothing "
+    "good|better|best~bad|worse|worst "
+    "advantage|pro|pros|benefit|upside~disadvantage|con|cons|drawback|downside|risk|danger "
+    "love|like|loved|liked~hate|dislike|loathe|loathed accept|accepted|approve~reject|decline|refuse|deny "
+    "safe~dangerous|risky true|right|correct~false|wrong|incorrect success|succeed|manage|pass~failure|fail "
+    "positive~negative optimist~pessimist clean~dirty fresh~stale happy~sad|angry friend~enemy "
+    "include|including~exclude|excluding avoid~eat|use|seek agree~disagree remember|remind~forget "
+    "keep|save|retain~discard|delete attack~defend build|create~destroy|demolish formal~informal|casual always~never "
+    "everything|all~nothing "
     # Places and people.
-    "left~right top~bottom inside|into|indoor|indoors|inner~outside|outdoor|outdoors|outer over|above~under|below|beneath "
-    "front~back|rear north|northern~south|southern~east|eastern~west|western horizontal|row~vertical|column upper~lower "
-    "male|man|men|boy|he|his~female|woman|women|girl|she|her husband~wife mother|mom|mum~father|dad son~daughter brother~"
-    "sister uncle~aunt king~queen parent~child adult~child|kid human~animal "
+    "left~right top~bottom inside|into|indoor|indoors|inner~outside|outdoor|outdoors|outer "
+    "over|above~under|below|beneath front~back|rear north|northern~south|southern~east|eastern~west|western "
+    "horizontal|row~vertical|column upper~lower male|man|men|boy|he|his~female|woman|women|girl|she|her husband~wife "
+    "mother|mom|mum~father|dad son~daughter brother~sister uncle~aunt king~queen parent~child adult~child|kid "
+    "human~animal "
     # Science, work, machines.
     "encrypt~decrypt encode~decode input~output read~write cause~effect|consequence client~server frontend~backend "
     "singular~plural verb~noun acid~alkali|base solid~liquid~gas theory~practice install~uninstall|remove even~odd "
@@ -147,8 +157,8 @@ _GROUPS: Final = _listed(
 OPPOSED_PREFIXES: Final = tuple(
     tuple(pair.split("~"))
     for pair in _listed(
-        "over~under hyper~hypo macro~micro up~down in~out pre~post inter~intra ex~im ex~in en~de en~dis as~des mono~poly "
-        "uni~bi mono~bi homo~hetero maxi~mini pro~anti"
+        "over~under hyper~hypo macro~micro up~down in~out pre~post inter~intra ex~im ex~in en~de en~dis as~des "
+        "mono~poly uni~bi mono~bi homo~hetero maxi~mini pro~anti"
     )
 )
 OPPOSED_SUFFIXES: Final = tuple(tuple(pair.split("~")) for pair in _listed("ful~less er~ee or~ee ers~ees ors~ees"))
