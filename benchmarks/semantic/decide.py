@@ -81,7 +81,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
     data = path.read_bytes()
     if path.suffix == ".gz":
         data = gzip.decompress(data)
-    return [json.loads(line) for line in data.decode().splitlines() if line.strip()]
+    return [json.loads(line) for line in data.decode().split("\n") if line.strip()]
 
 
 def of_pairs(rows: list[dict[str, Any]], threshold: float, off: frozenset[str], vectors: Vectors) -> tuple[Told, Told]:

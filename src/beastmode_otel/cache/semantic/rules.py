@@ -9,20 +9,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from itertools import pairwise, permutations
+from itertools import pairwise
 from typing import Final
 
 from beastmode_otel.cache.semantic import words as known
+from beastmode_otel.cache.semantic.asking import asks_otherwise
+from beastmode_otel.cache.semantic.order import reordered
+from beastmode_otel.cache.semantic.reading import TOKEN, Reading
 
-Rule = Callable[["Reading", "Reading"], bool]  # True: they are not the same
+Rule = Callable[[Reading, Reading], bool]  # True: they are not the same
 
-_TOKEN: Final = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
 _TOKEN_PARTS: Final = re.compile(r"[’'-]")
 _NUMBER: Final = re.compile(r"\d+(?:[.,:/-]\d+)*")
-_DIGIT: Final = re.compile(r"\d")
-_HOUR: Final = re.compile(r"(?<=\d)\s?([ap])\.?m\b\.?", re.IGNORECASE)  # 6pm, 6 p.m.
-_GLUED: Final = re.compile(rf"(?<=\d)(?=(?:{'|'.join({*known.UNITS, *known.AFTER_NUMBER})})\b)", re.IGNORECASE)
-_ORDINAL: Final = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _DEGREES: Final = re.compile(r"°|\bdegrees?\b")
 _SIGN: Final = re.compile(rf"[{''.join(known.SIGNS)}]")
 _QUOTED: Final = re.compile(
@@ -35,93 +33,70 @@ _CODE: Final = re.compile(
     r"|(?<!\S)--?[a-z][\w-]*|\w+\(\)|!?[+#=<>/\\{}|*^&]+"  # -rf, f(), C++
 )
 _MAY_BE_CODE: Final = re.compile(r"[_(+#=<>/\\{}|*^&\d]|\.\w|[a-z][A-Z]|\B-")
-_LONE: Final = re.compile(
-    r"(?<![\w'’.-])(?:(?<=[^\s.?!:\n] )[A-HJ-Z]|[b-ce-hj-ln-ru-z])(?![\w'’-])"
-)  # A to B; no article, no I
-_LABELLED: Final = re.compile(rf"\b(?:{'|'.join(known.LABELLED)}) ([a-z])(?![\w'-])")  # vitamin d
 _NAME: Final = re.compile(r"(?<=[^\s.?!:\n] )[A-Z][\w’'-]*")
+_SEVERAL: Final = re.compile(r"[A-Z]{2,}s")  # ATMs
 _LETTER_LANGUAGE: Final = re.compile(r"\b(?:in|using|with|for) (go|c|r|d)\b(?![+#])")
 _AS_WELL: Final = re.compile(r"\b(?:as well as|along with|together with|in addition)\b")
-_NO_DENIAL: Final = re.compile(r"\b(?:or not|not (?:only|sure)|no idea|(?:do not|don[’']?t) (?:know|understand))\b")
-_CLAUSE: Final = re.compile(r"[,;:.?!]+(?:\s|$)")
-
-_HOW: Final = (
-    "many|much|long|often|old|far|high|tall|wide|deep|big|large|heavy|fast|soon|early|late|hot|cold|thick|close|strong"
+_NO_DENIAL: Final = re.compile(
+    r"\b(?:or not|not (?:only|sure|certain|quite understanding)|no (?:idea|clue)"
+    r"|(?:do not|don't|dont|can't|cant|cannot|can not|couldn't) (?:quite |really )?"
+    r"(?:know|understand|figure(?: it)? out|tell|find out|work out|see why|get why))\b"
 )
-_ASK: Final = rf"how (?:{_HOW})\b|who|whom|whose|what|when|where|why|which|how"
-_LEADING: Final = re.compile(
-    rf"(?:^|[.,;:?!(]\s*|\b(?:know|me|explain|say|wondering|idea|remember|sure|ask|out)\s)(?:so |and )?({_ASK})\b"
+_TROUBLE: Final = re.compile(
+    r"\b(?:trouble|difficulty|difficulties|problems|struggling|hard time)(?= (?:\w+ing|to|with)\b)"
 )
-_ANYWHERE: Final = re.compile(rf"\b({_ASK})\b")
-_ASKED_FOR: Final = (  # a noun that asks for what a question word asks for
-    (re.compile(r"\b(?:what|which) (?:makes|made|causes|caused)\b|\bhow come\b"), "why"),
-    (re.compile(r"\bwhat (?:is|are|was|were|s) the (?:reasons?|causes?)\b"), "why"),
-    (re.compile(r"\b(?:in|at|on|from|to) (?:which|what) (?:city|country|place|town|state|region|street)\b"), "where"),
-    (re.compile(r"\bwhat (?:time|date|day|year|month)\b|\bin (?:which|what) (?:year|month|century)\b"), "when"),
-    (re.compile(r"\b(?:which|what) (?:person|people|man|woman)\b"), "who"),
+_OTHER_DAY: Final = re.compile(r"\bthe other (?:day|week|month|night|morning|evening)\b")
+_RECENT: Final = re.compile(r"\bmost recent(?:ly)?\b")
+_ASIDE: Final = re.compile(
+    r"\b(?:whether or not|or not|go ahead and|and so on|or so|or something|back and forth|try and)\b"
 )
-_MEASURED: Final = re.compile(
-    r"\bwhat(?: is| are| was| were|[’']?s) (?:the |your |my |its )?((?:\w+ )?"
-    r"(?:length|duration|time|age|distance|height|depth|width|weight|size|speed|population|number(?= of))\b"
-    r"|\w+[’']s? age\b|\w+ \w+[’']s? age\b)"
-)
-_MEASURES: Final[Mapping[str, str]] = {
-    "length": "how long", "duration": "how long", "age": "how old", "distance": "how far", "height": "how high",
-    "depth": "how deep", "width": "how wide", "weight": "how heavy", "size": "how big", "speed": "how fast",
-    "population": "how many", "number": "how many",
-}  # fmt: skip
-_LASTING: Final = re.compile(r"(?:flight|travel|delivery|shipping|processing|cooking|baking|waiting|running|response) ")
-_SAME_ASKING: Final[Mapping[str, str]] = {"whom": "who", "whose": "who", "how tall": "how high", "how large": "how big"}
-_PRICE: Final = re.compile(r"\b(?:price|prices|cost|costs|fee|fees|charge|how much (?:is|are|was|were))\b")
-_LOOSE: Final = frozenset({"what", "which", "how"})  # "how do I" is "what is the way to"
 
 
-class Reading:
-    """One text as the rules see it."""
-
-    __slots__ = ("all", "bare", "content", "digits", "letters", "lower", "marked", "parts", "text", "words")
-
-    def __init__(self, text: str) -> None:
-        self.digits = _DIGIT.search(text) is not None
-        if self.digits:
-            text = _ORDINAL.sub("", _GLUED.sub(" ", _HOUR.sub(r" \1m", text)))
-        self.text, self.lower = text, text.lower().replace("’", "'")
-        self.words: list[str] = [word.replace("’", "'") for word in _TOKEN.findall(self.lower)]
-        self.bare = [word.replace("'", "") for word in self.words]
-        self.all = frozenset(self.bare)
-        self.parts = frozenset(part for word in self.words for part in word.split("'"))
-        self.letters = frozenset(_letters(text, self.lower))
-        self.marked = (
-            [word.upper() if word in self.letters else word for word in self.bare] if self.letters else self.bare
-        )
-        self.content = [word for word in self.marked if word not in known.LITTLE and word not in known.JOINING]
+def _numbers_differ(one: Reading, other: Reading) -> bool:
+    """A lone "one" may be "a", or nothing; "two" for it may not."""
+    mine, others = _numbers(one), _numbers(other)
+    if mine == others:
+        return False
+    more, less = mine - others, others - mine
+    return not ((not less and _is_one(more, one)) or (not more and _is_one(less, other)))
 
 
-def _letters(text: str, lower: str) -> Iterator[str]:
-    """Letters that stand for something, in lower case: plan B, vitamin d."""
-    yield from (found.lower() for found in _LONE.findall(text))
-    yield from _LABELLED.findall(lower)
+def _is_one(extra: Counter[str], text: Reading) -> bool:
+    return extra.keys() == {"1"} and extra["1"] <= text.bare.count("one")
 
 
 def _numbers(text: Reading) -> Counter[str]:
     found = Counter[str]()
     if text.digits:
         found.update(each.replace(",", "") for each in _NUMBER.findall(text.text))
-    if text.all.isdisjoint(known.NUMBERS):
-        return found
-    before = ""
-    for word in text.bare:
-        if word in known.NUMBERS and not (word == "one" and before in known.PRONOUN_BEFORE):
-            found[known.NUMBERS[word]] += 1
-        before = word
+    if not text.all.isdisjoint(known.NUMBERS):
+        found.update(known.NUMBERS[word] for word in text.bare if word in known.NUMBERS)
     return found
 
 
-def _negated(text: Reading) -> bool:
+def _negated(one: Reading, other: Reading) -> bool:
+    return (_denials(one) + len(_denied(other, one)) - _denials(other) - len(_denied(one, other))) % 2 == 1
+
+
+def _denials(text: Reading) -> int:
     words = text.words
-    if "not" in text.all or "no" in text.all or "dont" in text.all:
-        words = _TOKEN.findall(_NO_DENIAL.sub(" ", text.lower))
-    return sum(word in known.NEGATIONS or word.endswith("n't") for word in words) % 2 == 1
+    if not text.all.isdisjoint(_MAY_BE_NONE):
+        words = TOKEN.findall(_NO_DENIAL.sub(" ", text.lower))
+    said = sum(word in known.NEGATIONS or word.endswith("n't") for word in words)
+    return said + (len(_TROUBLE.findall(text.lower)) if not text.all.isdisjoint(_TROUBLES) else 0)
+
+
+_MAY_BE_NONE: Final = frozenset({"not", "no", "dont", "cant", "cannot", "couldnt"})
+_TROUBLES: Final = frozenset({"trouble", "difficulty", "difficulties", "problems", "struggling", "hard"})
+
+
+def _denied(one: Reading, other: Reading) -> frozenset[str]:
+    """Words of the other that say in one what this says in two: incorrect, not correct."""
+    found = set[str]()
+    for before, word in pairwise(one.words):
+        if before == "not" or before.endswith("n't"):
+            found.update(prefix + word for prefix in known.DENYING_PREFIXES)
+    return frozenset(found & other.all - known.NEGATIONS)
 
 
 def _opposite(one: Reading, other: Reading) -> bool:
@@ -161,25 +136,39 @@ def _code_differs(one: Reading, other: Reading) -> bool:
     return any(each.lower() not in other.all for each in more) or any(each.lower() not in one.all for each in less)
 
 
-def _names(text: Reading) -> frozenset[str]:
-    """Words that are written large inside of a sentence."""
-    found = {part for name in _NAME.findall(text.text) for part in _TOKEN_PARTS.split(name.lower())}
-    return frozenset(found & text.parts - known.LITTLE - known.UNITS.keys()) if found else frozenset()
-
-
 def _names_differ(one: Reading, other: Reading) -> bool:
+    """Words that are written large inside of a sentence, and letters."""
     if one.letters - other.letters and other.letters - one.letters:
         return True
-    more = (_names(one) - other.parts) | (_names(other) - one.parts)
-    return bool(more - known.AFTER_NUMBER.keys())
+    return _lacks(other, one) or _lacks(one, other)
+
+
+def _lacks(text: Reading, other: Reading) -> bool:
+    """Whether `text` has not all names of the other."""
+    for name in _NAME.findall(other.text):
+        for piece in _TOKEN_PARTS.split(name):
+            word = known.ALIASES.get(piece.lower(), piece.lower())
+            if word in text.parts or word not in other.parts or word in _NO_NAMES:
+                continue
+            if not (piece.isupper() and f"{word}s" in text.parts) and not (
+                _SEVERAL.fullmatch(piece) and word[:-1] in text.parts
+            ):
+                return True
+    return False
+
+
+_NO_NAMES: Final = known.LITTLE | known.UNITS.keys() | known.AFTER_NUMBER.keys()
 
 
 def _units(text: Reading) -> frozenset[str]:
-    found = {known.UNITS[word] for word in text.all & known.UNITS.keys()}
+    every = text.all
+    if "other" in every:
+        every = frozenset(TOKEN.findall(_OTHER_DAY.sub(" ", text.lower)))
+    found = {known.UNITS[word] for word in every & known.UNITS.keys()}
     found |= {known.SIGNS[sign] for sign in _SIGN.findall(text.text)}
     if text.all.isdisjoint(known.AFTER_NUMBER):
         return frozenset(found)
-    words = _TOKEN.findall(_DEGREES.sub(" ", text.lower)) if "°" in text.text else text.bare
+    words = TOKEN.findall(_DEGREES.sub(" ", text.lower)) if "°" in text.text else text.bare
     found |= {
         known.AFTER_NUMBER[word] for before, word in pairwise(words) if word in known.AFTER_NUMBER and _counts(before)
     }
@@ -195,99 +184,41 @@ _LANGUAGE_WORDS: Final = known.LANGUAGES | known.LANGUAGE_NAMES.keys()
 
 
 def _times(text: Reading) -> frozenset[str]:
-    found = {known.TIMES[word] for word in text.all & known.TIMES.keys()}
+    words = text.parts
+    if "next" in words or "last" in words:
+        words = words - _by_themselves(text.bare)
+    found = {known.TIMES[word] for word in words & known.TIMES.keys()}
+    if "recent" in words and _RECENT.search(text.lower):
+        found.add("last")
     if "am" in text.all and any(word == "am" and _counts(before) for before, word in pairwise(text.bare)):
         found.add("am")
     return frozenset(found)
+
+
+def _by_themselves(words: list[str]) -> frozenset[str]:
+    """What to do next: that names no time."""
+    return frozenset(
+        word for word, after in pairwise([*words, "it"]) if word in ("next", "last") and after in known.LITTLE
+    )
 
 
 def _counts(word: str) -> bool:
     return word.isdigit() or word in known.NUMBERS
 
 
-# Order.
-
-
-def _reordered(one: Reading, other: Reading) -> bool:
-    if one.content == other.content or Counter(one.content) != Counter(other.content):
-        return False
-    return _in_order(one) != _in_order(other) and not (_rearranged(one, other) or _rearranged(other, one))
-
-
-def _in_order(text: Reading) -> list[str]:
-    """Its content; "symptoms of flu" as "flu symptoms", "A and B" as "B and A" where that makes no difference."""
-    words = list(text.marked)
-    loose = not text.all & known.ORDERED
-    for at in range(1, len(words) - 1):
-        if words[at] in known.COMMUTES and loose:
-            _commute(words, at)
-        elif words[at] == "of":
-            after = at + 2 if words[at + 1] in ("the", "a", "an") and at + 2 < len(words) else at + 1
-            if words[at - 1] not in known.LITTLE and words[after] not in known.LITTLE:
-                words[at - 1], words[after] = words[after], words[at - 1]
-    return [word for word in words if word not in known.LITTLE and word not in known.JOINING]
-
-
-def _commute(words: list[str], at: int) -> None:
-    """Both coordinands around words[at] in the order of the alphabet, where their ends are plain: two that share a word
-    at the same place ("raw eggs or raw fish"), or single words between little ones."""
-    left, right = words[max(0, at - 2) : at], words[at + 1 : at + 3]
-    if (
-        len(left) == len(right) == 2
-        and left != right
-        and any(one == other and one not in known.LITTLE for one, other in zip(left, right, strict=True))
-    ):
-        if left > right:
-            words[at - 2 : at], words[at + 1 : at + 3] = right, left
-        return
-    second = at + 2 if words[at + 1] in ("the", "a", "an", "to") and at + 2 < len(words) else at + 1
-    first, before = at - 1, words[at - 2] if at > 1 else ""
-    alone = second + 1 == len(words) or words[second + 1] in known.LITTLE or words[second + 1] in ("in", "on")
-    if alone and (not before or before in known.COMMUTES_AFTER) and words[first] > words[second]:
-        words[first], words[second] = words[second], words[first]
-
-
-def _rearranged(one: Reading, other: Reading) -> bool:
-    """The clauses of one in another order: "In Excel, how do I …" and "How do I … in Excel"."""
-    clauses = [each for part in _CLAUSE.split(one.lower) if (each := tuple(_TOKEN.findall(part)))]
-    if not 2 <= len(clauses) <= 3 or min(map(len, clauses)) < 2:
-        return False
-    return any([word for clause in order for word in clause] == other.words for order in permutations(clauses))
-
-
-# What is asked.
-
-
-def _asking(text: Reading) -> str | None:
-    found = _LEADING.search(text.lower) or _ANYWHERE.search(text.lower.replace("'s", " is"))
-    if found is None:
-        return None
-    asked = _SAME_ASKING.get(found[1], found[1])
-    if asked in ("what", "how much") and _PRICE.search(text.lower):
-        return "how much"
-    if asked in ("what", "which", "how"):
-        measured = _MEASURED.search(text.lower)
-        if measured:
-            noun = measured[1].split()[-1]
-            return _MEASURES.get(noun) or ("how long" if _LASTING.match(measured[1]) else "when")
-        return next((word for pattern, word in _ASKED_FOR if pattern.search(text.lower)), asked)
-    return asked
-
-
-def _asks_otherwise(one: Reading, other: Reading) -> bool:
-    mine, others = _asking(one), _asking(other)
-    return mine is not None and others is not None and mine != others and {mine, others} - _LOOSE != set()
-
-
 def _prefixed(one: Reading, other: Reading) -> bool:
     """legal/illegal, upstream/downstream, useful/useless."""
     mine, others = one.all - other.all, other.all - one.all
+    denied = (
+        _denied(one, other) | _denied(other, one) | (known.NEGATIONS if _denials(one) and _denials(other) else set())
+    )
     return any(
         opposite in far
         for near, far in ((mine, others), (others, mine))
         for word in near
         if len(word) > 3 and word not in known.LITTLE
         for opposite in _negatives(word)
+        if opposite not in denied
     )
 
 
@@ -304,11 +235,24 @@ def _negatives(word: str) -> Iterator[str]:
 def _joined(one: Reading, other: Reading) -> bool:
     """An added conjunct: one asks for what the other does, and for more."""
     longer, shorter = (one, other) if len(one.bare) >= len(other.bare) else (other, one)
-    return _joints(longer) > _joints(shorter) and bool(set(longer.content) - set(shorter.content))
+    more, clauses = _joints(longer)
+    less, fewer = _joints(shorter)
+    added = set(longer.content) - set(shorter.content) - known.MOVABLE
+    if more > less:
+        return bool(added)
+    return more + clauses > less + fewer and len(added) > _FILLING
 
 
-def _joints(text: Reading) -> int:
-    return sum(word in known.JOINING for word in text.bare) + len(_AS_WELL.findall(text.lower))
+_FILLING: Final = 2  # words that a clause may add ("…, and I need your help") before it asks for more
+
+
+def _joints(text: Reading) -> tuple[int, int]:
+    """How many join words, and how many join whole clauses ("and I want to know")."""
+    if text.all.isdisjoint(known.JOINING) and not _AS_WELL.search(text.lower):
+        return 0, 0
+    words = TOKEN.findall(_ASIDE.sub(" ", text.lower))
+    clauses = sum(word in known.JOINING and after in known.SUBJECTS for word, after in pairwise(words))
+    return sum(word in known.JOINING for word in words) + len(_AS_WELL.findall(text.lower)) - clauses, clauses
 
 
 def _differ(kind: Callable[[Reading], object]) -> Rule:
@@ -316,8 +260,8 @@ def _differ(kind: Callable[[Reading], object]) -> Rule:
 
 
 RULES: Final[Mapping[str, Rule]] = {
-    "numbers": _differ(_numbers),
-    "negation": _differ(_negated),
+    "numbers": _numbers_differ,
+    "negation": _negated,
     "opposites": _opposite,
     "quotes": _quotes_differ,
     "identifiers": _code_differs,
@@ -325,8 +269,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "units": _differ(_units),
     "languages": _differ(_languages),
     "times": _differ(_times),
-    "word_order": _reordered,
-    "question_word": _asks_otherwise,
+    "word_order": reordered,
+    "question_word": asks_otherwise,
     "prefixes": _prefixed,
     "conjunct": _joined,
 }

@@ -16,7 +16,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 _COUNTED: Final = _listed(
-    "zero one|first|once|1st two|second|twice|double|2nd three|third|thrice|triple|3rd four|fourth five|fifth "
+    "zero one|first|1st two|second|twice|double|2nd three|third|thrice|triple|3rd four|fourth five|fifth "
     "six|sixth seven|seventh eight|eighth nine|ninth ten|tenth eleven|eleventh twelve|twelfth|dozen thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
 )
@@ -30,10 +30,6 @@ NUMBERS: Final[Mapping[str, str]] = {
     "half": "0.5",
     "both": "2",
 }
-PRONOUN_BEFORE: Final = frozenset(  # "which one", "how does one": no number
-    _listed("does do did can could should would must may might will which the this that no any every each another")
-)
-
 _UNITS: Final = _listed(
     "kilometer|kilometre|km mile meter|metre centimeter|centimetre|cm millimeter|millimetre|mm inch|inches "
     "foot|feet|ft yard|yd acre hectare kilogram|kilo|kg gram milligram|mg microgram|mcg pound|lb|lbs ounce|oz ton "
@@ -56,7 +52,8 @@ SIGNS: Final[Mapping[str, str]] = {"$": "dollar", "€": "euro", "£": "sterling
 NEGATIONS: Final = frozenset(
     _listed(
         "not no never without none nobody nothing nowhere neither nor cannot cant dont doesnt didnt isnt arent wasnt "
-        "werent wont hasnt havent hadnt shouldnt couldnt wouldnt aint except excluding unless unable hardly rarely"
+        "werent wont hasnt havent hadnt shouldnt couldnt wouldnt aint except excluding unless unable impossible "
+        "hardly rarely"
     )
 )
 TIMES: Final[Mapping[str, str]] = {
@@ -82,12 +79,29 @@ LITTLE: Final = frozenset(
     )
 )
 JOINING: Final = frozenset(_listed("and or but plus versus vs also"))
+SUBJECTS: Final = frozenset(_listed("i it they he she we im ive id i'm i've i'd it's"))  # begin a clause after "and"
 COMMUTES: Final = frozenset(_listed("and or vs versus"))
 COMMUTES_AFTER: Final = frozenset(  # what may stand before "A and B" where "B and A" is the same
     _listed("a an the of between with about for compare mix combine both better differ difference compared")
 )
 ORDERED: Final = frozenset(_listed("then first before after from minus respectively subtract divide followed"))
 
+MOVABLE: Final = frozenset(  # what grammar moves about
+    _listed("why how what which where also yet just still now currently actually really again")
+)
+CONDITIONS: Final = frozenset(_listed("if when because since while unless though although whenever"))
+COMPARING: Final = frozenset(_listed("more less better worse safe good bad healthy"))  # after "is A or B"
+PERSONS: Final[Mapping[str, str]] = {
+    form: forms.partition("|")[0]
+    for forms in _listed("i|me|my|mine|myself you|your|yours we|us|our he|him|his she|her they|them|their")
+    for form in forms.split("|")
+}
+OBJECTS: Final = frozenset(_listed("me us him her them"))
+BEFORE_VERB: Final = frozenset(_listed("i you we they he she it cannot cant dont didnt"))
+BEFORE_INFINITIVE: Final = frozenset(  # before "to report"; not "dollars to euros"
+    _listed("how want need wants needs like have has way able trying possible going where when what steps")
+)
+ALIASES: Final[Mapping[str, str]] = {"usa": "us"}
 LABELLED: Final = _listed(  # what has letters for names
     "vitamin hepatitis type plan option grade group class team size section part exhibit room gate terminal appendix "
     "blood schedule tier series generation level line platform step model variant version column row drive"
@@ -162,6 +176,7 @@ OPPOSED_PREFIXES: Final = tuple(
     )
 )
 OPPOSED_SUFFIXES: Final = tuple(tuple(pair.split("~")) for pair in _listed("ful~less er~ee or~ee ers~ees ors~ees"))
+DENYING_PREFIXES: Final = _listed("un in im ir il dis non")
 NEGATING_PREFIXES: Final = _listed("un in im ir il dis non mis re de anti under over")
 
 
