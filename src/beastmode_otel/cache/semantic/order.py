@@ -9,7 +9,7 @@ from itertools import pairwise, permutations
 from typing import Final
 
 from beastmode_otel.cache.semantic import words as known
-from beastmode_otel.cache.semantic.reading import TOKEN, Reading
+from beastmode_otel.cache.semantic.reading import TOKEN, Reading, singular
 
 _CLAUSE: Final = re.compile(r"[,;:.?!]+(?:\s|$)|(?<=\w) (?=(?:if|when|because|since|why|how|what|where) )")
 _COURTESY: Final = re.compile(
@@ -29,7 +29,8 @@ def reordered(one: Reading, other: Reading) -> bool:
     if mine == others:
         return False
     strict = bool((one.all | other.all) & known.ORDERED)
-    verbs = frozenset() if strict or _done_to_persons(one) or _done_to_persons(other) else _verbs(one) | _verbs(other)
+    fixed = strict or kept
+    verbs = frozenset() if fixed or _done_to_persons(one) or _done_to_persons(other) else _verbs(one) | _verbs(other)
     if verbs and _without(mine, verbs) == _without(others, verbs):
         in_place = [word for word in mine if word in verbs] == [word for word in others if word in verbs]
         if in_place or len(_clauses(one)) != len(_clauses(other)):
@@ -92,11 +93,11 @@ def _done_to_persons(text: Reading) -> bool:
 
 def _verbs(text: Reading) -> frozenset[str]:
     """What stands where a verb must: its place among the nouns says nothing."""
-    found = {word for before, word in pairwise(text.bare) if before in known.BEFORE_VERB and word not in known.LITTLE}
+    found = {word for before, word in pairwise(text.bare) if before in known.BEFORE_VERB}
     for at in range(2, len(text.bare)):
         if text.bare[at - 1] == "to" and text.bare[at - 2] in known.BEFORE_INFINITIVE:
             found.add(text.bare[at])
-    return frozenset(found)
+    return frozenset(map(singular, found - known.LITTLE))
 
 
 def _without(words: list[str], verbs: AbstractSet[str]) -> list[str]:
@@ -121,5 +122,5 @@ def _rearranged(one: Reading, other: Reading, verbs: AbstractSet[str], kept: Abs
 
 
 def _marked(word: str, marks: dict[str, str]) -> str:
-    bare = word.replace("'", "")
+    bare = singular(word.replace("'", ""))
     return marks.get(bare, bare)

@@ -21,7 +21,8 @@ _LABELLED: Final = re.compile(rf"\b(?:{'|'.join(known.LABELLED)}) ([a-z])(?![\w'
 
 
 class Reading:
-    """words: in lower case, in their order; bare: without apostrophes; content: without those that say little."""
+    """words: in lower case, in their order; bare: without apostrophes; marked: a letter that is a name is large, and a
+    plural is none; content: of these, without those that say little."""
 
     __slots__ = ("all", "bare", "content", "digits", "letters", "lower", "marked", "parts", "text", "words")
 
@@ -37,9 +38,7 @@ class Reading:
         self.all = frozenset(self.bare)
         self.parts = frozenset(known.ALIASES.get(part, part) for word in self.words for part in word.split("'"))
         self.letters = frozenset(_letters(text, self.lower))
-        self.marked = (
-            [word.upper() if word in self.letters else word for word in self.bare] if self.letters else self.bare
-        )
+        self.marked = [word.upper() if word in self.letters else singular(word) for word in self.bare]
         self.content = [word for word in self.marked if word not in known.LITTLE and word not in known.JOINING]
 
 
@@ -47,3 +46,10 @@ def _letters(text: str, lower: str) -> Iterator[str]:
     """Letters that stand for something, in lower case: plan B, vitamin d."""
     yield from (found.lower() for found in _LONE.findall(text))
     yield from _LABELLED.findall(lower)
+
+
+def singular(word: str) -> str:
+    """Roughly: what matters is that both texts are treated alike."""
+    if len(word) > 3 and word[-1] == "s" and word[-2] not in "sui" and word not in known.LITTLE:
+        return word[:-1]
+    return word

@@ -14,6 +14,7 @@ from typing import Final
 
 from beastmode_otel.cache.semantic import words as known
 from beastmode_otel.cache.semantic.asking import asks_otherwise
+from beastmode_otel.cache.semantic.opposites import sides
 from beastmode_otel.cache.semantic.order import reordered
 from beastmode_otel.cache.semantic.reading import TOKEN, Reading
 
@@ -100,11 +101,11 @@ def _denied(one: Reading, other: Reading) -> frozenset[str]:
 
 
 def _opposite(one: Reading, other: Reading) -> bool:
-    sides = known.sides()
-    mine = [sides[word] for word in one.all - other.all if word in sides]
+    found = sides()
+    mine = [found[word] for word in one.all - other.all if word in found]
     if not mine:
         return False
-    others = [where for word in other.all - one.all if word in sides for where in sides[word]]
+    others = [where for word in other.all - one.all if word in found for where in found[word]]
     return any(group == far and side != opposite for near in mine for group, side in near for far, opposite in others)
 
 

@@ -17,6 +17,7 @@ from beastmode_otel.cache.semantic import words as known
 from beastmode_otel.cache.semantic.decision import decide
 from beastmode_otel.cache.semantic.embedders import MiniLM
 from beastmode_otel.cache.semantic.embedders.minilm import PACKAGE
+from beastmode_otel.cache.semantic.opposites import sides
 from beastmode_otel.cache.semantic.rules import RULES, refused_by
 
 PAIRS: list[dict[str, Any]] = [
@@ -115,7 +116,7 @@ def test_what_is_different_is_refused_by_its_rule(rule: str, one: str, other: st
 WORDS = st.sampled_from(
     [
         *sorted({*known.NUMBERS, *known.UNITS, *known.TIMES, *known.NEGATIONS, *known.LITTLE, *known.JOINING}),
-        *sorted(known.sides())[::40], *sorted(known.LANGUAGES)[:9],
+        *sorted(sides())[::40], *sorted(known.LANGUAGES)[:9],
         "Paris", "Rome", "7", "7am", "5km", "1st", "1,000", "3.8", "$5", "30°C", "C++", "os.path", "f()", "-x",
         "user_id", '"a', 'b"', "'c'", "I'm", "don't", "how", "many", "A", "B", "vitamin",
     ]
@@ -151,4 +152,4 @@ def test_long_texts_are_read_in_little_time(piece: str):
 
 
 def test_no_word_excludes_itself():
-    assert [word for word, where in known.sides().items() if len({group for group, _ in where}) < len(where)] == []
+    assert [word for word, where in sides().items() if len({group for group, _ in where}) < len(where)] == []
