@@ -160,7 +160,8 @@ class SemanticSettings:
     gives to its lookup, tiers included; None: what it does without similar questions, too. verifier: the second look at
     the best candidate, or where that is, as "package.module:name"; verifier_seconds: what a request waits for it.
     sample: the part of the hits for which the provider is asked all the same. agreement: from which similarity of two
-    answers these comparisons, and those of shadow, count them as agreeing. max_bytes: of vectors in memory.
+    answers these comparisons, and those of shadow, count them as agreeing. max_bytes: of vectors in memory. records: a
+    file that gets a line of numbers for each search and judgement, for `beastmode-otel cache calibrate`.
     """
 
     profile: SemanticProfile = "strict"
@@ -176,6 +177,7 @@ class SemanticSettings:
     sample: float = 0.0
     agreement: float = 0.9
     max_bytes: int = 256 * 1024 * 1024
+    records: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

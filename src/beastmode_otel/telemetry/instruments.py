@@ -17,6 +17,7 @@ from beastmode_otel import semconv
 from beastmode_otel.config.settings import LabelBounds
 from beastmode_otel.errors import Redactor
 from beastmode_otel.observer import AttemptFacts, TierName
+from beastmode_otel.telemetry import quiet_fork
 from beastmode_otel.telemetry.observables import ActiveRequests, Tallies
 from beastmode_otel.version import VERSION
 
@@ -262,5 +263,6 @@ class Forks:
 
 
 FORKS = Forks()
+quiet_fork.watch()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=FORKS.before, after_in_child=FORKS.in_child)
