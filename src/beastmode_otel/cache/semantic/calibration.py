@@ -263,30 +263,33 @@ def _of_stream(
 def read_records(lines: Iterable[Mapping[str, Any]], thresholds: Sequence[float]) -> list[CalibrationPoint]:
     """Of searches (`verdict`, `similarity`) and judgements (`agree`, `similarity`): wrong hits are estimated by the
     judged ones' share. Only thresholds above those that it ran with. Raises NotLabelled."""
-    searches, found, judged, below = 0, list[float](), list[tuple[float, bool]](), list[float]()
+    searches, judged = list[tuple[str, float]](), list[tuple[float, bool]]()
     for number, line in enumerate(lines, 1):
-        similarity = line.get("similarity")
-        if "agree" in line and isinstance(similarity, int | float) and isinstance(line["agree"], bool):
-            judged.append((float(similarity), line["agree"]))
-        elif isinstance(line.get("verdict"), str):
-            searches += 1
-            if isinstance(similarity, int | float):
-                if line["verdict"] in ("served", "shadow"):
-                    found.append(float(similarity))
-                elif line["verdict"] == "below_threshold":
-                    below.append(float(similarity))
+        similarity, agree, verdict = line.get("similarity"), line.get("agree"), line.get("verdict")
+        known = float(similarity) if isinstance(similarity, int | float) else -1.0
+        if isinstance(agree, bool) and known >= 0.0:
+            judged.append((known, agree))
+        elif isinstance(verdict, str):
+            searches.append((verdict, known))
         else:
             raise NotLabelled(f"line {number} is neither a search nor a judgement")
-    if searches < LEAST_REQUESTS:
-        raise NotLabelled(f"{searches:,} recorded requests are too few; {LEAST_REQUESTS:,} are the least")
+    if len(searches) < LEAST_REQUESTS:
+        raise NotLabelled(f"{len(searches):,} recorded requests are too few; {LEAST_REQUESTS:,} are the least")
     if not judged:
         raise NotLabelled("nothing was judged: let it run in mode shadow, or with cache.semantic.sample")
-    lowest = max(below, default=0.0)  # what lies lower was not looked at
-    points = []
-    for threshold in thresholds:
-        known = [agree for similarity, agree in judged if similarity >= threshold]
-        hits = sum(similarity >= threshold for similarity in found)
-        if threshold > lowest and known:
-            wrong = math.ceil(hits * known.count(False) / len(known))
-            points.append(CalibrationPoint(threshold=threshold, requests=searches, hits=hits, wrong=wrong))
-    return points
+    lowest = max((known for verdict, known in searches if verdict == "below_threshold"), default=0.0)
+    found = [known for verdict, known in searches if verdict in ("served", "shadow")]
+    points = (_estimated(threshold, len(searches), found, judged) for threshold in thresholds if threshold > lowest)
+    return [point for point in points if point is not None]
+
+
+def _estimated(
+    threshold: float, requests: int, found: Sequence[float], judged: Sequence[tuple[float, bool]]
+) -> CalibrationPoint | None:
+    """None where nothing was judged."""
+    known = [agree for similarity, agree in judged if similarity >= threshold]
+    hits = sum(similarity >= threshold for similarity in found)
+    if not known:
+        return None
+    wrong = math.ceil(hits * known.count(False) / len(known))
+    return CalibrationPoint(threshold=threshold, requests=requests, hits=hits, wrong=wrong)
