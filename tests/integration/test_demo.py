@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,8 @@ class TestSimulated:
         assert tiers["l1"]["promotions"] > 0
         assert all(one["entries"] > 0 and one["size"] > 0 for one in tiers.values())
         assert sum(one["requests"] for one in cache["answers"]) == told["all"]["requests"]
+        assert cache["exact"] + cache["similar"] == answers["hit"]["requests"]
+        assert (cache["refused"] > 0) is (find_spec("beastmode_otel_minilm") is not None)  # "case 1" is not "case 2"
         asked = sum(answers[status]["requests"] for status in ("hit", "miss", "stale"))
         assert cache["hit_share"] == pytest.approx(answers["hit"]["requests"] / asked, abs=1e-5)
         assert sum(one["hits"] for one in cache["models"]) == answers["hit"]["requests"]
