@@ -159,3 +159,9 @@ def sides() -> Mapping[str, frozenset[tuple[int, int]]]:
                 for form in _inflected(word):
                     found[form].add((at, side))
     return {word: frozenset(where) for word, where in found.items()}
+
+
+@functools.cache
+def two_sided() -> frozenset[int]:
+    """The groups in which what is not the one is the other: not open, closed; not so with colours."""
+    return frozenset(at for at, group in enumerate(_GROUPS) if group.count("~") == 1)

@@ -77,7 +77,12 @@ LITTLE: Final = frozenset(
     )
 )
 JOINING: Final = frozenset(listed("and or but plus versus vs also"))
-SUBJECTS: Final = frozenset(listed("i it they he she we im ive id i'm i've i'd it's"))  # begin a clause after "and"
+SUBJECTS: Final = frozenset(  # begin a clause after "and" that adds nothing to ask for
+    listed(
+        "i it they he she we im ive id i'm i've i'd it's that's there there's my am is are was were would want wanted "
+        "need needed think cannot can't cant don't dont didn't now please"
+    )
+)
 COMMUTES: Final = frozenset(listed("and or vs versus"))
 COMMUTES_AFTER: Final = frozenset(  # what may stand before "A and B" where "B and A" is the same
     listed("a an the of between with about for compare mix combine both better differ difference compared")
@@ -85,8 +90,21 @@ COMMUTES_AFTER: Final = frozenset(  # what may stand before "A and B" where "B a
 ORDERED: Final = frozenset(listed("then first before after from minus respectively subtract divide followed"))
 
 MOVABLE: Final = frozenset(  # what grammar moves about
-    listed("why how what which where also yet just still now currently actually really again")
+    listed(
+        "why how what which where also yet just still now currently actually really again "
+        "on off up down in out back away over"
+    )
 )
+PARTICLES: Final = frozenset(listed("on off up down in out back away over"))  # turn it on, turn on the light
+DETERMINERS: Final = frozenset(listed("the a an my your our their his her its this these"))
+PREPOSITIONS: Final = frozenset(listed("in on at from to for with of by about into onto under over through during"))
+PARTICIPLES: Final = frozenset(  # that end in neither -ed nor -en
+    listed(
+        "made paid sent bought sold held lent built kept left lost found caught taught brought thought told said read "
+        "hit cut put set hurt led fed met won run shown known grown thrown drawn worn torn born done seen begun sung"
+    )
+)
+BEFORE_STATE: Final = frozenset(listed("is are was were be been being get gets got getting seems keeps"))
 CONDITIONS: Final = frozenset(listed("if when because since while unless though although whenever"))
 COMPARING: Final = frozenset(listed("more less better worse safe good bad healthy"))  # after "is A or B"
 PERSONS: Final[Mapping[str, str]] = {
