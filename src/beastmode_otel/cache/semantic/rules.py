@@ -21,7 +21,7 @@ from beastmode_otel.cache.semantic.reading import TOKEN, Reading
 Rule = Callable[[Reading, Reading], bool]  # True: they are not the same
 
 _TOKEN_PARTS: Final = re.compile(r"[’'-]")
-_NUMBER: Final = re.compile(r"\d+(?:[.,:/-]\d+)*")
+_NUMBER: Final = re.compile(r"(?:(?<![\w)\]-])-)?\d+(?:[.,:/-]\d+)*")
 _DEGREES: Final = re.compile(r"°|\bdegrees?\b")
 _SIGN: Final = re.compile(rf"[{''.join(known.SIGNS)}]")
 _QUOTED: Final = re.compile(
@@ -45,9 +45,14 @@ _NO_DENIAL: Final = re.compile(
     r"(?:know|understand|figure(?: it)? out|tell|find out|work out|see why|get why))\b"
 )
 _TROUBLE: Final = re.compile(
-    r"\b(?:trouble|difficulty|difficulties|problems|struggling|hard time)(?= (?:\w+ing|to|with)\b)"
+    r"(?<!\bno )(?<!\bany )(?<!\bwithout )\b(?:trouble|difficulty|difficulties|problems|struggling|hard time)"
+    r"(?= (?:\w+ing|to|with)\b)"
 )
-_OTHER_DAY: Final = re.compile(r"\bthe other (?:day|week|month|night|morning|evening)\b")
+_NO_SPAN: Final = re.compile(
+    r"\bthe other (?:day|week|month|night|morning|evening)\b"
+    r"|\b(?:christmas|boxing|new year'?s'?|valentine'?s'?|independence|thanksgiving|mother'?s'?|father'?s'?|labou?r"
+    r"|memorial|election|birth|good|nice|great) day\b"
+)
 _HOW_MANY: Final = re.compile(r"\bhow many (?:business |working )?(seconds|minutes|hours|days|weeks|months|years)\b")
 _RECENT: Final = re.compile(r"\bmost recent(?:ly)?\b")
 _ASIDE: Final = re.compile(
@@ -113,7 +118,24 @@ def _after_not(text: Reading) -> Iterator[str]:
             yield word
 
 
+_FAR: Final = frozenset({"far", "distance", "away", "close", "between"})  # the same in both directions
+
+
+def _turned(one: Reading, other: Reading) -> bool:
+    """To Rome, from Rome."""
+    if "from" not in one.all or not _FAR.isdisjoint(one.all | other.all):
+        return False
+    return bool(_after(one, "from") & _after(other, "to") - _after(other, "from") - _after(one, "to"))
+
+
+def _after(text: Reading, preposition: str) -> frozenset[str]:
+    words = [word for word in text.bare if word not in known.DETERMINERS]
+    return frozenset(word for before, word in pairwise(words) if before == preposition)
+
+
 def _opposite(one: Reading, other: Reading) -> bool:
+    if _turned(one, other) or _turned(other, one):
+        return True
     found = sides()
     denied = _denied(one, other) | _denied(other, one)
     mine = [found[word] for word in one.all - other.all - denied if word in found]
@@ -161,9 +183,13 @@ def _names_differ(one: Reading, other: Reading) -> bool:
 def _lacks(text: Reading, other: Reading) -> bool:
     """Whether `text` has not all names of the other."""
     for name in _NAME.findall(other.text):
+        if "-" in name and name.lower().replace("-", "") in text.parts:
+            continue
         for piece in _TOKEN_PARTS.split(name):
             word = known.ALIASES.get(piece.lower(), piece.lower())
             if word in text.parts or word not in other.parts or word in _NO_NAMES:
+                continue
+            if "-" in text.text and word in TOKEN.findall(text.lower.replace("-", "")):  # WiFi, wi-fi
                 continue
             if not (piece.isupper() and f"{word}s" in text.parts) and not (
                 _SEVERAL.fullmatch(piece) and word[:-1] in text.parts
@@ -172,13 +198,13 @@ def _lacks(text: Reading, other: Reading) -> bool:
     return False
 
 
-_NO_NAMES: Final = known.LITTLE | known.UNITS.keys() | known.AFTER_NUMBER.keys()
+_NO_NAMES: Final = known.LITTLE | known.TIMES.keys() | known.UNITS.keys() | known.AFTER_NUMBER.keys()
 
 
 def _units(text: Reading) -> frozenset[str]:
     every = text.all
-    if "other" in every:
-        every = frozenset(TOKEN.findall(_OTHER_DAY.sub(" ", text.lower)))
+    if "other" in every or "day" in every:
+        every = frozenset(TOKEN.findall(_NO_SPAN.sub(" ", text.lower)))
     found = {known.UNITS[word] for word in every & known.UNITS.keys()}
     found |= {known.SIGNS[sign] for sign in _SIGN.findall(text.text)}
     if text.all.isdisjoint(known.AFTER_NUMBER):
