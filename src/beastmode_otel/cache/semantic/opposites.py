@@ -34,7 +34,7 @@ _GROUPS: Final = listed(
     "more|most~less|least|few|fewer|fewest maximum|max|maximise|maximize~minimum|min|minimise|minimize "
     "big|large|huge~small|tiny|little long|tall~short strong|strength~weak|weakness fast|quick|rapid~slow "
     "hot|warm~cold|cool deep~shallow wide|broad~narrow thick~thin heavy~light light~dark|dim bright~dark|dim "
-    "rich|wealthy~poor easy|simple~hard|difficult|complicated cheap|inexpensive~expensive|costly "
+    "rich|wealthy~poor easy|simple~hard|difficult|complicated cheap|inexpensive~expensive|costly|pricey|pricier "
     "near|nearest|closest|close~far|farthest|furthest full~empty loud~quiet wet~dry soft~hard sharp~blunt "
     "smooth~rough often|frequent~rare|rarely|seldom major|majority~minor|minority "
     "add|insert|append~remove|delete|drop zip|compress~unzip|decompress|extract multiply~divide "
@@ -45,7 +45,7 @@ _GROUPS: Final = listed(
     "love|like|loved|liked~hate|dislike|loathe|loathed accept|accepted|approve~reject|decline|refuse|deny "
     "safe~dangerous|risky true|right|correct~false|wrong|incorrect success|succeed|manage|pass~failure|fail "
     "positive~negative optimist~pessimist clean~dirty fresh~stale happy~sad|angry friend~enemy "
-    "include|including~exclude|excluding avoid~eat|use|seek agree~disagree remember|remind~forget "
+    "include|including~exclude|excluding avoid~eat|use|seek agree~disagree remember|remind~forget|forgot|forgotten "
     "keep|save|retain~discard|delete attack~defend build|create~destroy|demolish formal~informal|casual always~never "
     "everything|all~nothing "
     # Places and people.
@@ -130,6 +130,8 @@ _KINDS: Final = listed(  # things of one kind: who asks about one does not ask a
     "dubai~cairo~sydney~melbourne "
     "texas~florida~california~nevada~arizona~utah~colorado~oregon~ohio~michigan~illinois~virginia~alaska~hawaii~"
     "georgia "
+    "word~sentence~paragraph~page~chapter poem~haiku~limerick~sonnet~story|tale~essay~song~speech enough~too "
+    "synonym~antonym simplified~traditional grape~raisin "
     "africa~asia~europe~antarctica~oceania atlantic~pacific~arctic"
 )
 
@@ -159,3 +161,9 @@ def sides() -> Mapping[str, frozenset[tuple[int, int]]]:
                 for form in _inflected(word):
                     found[form].add((at, side))
     return {word: frozenset(where) for word, where in found.items()}
+
+
+@functools.cache
+def two_sided() -> frozenset[int]:
+    """The groups in which what is not the one is the other: not open, closed; not so with colours."""
+    return frozenset(at for at, group in enumerate(_GROUPS) if group.count("~") == 1)

@@ -13,7 +13,9 @@ _DIGIT: Final = re.compile(r"\d")
 _HOUR: Final = re.compile(r"(?<=\d)\s?([ap])\.?m\b\.?", re.IGNORECASE)  # 6pm, 6 p.m.
 _GLUED: Final = re.compile(rf"(?<=\d)(?=(?:{'|'.join({*known.UNITS, *known.AFTER_NUMBER})})\b)", re.IGNORECASE)
 _ORDINAL: Final = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
-_INITIALS: Final = re.compile(r"(?<![\w.])(?:[A-Z]\.){2,}(?!\w)")  # U.S., U.K.
+_INITIALS: Final = re.compile(r"(?<![\w.])(?:(?:[A-Z]\.){2,}(?!\w)|(?:[A-Z]\.)+[A-Z](?![\w.]))")  # U.S., U.K.
+_NO_SPACE: Final = re.compile(r"(?<![\w.])([a-z]{2,}[.?!])(?=[A-Z][a-z]*\s)")  # It works.But
+_COUNTRIES: Final = re.compile(rf"\b({'|'.join(known.SHORT)})(?: of america)?\b", re.IGNORECASE)
 _LONE: Final = re.compile(  # A to B; no article, no I
     r"(?<![\w'’.-])(?:(?<=[^\s.?!:\n] )[A-HJ-Z]|[b-ce-hj-ln-ru-z])(?![\w'’-])"
 )
@@ -31,7 +33,9 @@ class Reading:
         if self.digits:
             text = _ORDINAL.sub("", _GLUED.sub(" ", _HOUR.sub(r" \1m", text)))
         if "." in text:
-            text = _INITIALS.sub(lambda found: found[0].replace(".", ""), text)
+            text = _INITIALS.sub(lambda found: found[0].replace(".", ""), _NO_SPACE.sub(r"\1 ", text))
+        if _COUNTRIES.search(text):
+            text = _COUNTRIES.sub(lambda found: known.SHORT[found[1].lower()], text)
         self.text, self.lower = text, text.lower().replace("’", "'")
         self.words: list[str] = TOKEN.findall(self.lower)
         self.bare = [word.replace("'", "") for word in self.words]

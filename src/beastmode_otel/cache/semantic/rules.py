@@ -14,14 +14,14 @@ from typing import Final
 
 from beastmode_otel.cache.semantic import words as known
 from beastmode_otel.cache.semantic.asking import asks_otherwise
-from beastmode_otel.cache.semantic.opposites import sides
+from beastmode_otel.cache.semantic.opposites import sides, two_sided
 from beastmode_otel.cache.semantic.order import reordered
 from beastmode_otel.cache.semantic.reading import TOKEN, Reading
 
 Rule = Callable[[Reading, Reading], bool]  # True: they are not the same
 
 _TOKEN_PARTS: Final = re.compile(r"[’'-]")
-_NUMBER: Final = re.compile(r"\d+(?:[.,:/-]\d+)*")
+_NUMBER: Final = re.compile(r"(?:(?<![\w)\]-])-)?\d+(?:[.,:/-]\d+)*")
 _DEGREES: Final = re.compile(r"°|\bdegrees?\b")
 _SIGN: Final = re.compile(rf"[{''.join(known.SIGNS)}]")
 _QUOTED: Final = re.compile(
@@ -33,6 +33,7 @@ _CODE: Final = re.compile(
     r"\b\w*(?:_\w+|[a-z][A-Z]\w*|\d[A-Za-z]\w*|[A-Za-z]\d\w*)|\b\w+(?:\.\w+)+\b"  # snake_case, camelCase, mp3, os.path
     r"|(?<!\S)--?[a-z][\w-]*|\w+\(\)|!?[+#=<>/\\{}|*^&]+"  # -rf, f(), C++
 )
+_SLIP: Final = re.compile(r"(?<=[^\W\d_])[>/\\|]\s*$")  # meant for a mark of question
 _MAY_BE_CODE: Final = re.compile(r"[_(+#=<>/\\{}|*^&\d]|\.\w|[a-z][A-Z]|\B-")
 _NAME: Final = re.compile(r"(?<=[^\s.?!:\n] )[A-Z][\w’'-]*")
 _SEVERAL: Final = re.compile(r"[A-Z]{2,}s")  # ATMs
@@ -44,12 +45,18 @@ _NO_DENIAL: Final = re.compile(
     r"(?:know|understand|figure(?: it)? out|tell|find out|work out|see why|get why))\b"
 )
 _TROUBLE: Final = re.compile(
-    r"\b(?:trouble|difficulty|difficulties|problems|struggling|hard time)(?= (?:\w+ing|to|with)\b)"
+    r"(?<!\bno )(?<!\bany )(?<!\bwithout )\b(?:trouble|difficulty|difficulties|problems|struggling|hard time)"
+    r"(?= (?:\w+ing|to|with)\b)"
 )
-_OTHER_DAY: Final = re.compile(r"\bthe other (?:day|week|month|night|morning|evening)\b")
+_NO_SPAN: Final = re.compile(
+    r"\bthe other (?:day|week|month|night|morning|evening)\b"
+    r"|\b(?:christmas|boxing|new year'?s'?|valentine'?s'?|independence|thanksgiving|mother'?s'?|father'?s'?|labou?r"
+    r"|memorial|election|birth|good|nice|great) day\b"
+)
+_HOW_MANY: Final = re.compile(r"\bhow many (?:business |working )?(seconds|minutes|hours|days|weeks|months|years)\b")
 _RECENT: Final = re.compile(r"\bmost recent(?:ly)?\b")
 _ASIDE: Final = re.compile(
-    r"\b(?:whether or not|or not|go ahead and|and so on|or so|or something|back and forth|try and)\b"
+    r"(?<![,;] )\balso\b|\b(?:whether or not|or not|go ahead and|and so on|or so|or something|back and forth|try and)\b"
 )
 
 
@@ -72,10 +79,15 @@ def _numbers(text: Reading) -> Counter[str]:
         found.update(each.replace(",", "") for each in _NUMBER.findall(text.text))
     if not text.all.isdisjoint(known.NUMBERS):
         found.update(known.NUMBERS[word] for word in text.bare if word in known.NUMBERS)
-    return found
+        if "both" in text.all and "and" in text.all:  # both A and B
+            found["2"] -= text.bare.count("both")
+    return +found
 
 
 def _negated(one: Reading, other: Reading) -> bool:
+    """Trouble is a denial, or none: "I have trouble finding it" is "I cannot find it", and "help me find it"."""
+    if _TROUBLES & (one.all | other.all) and (_TROUBLE.search(one.lower) or _TROUBLE.search(other.lower)):
+        return False
     return (_denials(one) + len(_denied(other, one)) - _denials(other) - len(_denied(one, other))) % 2 == 1
 
 
@@ -83,8 +95,7 @@ def _denials(text: Reading) -> int:
     words = text.words
     if not text.all.isdisjoint(_MAY_BE_NONE):
         words = TOKEN.findall(_NO_DENIAL.sub(" ", text.lower))
-    said = sum(word in known.NEGATIONS or word.endswith("n't") for word in words)
-    return said + (len(_TROUBLE.findall(text.lower)) if not text.all.isdisjoint(_TROUBLES) else 0)
+    return sum(word in known.NEGATIONS or word.endswith("n't") for word in words)
 
 
 _MAY_BE_NONE: Final = frozenset({"not", "no", "dont", "cant", "cannot", "couldnt"})
@@ -92,20 +103,45 @@ _TROUBLES: Final = frozenset({"trouble", "difficulty", "difficulties", "problems
 
 
 def _denied(one: Reading, other: Reading) -> frozenset[str]:
-    """Words of the other that say in one what this says in two: incorrect, not correct."""
+    """Words of the other that say in one what this says in two: incorrect, not correct; closed, not open."""
     found = set[str]()
-    for before, word in pairwise(one.words):
-        if before == "not" or before.endswith("n't"):
-            found.update(prefix + word for prefix in known.DENYING_PREFIXES)
+    for word in _after_not(one):
+        found.update(prefix + word for prefix in known.DENYING_PREFIXES)
+        contrary = {(group, 1 - side) for group, side in sides().get(word, ()) if group in two_sided()}
+        found.update(each for each in other.all - one.all if contrary & sides().get(each, frozenset()))
     return frozenset(found & other.all - known.NEGATIONS)
 
 
+def _after_not(text: Reading) -> Iterator[str]:
+    for before, word in pairwise(text.words):
+        if before == "not" or before.endswith("n't"):
+            yield word
+
+
+_FAR: Final = frozenset({"far", "distance", "away", "close", "between"})  # the same in both directions
+
+
+def _turned(one: Reading, other: Reading) -> bool:
+    """To Rome, from Rome."""
+    if "from" not in one.all or not _FAR.isdisjoint(one.all | other.all):
+        return False
+    return bool(_after(one, "from") & _after(other, "to") - _after(other, "from") - _after(one, "to"))
+
+
+def _after(text: Reading, preposition: str) -> frozenset[str]:
+    words = [word for word in text.bare if word not in known.DETERMINERS]
+    return frozenset(word for before, word in pairwise(words) if before == preposition)
+
+
 def _opposite(one: Reading, other: Reading) -> bool:
+    if _turned(one, other) or _turned(other, one):
+        return True
     found = sides()
-    mine = [found[word] for word in one.all - other.all if word in found]
+    denied = _denied(one, other) | _denied(other, one)
+    mine = [found[word] for word in one.all - other.all - denied if word in found]
     if not mine:
         return False
-    others = [where for word in other.all - one.all if word in found for where in found[word]]
+    others = [where for word in other.all - one.all - denied if word in found for where in found[word]]
     return any(group == far and side != opposite for near in mine for group, side in near for far, opposite in others)
 
 
@@ -124,7 +160,7 @@ def _quotes_differ(one: Reading, other: Reading) -> bool:
 def _code(text: Reading) -> Counter[str]:
     if not _MAY_BE_CODE.search(text.text):
         return Counter()
-    return Counter(found for found in _CODE.findall(text.text) if not _NUMBER.fullmatch(found))
+    return Counter(found for found in _CODE.findall(_SLIP.sub("", text.text)) if not _NUMBER.fullmatch(found))
 
 
 def _code_differs(one: Reading, other: Reading) -> bool:
@@ -147,9 +183,13 @@ def _names_differ(one: Reading, other: Reading) -> bool:
 def _lacks(text: Reading, other: Reading) -> bool:
     """Whether `text` has not all names of the other."""
     for name in _NAME.findall(other.text):
+        if "-" in name and name.lower().replace("-", "") in text.parts:
+            continue
         for piece in _TOKEN_PARTS.split(name):
             word = known.ALIASES.get(piece.lower(), piece.lower())
             if word in text.parts or word not in other.parts or word in _NO_NAMES:
+                continue
+            if "-" in text.text and word in TOKEN.findall(text.lower.replace("-", "")):  # WiFi, wi-fi
                 continue
             if not (piece.isupper() and f"{word}s" in text.parts) and not (
                 _SEVERAL.fullmatch(piece) and word[:-1] in text.parts
@@ -158,13 +198,13 @@ def _lacks(text: Reading, other: Reading) -> bool:
     return False
 
 
-_NO_NAMES: Final = known.LITTLE | known.UNITS.keys() | known.AFTER_NUMBER.keys()
+_NO_NAMES: Final = known.LITTLE | known.TIMES.keys() | known.UNITS.keys() | known.AFTER_NUMBER.keys()
 
 
 def _units(text: Reading) -> frozenset[str]:
     every = text.all
-    if "other" in every:
-        every = frozenset(TOKEN.findall(_OTHER_DAY.sub(" ", text.lower)))
+    if "other" in every or "day" in every:
+        every = frozenset(TOKEN.findall(_NO_SPAN.sub(" ", text.lower)))
     found = {known.UNITS[word] for word in every & known.UNITS.keys()}
     found |= {known.SIGNS[sign] for sign in _SIGN.findall(text.text)}
     if text.all.isdisjoint(known.AFTER_NUMBER):
@@ -174,6 +214,20 @@ def _units(text: Reading) -> frozenset[str]:
         known.AFTER_NUMBER[word] for before, word in pairwise(words) if word in known.AFTER_NUMBER and _counts(before)
     }
     return frozenset(found)
+
+
+def _units_differ(one: Reading, other: Reading) -> bool:
+    mine, others = _units(one), _units(other)
+    if mine == others:
+        return False
+    return mine ^ others != _lasting(one, other) ^ _lasting(other, one)
+
+
+def _lasting(one: Reading, other: Reading) -> frozenset[str]:
+    """How many days it takes, how long it takes."""
+    if "how long" not in other.lower:
+        return frozenset()
+    return frozenset(known.UNITS[word] for word in _HOW_MANY.findall(one.lower))
 
 
 def _languages(text: Reading) -> frozenset[str]:
@@ -235,13 +289,14 @@ def _negatives(word: str) -> Iterator[str]:
 
 def _joined(one: Reading, other: Reading) -> bool:
     """An added conjunct: one asks for what the other does, and for more."""
-    longer, shorter = (one, other) if len(one.bare) >= len(other.bare) else (other, one)
-    more, clauses = _joints(longer)
-    less, fewer = _joints(shorter)
-    added = set(longer.content) - set(shorter.content) - known.MOVABLE
-    if more > less:
-        return bool(added)
-    return more + clauses > less + fewer and len(added) > _FILLING
+    mine, others = _joints(one), _joints(other)
+    if sum(mine) == sum(others):
+        return False
+    longer, shorter = (one, other) if sum(mine) > sum(others) else (other, one)
+    things = max(mine, others, key=sum)[0] > min(mine, others, key=sum)[0]
+    there = {word[:5] for word in shorter.content}
+    added = {word for word in longer.content if word[:5] not in there} - known.MOVABLE
+    return len(added) > (0 if things else _FILLING)
 
 
 _FILLING: Final = 2  # words that a clause may add ("…, and I need your help") before it asks for more
@@ -252,8 +307,9 @@ def _joints(text: Reading) -> tuple[int, int]:
     if text.all.isdisjoint(known.JOINING) and not _AS_WELL.search(text.lower):
         return 0, 0
     words = TOKEN.findall(_ASIDE.sub(" ", text.lower))
-    clauses = sum(word in known.JOINING and after in known.SUBJECTS for word, after in pairwise(words))
-    return sum(word in known.JOINING for word in words) + len(_AS_WELL.findall(text.lower)) - clauses, clauses
+    joining = [(word, after) for word, after in pairwise([*words, ""]) if word in known.JOINING]
+    clauses = sum(word == "but" or after in known.SUBJECTS for word, after in joining)
+    return len(joining) - clauses + len(_AS_WELL.findall(text.lower)), clauses
 
 
 def _differ(kind: Callable[[Reading], object]) -> Rule:
@@ -267,7 +323,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "quotes": _quotes_differ,
     "identifiers": _code_differs,
     "names": _names_differ,
-    "units": _differ(_units),
+    "units": _units_differ,
     "languages": _differ(_languages),
     "times": _differ(_times),
     "word_order": reordered,

@@ -65,6 +65,8 @@ TIMES: Final[Mapping[str, str]] = {
         )
     },
     "weekday": "weekdays", "weekend": "weekends", "fall": "fall", "annual": "yearly", "annually": "yearly",
+    **{f"{day}s": day for day in listed("monday tuesday wednesday thursday friday saturday sunday")},
+    **{f"{time}s": time for time in listed("morning afternoon evening night")},
     "tues": "tuesday", "thurs": "thursday", "fri": "friday", "jan": "january", "feb": "february",
     "aug": "august", "sept": "september", "oct": "october", "nov": "november",
 }  # fmt: skip
@@ -77,7 +79,12 @@ LITTLE: Final = frozenset(
     )
 )
 JOINING: Final = frozenset(listed("and or but plus versus vs also"))
-SUBJECTS: Final = frozenset(listed("i it they he she we im ive id i'm i've i'd it's"))  # begin a clause after "and"
+SUBJECTS: Final = frozenset(  # begin a clause after "and" that adds nothing to ask for
+    listed(
+        "i it they he she we im ive id i'm i've i'd it's that's there there's am is are was were would want wanted "
+        "need needed think cannot can't cant don't dont didn't now please"
+    )
+)
 COMMUTES: Final = frozenset(listed("and or vs versus"))
 COMMUTES_AFTER: Final = frozenset(  # what may stand before "A and B" where "B and A" is the same
     listed("a an the of between with about for compare mix combine both better differ difference compared")
@@ -85,8 +92,27 @@ COMMUTES_AFTER: Final = frozenset(  # what may stand before "A and B" where "B a
 ORDERED: Final = frozenset(listed("then first before after from minus respectively subtract divide followed"))
 
 MOVABLE: Final = frozenset(  # what grammar moves about
-    listed("why how what which where also yet just still now currently actually really again")
+    listed(
+        "why how what which where also yet just still now currently actually really again "
+        "on off up down in out back away over"
+    )
 )
+PARTICLES: Final = frozenset(listed("on off up down in out back away over"))  # turn it on, turn on the light
+DETERMINERS: Final = frozenset(listed("the a an my your our their his her its this these"))
+PREPOSITIONS: Final = frozenset(listed("in on at from to for with of by about into onto under over through during"))
+PARTICIPLES: Final = frozenset(  # that end in neither -ed nor -en
+    listed(
+        "made paid sent bought sold held lent built kept left lost found caught taught brought thought told said read "
+        "hit cut put set hurt led fed met won run shown known grown thrown drawn worn torn born done seen begun sung"
+    )
+)
+GIVING: Final = frozenset(
+    listed(
+        "send give show lend offer hand pass bring write mail email pay sell teach buy get make order book find tell "
+        "read"
+    )
+)
+BEFORE_STATE: Final = frozenset(listed("is are was were be been being get gets got getting seems keeps"))
 CONDITIONS: Final = frozenset(listed("if when because since while unless though although whenever"))
 COMPARING: Final = frozenset(listed("more less better worse safe good bad healthy"))  # after "is A or B"
 PERSONS: Final[Mapping[str, str]] = {
@@ -97,9 +123,12 @@ PERSONS: Final[Mapping[str, str]] = {
 OBJECTS: Final = frozenset(listed("me us him her them"))
 BEFORE_VERB: Final = frozenset(listed("i you we they he she it cannot cant dont didnt"))
 BEFORE_INFINITIVE: Final = frozenset(  # before "to report"; not "dollars to euros"
-    listed("how want need wants needs like have has way able trying possible going where when what steps")
+    listed(
+        "how want need wants needs like have has way able trying possible going where when what steps take takes time"
+    )
 )
 ALIASES: Final[Mapping[str, str]] = {"usa": "us"}
+SHORT: Final[Mapping[str, str]] = {"united states": "US", "united kingdom": "UK", "european union": "EU"}
 LABELLED: Final = listed(  # what has letters for names
     "vitamin hepatitis type plan option grade group class team size section part exhibit room gate terminal appendix "
     "blood schedule tier series generation level line platform step model variant version column row drive"
