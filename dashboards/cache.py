@@ -249,6 +249,41 @@ def leases() -> Any:
     )
 
 
+def warming() -> Any:
+    by = (semconv.WARM_SOURCE, semconv.WARM_RESULT)
+    return timeseries(
+        "Warming, entries per minute",
+        "What warming looked at, or the prompts it asked. Held: it was there already. Expiring: not worth it any more.",
+        "short",
+        line(per_minute(semconv.CACHE_WARM_ENTRIES, *by), each(*by)),
+        empty=texts.NO_WARMING,
+        stacked=True,
+    )
+
+
+def warming_runs() -> Any:
+    by = (semconv.WARM_SOURCE, semconv.WARM_END)
+    return timeseries(
+        "Warming, duration of a run",
+        "P95, by how it ended: with all done, or with the budget that was used up first.",
+        "s",
+        line(quantile(0.95, semconv.CACHE_WARM_DURATION, *by), each(*by)),
+        empty=texts.NO_WARMING,
+    )
+
+
+def first_touches() -> Any:
+    return timeseries(
+        "First requests of a key",
+        "P50 and P95 of the first request of each key in a young process, in one that was warmed (true) and in one "
+        "that was not: what warming is worth.",
+        "s",
+        line(quantile(0.5, semconv.CACHE_FIRST_TOUCH, semconv.WARMED), f"P50 · {each(semconv.WARMED)}"),
+        line(quantile(0.95, semconv.CACHE_FIRST_TOUCH, semconv.WARMED), f"P95 · {each(semconv.WARMED)}"),
+        empty=texts.NO_TOUCH,
+    )
+
+
 def savings() -> Any:
     pace = rate(semconv.COST_TOTAL, semconv.COST_REASON, where=measures.SAVED)
     return timeseries(
@@ -368,6 +403,7 @@ def cache(flavour: Flavour) -> dict[str, Any]:
         Band(title="Tiers", height=9, panels=((8, lookups()), (8, lookup_latency()), (8, promotions()))),
         Band(height=9, panels=((8, writes()), (8, write_latency()), (8, evictions()))),
         Band(height=9, panels=((6, entries()), (6, size()), (6, invalidations()), (6, not_stored()))),
+        Band(title="Warming", height=8, panels=((8, first_touches()), (8, warming()), (8, warming_runs()))),
         Band(title="Semantic", height=9, panels=((8, similarities()), (8, verdicts()), (8, guards()))),
         Band(height=9, panels=((7, similarity_by_verdict()), (5, false_hits()), (6, judgements()), (6, embedding()))),
     ]

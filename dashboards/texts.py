@@ -12,6 +12,8 @@ NO_CACHE: Final = "cache not asked"
 NO_CACHE_LONG: Final = "The cache was not asked in this time range: it is off, or nothing came in."
 NO_SLOW_TIER: Final = "No tier beyond memory was used: none is configured (cache.l2, cache.l3), or nothing came in."
 NO_LEASE: Final = "No lease was asked for in this time range: [cache] lease = true is not set, or nothing was missed."
+NO_WARMING: Final = "Nothing was warmed in this time range: neither [cache.warm] at_start nor a warm() asked for it."
+NO_TOUCH: Final = "No process asked its cache for a key for the first time within the first minutes of its life."
 NO_SEMANTIC: Final = (
     'No similar question was looked for in this time range: [cache] mode is not "semantic" or "shadow", or nothing was '
     "missed."

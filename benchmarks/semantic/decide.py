@@ -25,8 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from beastmode_otel.cache.semantic.decision import RULES, TEMPLATE, decide
+from beastmode_otel.cache.semantic.decision import TEMPLATE, decide
 from beastmode_otel.cache.semantic.embedders import open_embedder
+from beastmode_otel.cache.semantic.rules import RULES
 
 CANDIDATES = 4  # as many as the cache looks at
 UNREAD = 0.05  # the cache's bound, unless somebody configures another
@@ -80,7 +81,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
     data = path.read_bytes()
     if path.suffix == ".gz":
         data = gzip.decompress(data)
-    return [json.loads(line) for line in data.decode().splitlines() if line.strip()]
+    return [json.loads(line) for line in data.decode().split("\n") if line.strip()]
 
 
 def of_pairs(rows: list[dict[str, Any]], threshold: float, off: frozenset[str], vectors: Vectors) -> tuple[Told, Told]:

@@ -14,8 +14,18 @@ from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from beastmode_otel.cache import Leases, LeaseStore, Memory, ResilientTier, SingleFlight, Tiered, TierTimes
-from beastmode_otel.cache.tiers import backplane_of, open_l2, open_l3, open_own
+from beastmode_otel.cache import (
+    FirstTouches,
+    Leases,
+    LeaseStore,
+    Memory,
+    ResilientTier,
+    SingleFlight,
+    Tiered,
+    TierTimes,
+    Warmer,
+)
+from beastmode_otel.cache.tiers import backplane_of, inspected, open_l2, open_l3, open_own
 from beastmode_otel.config import Ttl, load, with_ttl
 from beastmode_otel.config.settings import OFF, CacheSettings, Config
 from beastmode_otel.engine import AccessRule, CacheFlow, CacheResult, Engine
@@ -190,13 +200,21 @@ def build_cache(
         tiered.tiers = _slow_tiers(settings, tiered, runtime, observer)
         _watch(tiered, observer)
         matcher = _matcher(settings, tiered, runtime, observer)
+        touches = FirstTouches()
+        warmer: Warmer | None = Warmer(
+            tiered, lambda: inspected(settings), settings.warm, observer=observer, touches=touches,
+            index=(lambda _: None) if matcher is None else matcher.hydration.take,
+        )  # fmt: skip
     else:
         tiered = beside.tiered.beside()
         tiered.tiers = [tier.for_runtime(runtime, tiered.late) for tier in beside.tiered.tiers]
         matcher = None if beside.matcher is None else beside.matcher.beside(tiered, runtime)
+        touches, warmer = beside.touches, beside.warmer
     leases = _leases(settings, tiered.tiers, runtime, observer) if settings.lease else None
+    if beside is None and warmer is not None and settings.warm.at_start:
+        warmer.begin()
     return CacheFlow(
-        tiered, _ANSWERS, settings, runtime=runtime, leases=leases, matcher=matcher,
+        tiered, _ANSWERS, settings, runtime=runtime, leases=leases, matcher=matcher, touches=touches, warmer=warmer,
         told=None if beside is None else beside.told,
     )  # fmt: skip
 

@@ -79,6 +79,22 @@ LEASE_RESULT: Final = _closed(
     "timeout",
     "error",
 )
+WARM_SOURCE: Final = _closed(
+    "beastmode.cache.warm.source",
+    "Where the answers came from; `none`: no slower tier had any",
+    *("l2", "l3", "prompts", "none"),
+)
+WARM_RESULT: Final = _closed(
+    "beastmode.cache.warm.result",
+    "`held`: the cache had it, or may not; `expiring`: it is about to; `failed`: a prompt was not answered",
+    *("warmed", "held", "expiring", "failed"),
+)
+WARM_END: Final = _closed(
+    "beastmode.cache.warm.ended",
+    "Whether all was done, or which budget was used up first",
+    *("done", "time", "bytes", "cost", "failed", "cancelled"),
+)
+WARMED: Final = _closed("beastmode.cache.warmed", "Whether the cache had been warmed before", "true", "false")
 MATCH_VERDICT: Final = _closed(
     "beastmode.cache.semantic.verdict",
     "What came of looking for a similar question; `shadow`: it would have been served; `embedder_off`: the embedder had"
@@ -143,6 +159,8 @@ BYPASS_REASON: Final = _closed(
     *("ttl", "error", "not_parsed", "refused", "filtered", "truncated", "unfinished", "broken_call", "empty"),
     *("too_large", "other_model", "invalidated"),
 )
+WARM_COUNT: Final = Attribute(key="beastmode.cache.warm.count", about="Entries that a warming run brought")
+WARM_SIZE: Final = Attribute(key="beastmode.cache.warm.size", about="Their bytes")
 CACHE_AGE: Final = Attribute(key="beastmode.cache.age", about="Age of the served entry in seconds")
 CACHE_KEY: Final = Attribute(key="beastmode.cache.key", about="The first 12 hex digits of the key's digest")
 CACHE_COLLAPSED: Final = Attribute(
@@ -401,6 +419,29 @@ CACHE_LEASE_WAIT: Final = Metric(
     attributes=(CACHE_TIER, LEASE_RESULT),
     buckets=FAST_SECONDS,
 )
+CACHE_WARM_ENTRIES: Final = Metric(
+    name="beastmode.cache.warm.entries",
+    kind="counter",
+    unit="{entry}",
+    about="Entries that warming looked at, or prompts that it asked, by what came of them.",
+    attributes=(WARM_SOURCE, WARM_RESULT),
+)
+CACHE_WARM_DURATION: Final = Metric(
+    name="beastmode.cache.warm.duration",
+    kind="histogram",
+    unit="s",
+    about="Of a warming run.",
+    attributes=(WARM_SOURCE, WARM_END),
+    buckets=SECONDS,
+)
+CACHE_FIRST_TOUCH: Final = Metric(
+    name="beastmode.cache.first_touch.duration",
+    kind="histogram",
+    unit="s",
+    about="The first request of each key that a process was asked for in the first minutes of its life.",
+    attributes=(WARMED,),
+    buckets=REQUEST_SECONDS,
+)
 CACHE_SIMILARITY: Final = Metric(
     name="beastmode.cache.similarity",
     kind="histogram",
@@ -524,6 +565,9 @@ METRICS: Final = (
     CACHE_LOOKUP_DURATION,
     CACHE_WRITE_DURATION,
     CACHE_LEASE_WAIT,
+    CACHE_WARM_ENTRIES,
+    CACHE_WARM_DURATION,
+    CACHE_FIRST_TOUCH,
     CACHE_SIMILARITY,
     SEMANTIC_VERDICTS,
     SEMANTIC_THRESHOLD,
@@ -699,7 +743,13 @@ PUT_SPAN: Final = Span(
     when="each write or delete in a slower tier",
     attributes=(CACHE_TIER.key, DB_SYSTEM.key, SERVER_ADDRESS, SERVER_PORT, WRITE_RESULT.key),
 )
-SPANS: Final = (ROUTE_SPAN, ATTEMPT_SPAN, INNER_ATTEMPT_SPAN, LOOKUP_SPAN, MATCH_SPAN, GET_SPAN, PUT_SPAN)
+WARM_SPAN: Final = Span(
+    name="cache.warm",
+    kind="INTERNAL",
+    when="each warming run",
+    attributes=(WARM_SOURCE.key, WARM_END.key, WARM_COUNT.key, WARM_SIZE.key),
+)
+SPANS: Final = (ROUTE_SPAN, ATTEMPT_SPAN, INNER_ATTEMPT_SPAN, LOOKUP_SPAN, MATCH_SPAN, GET_SPAN, PUT_SPAN, WARM_SPAN)
 
 FAILED_EVENT: Final = "beastmode.request.failed"
 FAILED_ATTRIBUTES: Final = (

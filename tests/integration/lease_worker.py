@@ -14,7 +14,9 @@ from collections import Counter
 from typing import Any
 
 from beastmode_otel import AsyncModelRouter, ModelRouter
+from beastmode_otel.cache import tiered
 
+tiered.LOOKUP_SECONDS = 20.0  # who has waited for an answer shall find it, however busy the machine is
 QUESTION = {"messages": [{"role": "user", "content": "one for all"}], "max_tokens": 64}
 
 

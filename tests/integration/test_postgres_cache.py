@@ -199,9 +199,9 @@ def test_a_dry_run_shows_the_sql_and_changes_nothing(
     assert shown.startswith("begin;")
     assert migrator(empty).version() == 0
     assert main(["cache", "migrate"]) == 0
-    assert "version 0 -> 1" in capsys.readouterr().out
+    assert f"version 0 -> {shipped()[-1].version}" in capsys.readouterr().out
     assert main(["cache", "migrate"]) == 0
-    assert "is up to date (version 1)" in capsys.readouterr().out
+    assert f"is up to date (version {shipped()[-1].version})" in capsys.readouterr().out
     assert main(["cache", "migrate", "--dry-run"]) == 0
     assert "is up to date" in capsys.readouterr().out
 
@@ -232,7 +232,7 @@ print(*PostgresMigrator(read_postgres_url({empty!r})).apply())
     ]
     told = sorted(one.communicate(timeout=60)[0].strip() for one in running)
     assert [one.returncode for one in running] == [0] * 4
-    assert told == ["", "", "", *(one.name for one in shipped())]
+    assert told == ["", "", "", " ".join(one.name for one in shipped())]
 
 
 @pytest.mark.parametrize(
@@ -241,6 +241,7 @@ print(*PostgresMigrator(read_postgres_url({empty!r})).apply())
         ("update beastmode.schema_migrations set checksum = 'other'", "migration 1 was applied with other SQL"),
         ("insert into beastmode.schema_migrations values (99, 'later')", "its schema is newer (version 99,"),
         ("delete from beastmode.schema_migrations", "there is no schema of the cache"),
+        ("delete from beastmode.schema_migrations where version > 1", "its schema is older (version 1,"),
     ],
 )
 def test_another_schema_is_not_touched_and_not_used(
@@ -260,4 +261,4 @@ def test_another_schema_is_not_touched_and_not_used(
 
 def test_the_wheel_has_the_migrations() -> None:
     assert [one.version for one in shipped()] == list(range(1, len(shipped()) + 1))
-    assert all(len(one.checksum) == 64 and "create table" in one.sql for one in shipped())
+    assert all(len(one.checksum) == 64 and "beastmode." in one.sql for one in shipped())

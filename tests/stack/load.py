@@ -207,6 +207,7 @@ class Incidents:
                 await self.share(router)
                 await self.invalidate(router)
                 await self.promote(router, small)
+                await self.warm(small)
                 await self.observe(router)
                 await self.match(semantic)
                 await self.match(shadow)
@@ -254,6 +255,14 @@ class Incidents:
             await self._ask(router, text)
             await asyncio.sleep(0.1)
             await self._ask(small, text)
+
+    async def warm(self, small: AsyncModelRouter) -> None:
+        """A young process: what the store holds is in its memory before it is asked for."""
+        await small.warm()
+        async with self._router() as young:
+            await young.warm()
+            for text in self._new(2):
+                await self._ask(young, text)
 
     async def observe(self, router: AsyncModelRouter) -> None:
         """Requests whose telemetry fails."""

@@ -313,6 +313,7 @@ def check_metrics(measured: Series, requests: Sequence[Asked], extra: Series, *,
     if door.is_router:
         states = {frozenset({"beastmode.deployment": name}.items()) for name in deployments(requests)}
         assert found.pop("beastmode.deployment.state").keys() >= states
+    check_first_touches(found.pop("beastmode.cache.first_touch.duration", {}), requests)
     for name in UNCERTAIN:
         tiers = {dict(key).get("beastmode.cache.tier") for key in found.pop(name, {})}
         assert tiers <= {"l1", "l3", None}
@@ -325,6 +326,13 @@ def check_metrics(measured: Series, requests: Sequence[Asked], extra: Series, *,
     reported = sum(attempt.tokens == "provider" for attempt in tries)
     assert total(measured, "gen_ai.client.token.usage") == 2 * reported
     assert total(measured, "gen_ai.client.operation.time_to_first_chunk") == sum(t.token_came for t in tries)
+
+
+def check_first_touches(told: Mapping[Any, float], requests: Sequence[Asked]) -> None:
+    """Which of them had a key of their own is not known here; exactly that is in tests/telemetry/test_warming.py."""
+    touches = sum(asked.key and asked.outcome == "ok" for asked in requests)
+    assert told.keys() <= {frozenset({"beastmode.cache.warmed": "false"}.items())}
+    assert bool(told) <= sum(told.values()) <= touches
 
 
 def deployments(requests: Sequence[Asked]) -> set[str]:

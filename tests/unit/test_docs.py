@@ -21,6 +21,7 @@ from beastmode_otel.config.settings import (
     SharedTier,
     StoreTier,
     Timeouts,
+    WarmSettings,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -99,6 +100,7 @@ def test_the_example_of_a_configuration_is_one() -> None:
         ("cache.l2", SharedTier, set()),
         ("cache.l3", StoreTier, {"given"}),
         ("cache.own", OwnTier, set()),
+        ("cache.warm", WarmSettings, set()),
     ],
 )
 def test_every_setting_is_in_the_example(table: str, settings: Any, unsaid: set[str]) -> None:

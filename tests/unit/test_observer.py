@@ -38,6 +38,7 @@ TELLINGS: dict[str, Callable[[Observer], object]] = {
     "write": lambda observer: observer.write("l2"),
     "tier_state": lambda observer: observer.tier_state("l2", "open"),
     "leased": lambda observer: observer.leased("l2", "waited", 0.1),
+    "warmed": lambda observer: observer.warmed("l3", {"warmed": 2}, 100, 0.5, "done"),
     "matching": lambda observer: observer.matching("semantic", 0.95),
     "embedded": lambda observer: observer.embedded("ok", 0.01),
     "judged": lambda observer: observer.judged("agree", "shadow"),

@@ -61,6 +61,9 @@ SPECIFIED = {
     ),
     "beastmode.cache.write.duration": ("histogram", "s", "beastmode.cache.tier beastmode.cache.write.result"),
     "beastmode.cache.lease.wait": ("histogram", "s", "beastmode.cache.tier beastmode.cache.lease.result"),
+    "beastmode.cache.warm.entries": ("counter", "{entry}", "beastmode.cache.warm.source beastmode.cache.warm.result"),
+    "beastmode.cache.warm.duration": ("histogram", "s", "beastmode.cache.warm.source beastmode.cache.warm.ended"),
+    "beastmode.cache.first_touch.duration": ("histogram", "s", "beastmode.cache.warmed"),
     "beastmode.cache.similarity": ("histogram", "1", "beastmode.cache.semantic.verdict"),
     "beastmode.cache.semantic.verdicts": (
         "counter",
@@ -126,6 +129,10 @@ SPECIFIED_SPANS = {
         "beastmode.cache.key beastmode.cache.semantic.verdict beastmode.cache.similarity beastmode.cache.guard "
         "beastmode.cache.tier",
     ),
+    "cache.warm": (
+        "INTERNAL",
+        "beastmode.cache.warm.source beastmode.cache.warm.ended beastmode.cache.warm.count beastmode.cache.warm.size",
+    ),
     "cache.get {tier}": (
         "CLIENT",
         "beastmode.cache.tier db.system.name server.address server.port beastmode.cache.result",
@@ -146,7 +153,8 @@ beastmode.cache.tier beastmode.cache.match beastmode.cache.result beastmode.cach
 beastmode.cache.eviction.reason beastmode.cache.invalidation.by beastmode.cache.reason beastmode.cache.age
 beastmode.cache.lease.result beastmode.cache.semantic.verdict beastmode.cache.guard beastmode.cache.mode
 beastmode.cache.embed.result beastmode.cache.judgement beastmode.cache.judgement.source beastmode.cache.similarity
-beastmode.cache.matched
+beastmode.cache.matched beastmode.cache.warm.source beastmode.cache.warm.result beastmode.cache.warm.ended
+beastmode.cache.warm.count beastmode.cache.warm.size beastmode.cache.warmed
 beastmode.cache.key beastmode.cache.collapsed beastmode.cost.saved.usd db.system.name
 """
 SPECIFIED_EVENTS = {
@@ -171,6 +179,10 @@ SPECIFIED_VALUES = {
     "beastmode.cache.guard": "numbers negation opposites quotes identifiers names units languages times word_order "
     "question_word prefixes conjunct",
     "beastmode.cache.mode": "semantic shadow",
+    "beastmode.cache.warm.source": "l2 l3 prompts none",
+    "beastmode.cache.warm.result": "warmed held expiring failed",
+    "beastmode.cache.warm.ended": "done time bytes cost failed cancelled",
+    "beastmode.cache.warmed": "true false",
     "beastmode.cache.embed.result": "ok error",
     "beastmode.cache.judgement": "agree disagree",
     "beastmode.cache.judgement.source": "shadow sample feedback",

@@ -46,6 +46,7 @@ from beastmode_otel.cache.tier import (
     Totals,
 )
 from beastmode_otel.cache.tiered import Tiered, TierHit
+from beastmode_otel.cache.warming import FirstTouches, Warmed, Warmer, copy_up
 
 __all__ = [
     "ALONE",
@@ -61,6 +62,7 @@ __all__ = [
     "Entry",
     "EnvelopeCodec",
     "Filter",
+    "FirstTouches",
     "FlightResult",
     "InspectableTier",
     "Key",
@@ -90,7 +92,10 @@ __all__ = [
     "Totals",
     "Turn",
     "Verdict",
+    "Warmed",
+    "Warmer",
     "Wording",
+    "copy_up",
     "counted_headers",
     "credential_tenant",
     "derive",

@@ -106,11 +106,16 @@ class ResilientTier:
                 self.breaker.timed_out(time.monotonic())
             return None
         self.breaker.succeeded()
-        if entry is not None and (entry.ahead(self._clock()) or self._owed.cover(entry)):  # whatever the tier thinks
+        if entry is not None and not self.believes(entry):  # whatever the tier thinks
             entry = None
         fresh = entry is not None and entry.fresh(self._clock()) and serves(entry)
         access.finish("miss" if entry is None else "hit" if fresh else "stale")
         return entry
+
+    def believes(self, entry: Entry) -> bool:
+        """Whether an entry that the tier holds may be used: not one of a clock that runs ahead, nor one that it should
+        have removed."""
+        return not (entry.ahead(self._clock()) or self._owed.cover(entry))
 
     async def _read(self, key: Key, soft: float) -> tuple[Entry | None, bool]:
         """The entry, and whether it is too late to wait for it."""

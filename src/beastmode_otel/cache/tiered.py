@@ -113,6 +113,20 @@ class Tiered:
         if held is None or held.created_at < entry.created_at:
             self._promote(entry, (), asked)
 
+    def preload(self, entry: Entry, tier: TierName, asked: float) -> bool:
+        """Keep in L1 what a slower tier was seen to hold, before anybody asks for it.
+
+        asked: when that was looked at, on the monotonic clock. False: L1 has one as new, or it must not be served.
+        """
+        held, now = self.lookup_l1(entry.key), self._clock()
+        if held is not None and held.created_at >= entry.created_at:
+            return False
+        known = all(one.believes(entry) for one in self.tiers if one.name == tier)
+        if not known or not entry.fresh(now) or entry.expires_at - now < SHORTEST_TTL:
+            return False
+        self._keep(entry)
+        return not self._undo_if_invalidated(entry, (), asked)
+
     def _promote(self, entry: Entry, faster: Sequence[ResilientTier], asked: float) -> None:
         if entry.expires_at - self._clock() < SHORTEST_TTL:
             return

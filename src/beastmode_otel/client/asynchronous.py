@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -12,9 +12,10 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.assembly import ConfigLike, RouterParts, build_async
-from beastmode_otel.client.face import RouteOptions, answer_so_far, orphan
+from beastmode_otel.cache import Warmed
+from beastmode_otel.client.face import RouteOptions, answer_so_far, askers, orphan
 from beastmode_otel.config import Ttl
-from beastmode_otel.engine import AccessRule, Answer, Question, StreamCore
+from beastmode_otel.engine import AccessRule, Answer, Prompt, Question, StreamCore
 from beastmode_otel.wire import Chunk
 
 
@@ -86,6 +87,38 @@ class AsyncModelRouter:
             tenant=tenant,
             older_than=older_than,
         )
+
+    async def warm(
+        self,
+        prompts: Iterable[Prompt | Mapping[str, Any]] | None = None,
+        *,
+        usd: float | None = None,
+        seconds: float | None = None,
+        entries: int | None = None,
+        concurrency: int = 8,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> Warmed:
+        """Fill the cache before anybody asks; see ModelRouter.warm."""
+        engine, many = self._parts.engine, askers(concurrency)
+        if prompts is None:
+            return await asyncio.to_thread(engine.warm, seconds=seconds, entries=entries)
+        run = engine.warm_with(prompts, usd=usd, seconds=seconds, progress=progress)
+
+        async def ask() -> None:
+            while (prompt := run.next()) is not None:
+                try:
+                    run.answered(await engine.answer(prompt.question()))
+                except Exception as exc:  # noqa: BLE001  (what is no error of a request ends the run)
+                    run.failed(exc)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(many):
+                    group.create_task(ask())
+        except BaseException:
+            run.cancel()
+            raise
+        return run.end()
 
     async def report_false_hit(self, request_id: str) -> None:
         """A similar question's answer was wrong; see ModelRouter.report_false_hit."""

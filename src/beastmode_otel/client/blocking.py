@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -11,9 +12,10 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from beastmode_otel.assembly import ConfigLike, build_blocking
-from beastmode_otel.client.face import RouteOptions, answer_so_far, orphan
+from beastmode_otel.cache import Warmed
+from beastmode_otel.client.face import RouteOptions, answer_so_far, askers, orphan
 from beastmode_otel.config import Ttl
-from beastmode_otel.engine import AccessRule, Answer, Question, StreamCore
+from beastmode_otel.engine import AccessRule, Answer, Prompt, Question, StreamCore
 from beastmode_otel.runtime import run_sync
 from beastmode_otel.wire import Chunk
 
@@ -96,6 +98,47 @@ class ModelRouter:
             tenant=tenant,
             older_than=older_than,
         )
+
+    def warm(
+        self,
+        prompts: Iterable[Prompt | Mapping[str, Any]] | None = None,
+        *,
+        usd: float | None = None,
+        seconds: float | None = None,
+        entries: int | None = None,
+        concurrency: int = 8,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> Warmed:
+        """Fill the cache before anybody asks; what came of it.
+
+        Without prompts L1 gets what the slower tiers hold and is asked for most: no model is called. seconds, entries:
+        the most it may take; None for what `[cache.warm]` says.
+        prompts: requests that are answered and stored now; each a body with the model id as its `model`, or a Prompt.
+        They cost money: usd is what they may cost. concurrency: how many are under way at once. progress: hears how
+        many are done. Raises RequestError.
+        """
+        many = askers(concurrency)
+        if prompts is None:
+            return self._parts.engine.warm(seconds=seconds, entries=entries)
+        run = self._parts.engine.warm_with(prompts, usd=usd, seconds=seconds, progress=progress)
+
+        def ask() -> None:
+            while (prompt := run.next()) is not None:
+                try:
+                    run.answered(run_sync(self._parts.engine.answer(prompt.question())))
+                except Exception as exc:  # noqa: BLE001  (what is no error of a request ends the run)
+                    run.failed(exc)
+
+        threads = [threading.Thread(target=ask, daemon=True, name="beastmode-warm") for _ in range(many)]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            run.cancel()
+            raise
+        return run.end()
 
     def report_false_hit(self, request_id: str) -> None:
         """The answer to this request (`Answer.request_id`), which was a similar question's, was wrong: it is counted,

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from beastmode_otel.config.settings import Timeouts, Ttl
 from beastmode_otel.engine import Answer, CacheUse, StreamCore, answer_of
+from beastmode_otel.errors import RequestError
 
 
 class RouteOptions(TypedDict, total=False):
@@ -29,6 +30,13 @@ class RouteOptions(TypedDict, total=False):
     max_age: float | None
     no_store: bool
     tags: Sequence[str]
+
+
+def askers(concurrency: int) -> int:
+    """How many ask at once. Raises RequestError for what is no number of them."""
+    if not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1:
+        raise RequestError(f"concurrency is {concurrency!r:.40}", hints=("pass a whole number from 1",))
+    return concurrency
 
 
 def answer_so_far(core: StreamCore | None) -> Answer:

@@ -24,6 +24,7 @@ from beastmode_otel.config.settings import (
     SharedTier,
     StoreTier,
     Ttl,
+    WarmSettings,
     WriteMode,
 )
 from beastmode_otel.config.table import Source, Table
@@ -53,6 +54,7 @@ def read_cache(top: Table, source: Source) -> CacheSettings:
         write_mode=table.choice("write_mode", WriteMode, "background"),
         lease=table.flag("lease", False),
         lease_seconds=table.number("lease_seconds", 5.0, above=True),
+        warm=_warm(table.table("warm")),
         max_body=table.whole("max_body", 1024 * 1024, least=1),
         secret=_secret(table, source),
     )
@@ -197,6 +199,23 @@ def _store(table: Table, source: Source) -> StoreTier:
         raise table.fail("hard", f"is {store.hard:g}, less than soft ({store.soft:g})", "use at least the same")
     table.done()
     return store
+
+
+def _warm(table: Table) -> WarmSettings:
+    usual = WarmSettings()
+    warm = WarmSettings(
+        at_start=table.flag("at_start", usual.at_start),
+        every=table.number("every", 0.0, least=10.0) if table.has("every") else None,
+        seconds=table.number("seconds", usual.seconds, above=True),
+        entries=table.whole("entries", usual.entries, least=1),
+        max_bytes=table.whole("max_bytes", usual.max_bytes, least=1024),
+        half_life=table.number("half_life", usual.half_life, above=True),
+        tenant=table.text("tenant"),
+    )
+    if warm.every is not None and not warm.at_start:
+        raise table.fail("every", "is set, and at_start is not", "write at_start = true: the first run is then")
+    table.done()
+    return warm
 
 
 def _is_sqlite(url: str) -> bool:

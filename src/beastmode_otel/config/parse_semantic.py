@@ -34,6 +34,7 @@ def read_semantic(table: Table) -> SemanticSettings:
         sample=_share(table, "sample", usual.sample),
         agreement=_similarity(table, "agreement", usual.agreement) or usual.agreement,
         max_bytes=table.whole("max_bytes", usual.max_bytes, least=1024 * 1024),
+        records=table.text("records"),
     )
     table.done()
     return settings

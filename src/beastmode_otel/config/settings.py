@@ -69,6 +69,24 @@ class MemoryTier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WarmSettings:
+    """How L1 is filled from a slower tier before anybody asks. at_start: in the background, when the cache is made.
+
+    every: seconds after which it is done again; None: never. seconds, entries, max_bytes: the most that one run may
+    take. half_life: seconds in which a hit of the past loses half of its weight. tenant: whose entries; None: of all
+    that the store shows us.
+    """
+
+    at_start: bool = False
+    every: float | None = None
+    seconds: float = 2.0
+    entries: int = 1_000
+    max_bytes: int = 32 * 1024 * 1024
+    half_life: float = 6 * 3600.0
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreTier:
     """A slower tier. url: where; "off" for none. ttl: seconds. soft: seconds that a request waits for it. hard: seconds
     after which a command to a server is given up.
@@ -142,7 +160,8 @@ class SemanticSettings:
     gives to its lookup, tiers included; None: what it does without similar questions, too. verifier: the second look at
     the best candidate, or where that is, as "package.module:name"; verifier_seconds: what a request waits for it.
     sample: the part of the hits for which the provider is asked all the same. agreement: from which similarity of two
-    answers these comparisons, and those of shadow, count them as agreeing. max_bytes: of vectors in memory.
+    answers these comparisons, and those of shadow, count them as agreeing. max_bytes: of vectors in memory. records: a
+    file that gets a line of numbers for each search and judgement, for `beastmode-otel cache calibrate`.
     """
 
     profile: SemanticProfile = "strict"
@@ -158,6 +177,7 @@ class SemanticSettings:
     sample: float = 0.0
     agreement: float = 0.9
     max_bytes: int = 256 * 1024 * 1024
+    records: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +191,8 @@ class CacheSettings:
     provider says so of every answer. stale_if_error: seconds for which an expired entry may still
     answer when every deployment failed. write_mode: sync writes the slower tiers before the answer is returned. lease:
     among processes that share a tier, one asks upstream for a key; lease_seconds: what one that dies costs the others.
-    max_body: bytes of a stored answer. secret: signs what is stored outside of the process.
+    warm: what L1 gets before anybody asks. max_body: bytes of a stored answer. secret: signs what is stored outside of
+    the process.
     """
 
     mode: CacheMode = "on"
@@ -187,6 +208,7 @@ class CacheSettings:
     write_mode: WriteMode = "background"
     lease: bool = False
     lease_seconds: float = 5.0
+    warm: WarmSettings = WarmSettings()
     max_body: int = 1024 * 1024
     secret: Secret | None = None
     said_by: SaidBy = field(default="a Config", compare=False)

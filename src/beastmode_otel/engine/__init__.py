@@ -6,6 +6,7 @@ from beastmode_otel.engine.cache_request import CacheUse
 from beastmode_otel.engine.engine import Engine, answer_of
 from beastmode_otel.engine.ports import CacheResult
 from beastmode_otel.engine.stream import OpenStreams, StreamCore
+from beastmode_otel.engine.warming import Prompt, PromptRun, read_prompts
 
 __all__ = [
     "AccessRequest",
@@ -16,7 +17,10 @@ __all__ = [
     "CacheUse",
     "Engine",
     "OpenStreams",
+    "Prompt",
+    "PromptRun",
     "Question",
     "StreamCore",
     "answer_of",
+    "read_prompts",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from beastmode_otel.cache import ALONE, FlightResult, Key, Lease, Leases, SingleFlight, Tiered
+from beastmode_otel.cache import ALONE, FirstTouches, FlightResult, Key, Lease, Leases, SingleFlight, Tiered, Warmer
 from beastmode_otel.config.settings import ASK_FOR_CACHE, CacheSettings
 from beastmode_otel.engine.cache_request import CacheRequest
 from beastmode_otel.engine.ending import Ending
@@ -44,8 +44,8 @@ class CacheFlow:
 
     answers: the single flight of whole answers, one for the process. The openings of streams are shared in this flow
     only, because a stream belongs to the runtime that reads it. leases: so that one asks upstream among processes, too.
-    matcher: finds similar questions; None: only the very same ones count. told: of which kinds of trouble the log knows
-    already.
+    matcher: finds similar questions; None: only the very same ones count. touches: which keys were asked for so far.
+    told: of which kinds of trouble the log knows already.
     """
 
     def __init__(
@@ -57,10 +57,13 @@ class CacheFlow:
         runtime: Runtime,
         leases: Leases | None = None,
         matcher: Matcher | None = None,
+        touches: FirstTouches | None = None,
+        warmer: Warmer | None = None,
         clock: Callable[[], float] = time.time,
         told: set[str] | None = None,
     ) -> None:
-        self._leases, self.matcher = leases, matcher
+        self._leases, self.matcher, self.warmer = leases, matcher, warmer
+        self.touches = FirstTouches() if touches is None else touches
         self.tiered, self.answers, self.runtime = tiered, answers, runtime
         self.openings: SingleFlight[CacheResult] = SingleFlight()
         self._settings, self._clock = settings, clock
@@ -73,6 +76,8 @@ class CacheFlow:
 
     def close(self) -> None:
         """Write what is under way to the slower tiers, and close them. Blocks. Idempotent."""
+        if self.warmer is not None:
+            self.warmer.close()
         if self.matcher is not None:
             self.matcher.close()
         self.tiered.close()
@@ -82,6 +87,7 @@ class CacheFlow:
 
         `ending` learns what the cache did; ending the request is the door's affair.
         """
+        ending.first_touch = self.touches.first(key)
         result = self._lookup_l1(wanted, key, ending, upstream)
         if result is not None:
             answer = upstream.give(result, collapsed=False)

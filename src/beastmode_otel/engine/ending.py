@@ -33,7 +33,18 @@ class Ending:
     the request ends as an error that says so, and the log tells it; the caller keeps the answer.
     """
 
-    __slots__ = ("_done", "_goes_on", "_handed_over", "after", "cache", "delivery", "request_id", "route", "scope")
+    __slots__ = (
+        "_done",
+        "_goes_on",
+        "_handed_over",
+        "after",
+        "cache",
+        "delivery",
+        "first_touch",
+        "request_id",
+        "route",
+        "scope",
+    )
 
     def __init__(self, scope: RequestScope, *, request_id: str) -> None:
         self.scope = scope
@@ -41,6 +52,7 @@ class Ending:
         self.route: str | None = None
         self.delivery: Delivery | None = None
         self.cache: CacheFacts = CACHE_OFF
+        self.first_touch: bool | None = None
         self.after: Callable[[], None] | None = None  # what the request holds until its end
         self._done = self._goes_on = self._handed_over = False
 
@@ -94,6 +106,7 @@ class Ending:
                 cost=delivery.cost if delivery else None,
                 cache=self.cache,
                 saving=delivery.saving if delivery and kind == "ok" else None,
+                first_touch=self.first_touch if kind == "ok" else None,
             )
         )
         if self.after is not None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from typing import Any, NoReturn
 
-from beastmode_otel.cache import FlightResult, Key, KeyMemo
-from beastmode_otel.config.settings import Config, Route
+from beastmode_otel.cache import FlightResult, Key, KeyMemo, Warmed
+from beastmode_otel.config.settings import ASK_FOR_CACHE, Config, Route
 from beastmode_otel.engine import validate
 from beastmode_otel.engine.answer import AccessRule, Answer, Question
 from beastmode_otel.engine.cache_flow import CacheFlow, not_cached
@@ -18,6 +19,7 @@ from beastmode_otel.engine.invalidation import invalidate
 from beastmode_otel.engine.ports import AnswerStore, CacheResult, ChunkSource, Delivery
 from beastmode_otel.engine.shared_stream import LiveStream, LiveStreams, SharedReader, SharedStream
 from beastmode_otel.engine.stream import OpenStreams, StreamCore
+from beastmode_otel.engine.warming import Prompt, PromptRun
 from beastmode_otel.errors import AttemptRecord, BeastModeError, Context, RequestError, UpstreamError
 from beastmode_otel.observer import CacheFacts, Observer, RequestFacts
 from beastmode_otel.router import Call, RoutedRequest, Router, resolve
@@ -96,6 +98,28 @@ class Engine:
             if self._flow is not None:
                 self._flow.forget_flights()
             self._live.forget()
+
+    def warm(self, *, seconds: float | None = None, entries: int | None = None) -> Warmed:
+        """L1 gets what slower tiers hold and is asked for most; see cache.Warmer. Blocks. Raises RequestError."""
+        if self._flow is None or self._flow.warmer is None:
+            raise RequestError("there is no cache to warm", hints=(f"ask for one: {ASK_FOR_CACHE}",))
+        return self._flow.warmer.warm(seconds=seconds, entries=entries)
+
+    def warm_with(
+        self,
+        prompts: Iterable[Prompt | Mapping[str, Any]],
+        *,
+        usd: float | None,
+        seconds: float | None,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> PromptRun:
+        """A run through prompts, for the face to ask them. Raises RequestError."""
+        if self._flow is None:
+            raise RequestError("there is no cache to warm", hints=(f"ask for one: {ASK_FOR_CACHE}",))
+        return PromptRun(
+            prompts, usd=0.0 if usd is None else usd, seconds=inf if seconds is None else seconds,
+            observer=self._observer, progress=progress,
+        )  # fmt: skip
 
     def report_false_hit(self, request_id: str) -> None:
         """The similar answer that this request got was wrong. Raises RequestError where it is not known to have got

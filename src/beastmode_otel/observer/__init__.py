@@ -24,6 +24,9 @@ from beastmode_otel.observer.facts import (
     RequestOutcome,
     Saving,
     TierName,
+    WarmEnd,
+    WarmResult,
+    WarmSource,
     WriteResult,
 )
 from beastmode_otel.observer.guarded import Guarded
@@ -71,5 +74,8 @@ __all__ = [
     "Saving",
     "TierName",
     "TierScope",
+    "WarmEnd",
+    "WarmResult",
+    "WarmSource",
     "WriteResult",
 ]

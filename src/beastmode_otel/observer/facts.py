@@ -20,6 +20,9 @@ TierName = Literal["l1", "l2", "l3"]
 LookupResult = Literal["hit", "miss", "stale", "timeout", "error", "skipped"]
 WriteResult = Literal["ok", "error", "queued"]
 LeaseResult = Literal["acquired", "taken_over", "waited", "timeout", "error"]
+WarmSource = Literal["l2", "l3", "prompts"]
+WarmResult = Literal["warmed", "held", "expiring", "failed"]
+WarmEnd = Literal["done", "time", "bytes", "cost", "failed", "cancelled"]
 EmbedResult = Literal["ok", "error"]
 Agreement = Literal["agree", "disagree"]
 JudgementSource = Literal["shadow", "sample", "feedback"]
@@ -113,7 +116,8 @@ CACHE_OFF = CacheFacts()
 
 @record(frozen=True, slots=True, kw_only=True)
 class RequestOutcome:
-    """How a request ended. cost: USD, None when not known."""
+    """How a request ended. cost: USD, None when not known. first_touch: for the first one of its key in this process,
+    whether the cache had been warmed; None for all others."""
 
     kind: OutcomeKind
     error: BeastModeError | None = None
@@ -123,6 +127,7 @@ class RequestOutcome:
     cost: float | None = None
     cache: CacheFacts = CACHE_OFF
     saving: Saving | None = None
+    first_touch: bool | None = None
 
 
 @record(frozen=True, slots=True, kw_only=True)

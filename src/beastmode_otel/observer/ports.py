@@ -24,6 +24,9 @@ from beastmode_otel.observer.facts import (
     RequestFacts,
     RequestOutcome,
     TierName,
+    WarmEnd,
+    WarmResult,
+    WarmSource,
 )
 
 
@@ -128,6 +131,15 @@ class Observer(Protocol):
 
     def leased(self, tier: TierName, result: LeaseResult, seconds: float) -> None:
         """A lease was asked for among processes; after so many seconds this came of it."""
+        return
+
+    def warmed(
+        self, source: WarmSource | None, entries: Mapping[WarmResult, int], size: int, seconds: float, ended: WarmEnd
+    ) -> None:
+        """The cache was warmed, for so many seconds: how many entries by result, and bytes of those that it got.
+
+        source: None: no slower tier had any.
+        """
         return
 
     def matching(self, mode: str, threshold: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, get_args
 
@@ -11,7 +12,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, set_span_in_context
 
 from beastmode_otel import semconv
-from beastmode_otel.observer import LookupResult, MatchOutcome, TierName, TierScope
+from beastmode_otel.observer import LookupResult, MatchOutcome, TierName, TierScope, WarmEnd, WarmResult, WarmSource
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.suppress import OURS, attached
 
@@ -107,6 +108,30 @@ def _match(result: str, match: str = "exact") -> dict[str, str]:
     return {semconv.CACHE_MATCH.key: match} if result in _FOUND else {}
 
 
+def warm_span(
+    channel: Channel,
+    source: WarmSource | None,
+    entries: Mapping[WarmResult, int],
+    size: int,
+    seconds: float,
+    ended: WarmEnd,
+) -> None:
+    """A warming run that has just ended: its span and metrics."""
+    own, now = channel.instruments, time.time_ns()
+    labels = {semconv.WARM_SOURCE.key: source or "none", semconv.WARM_END.key: ended}
+    span = channel.tracer.start_span(
+        semconv.WARM_SPAN.name,
+        kind=SpanKind.INTERNAL,
+        attributes=labels | {semconv.WARM_COUNT.key: entries.get("warmed", 0), semconv.WARM_SIZE.key: size},
+        start_time=now - int(seconds * 1e9),
+    )
+    own.warm_duration.record(seconds, labels, set_span_in_context(span))
+    for result, count in entries.items():
+        own.tallies.cache_warm_entries(count, warm_source=source or "none", warm_result=result)
+    span.end(now)
+
+
+FIRST_TOUCH_LABELS: Final = {warmed: {semconv.WARMED.key: str(warmed).lower()} for warmed in (True, False)}
 L1_LABELS: Final = {  # the SDK copies them
     result: {semconv.CACHE_TIER.key: "l1", semconv.LOOKUP_RESULT.key: result} | _match(result)
     for result in get_args(LookupResult)

@@ -17,6 +17,7 @@ from beastmode_otel import semconv
 from beastmode_otel.config.settings import LabelBounds
 from beastmode_otel.errors import Redactor
 from beastmode_otel.observer import AttemptFacts, TierName
+from beastmode_otel.telemetry import quiet_fork
 from beastmode_otel.telemetry.observables import ActiveRequests, Tallies
 from beastmode_otel.version import VERSION
 
@@ -192,6 +193,8 @@ class Instruments:
         self.cache_lookup = _histogram(meter, semconv.CACHE_LOOKUP_DURATION)
         self.cache_write = _histogram(meter, semconv.CACHE_WRITE_DURATION)
         self.lease_wait = _histogram(meter, semconv.CACHE_LEASE_WAIT)
+        self.warm_duration = _histogram(meter, semconv.CACHE_WARM_DURATION)
+        self.first_touch = _histogram(meter, semconv.CACHE_FIRST_TOUCH)
         self.similarity = _histogram(meter, semconv.CACHE_SIMILARITY)
         self.embed_duration = _histogram(meter, semconv.EMBED_DURATION)
         self.tiers = Tiers()
@@ -260,5 +263,6 @@ class Forks:
 
 
 FORKS = Forks()
+quiet_fork.watch()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=FORKS.before, after_in_child=FORKS.in_child)

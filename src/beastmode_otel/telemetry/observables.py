@@ -126,6 +126,7 @@ class Tallies:
         self._label_requests = Tally[str, str, str](semconv.LABEL_REQUESTS)
         self._label_cost = Tally[str, str, str](semconv.LABEL_COST)
         self._cache_promotions = Tally[str](semconv.CACHE_PROMOTIONS)
+        self._cache_warm_entries = Tally[str, str](semconv.CACHE_WARM_ENTRIES)
         self._cache_evictions = Tally[str, str](semconv.CACHE_EVICTIONS)
         self._cache_collapses = Tally[str](semconv.CACHE_COLLAPSES)
         self._cache_not_stored = Tally[str](semconv.CACHE_NOT_STORED)
@@ -184,6 +185,9 @@ class Tallies:
 
     def label_cost(self, usd: float, *, label: str, label_value: str, cost_kind: str) -> None:
         self._label_cost.add(usd, label, label_value, cost_kind)
+
+    def cache_warm_entries(self, count: int, *, warm_source: str, warm_result: str) -> None:
+        self._cache_warm_entries.add(count, warm_source, warm_result)
 
     def cache_promotions(self, *, cache_tier: str) -> None:
         self._cache_promotions.add(1, cache_tier)

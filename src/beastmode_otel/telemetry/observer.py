@@ -23,8 +23,11 @@ from beastmode_otel.observer import (
     RequestScope,
     TierName,
     TierScope,
+    WarmEnd,
+    WarmResult,
+    WarmSource,
 )
-from beastmode_otel.telemetry.cache import TierSpan
+from beastmode_otel.telemetry.cache import TierSpan, warm_span
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.instruments import instruments_of
 from beastmode_otel.telemetry.request import RequestSpan
@@ -81,6 +84,11 @@ class OtelObserver:
     def leased(self, tier: TierName, result: LeaseResult, seconds: float) -> None:
         labels = {semconv.CACHE_TIER.key: tier, semconv.LEASE_RESULT.key: result}
         self._channel.instruments.lease_wait.record(seconds, labels)
+
+    def warmed(
+        self, source: WarmSource | None, entries: Mapping[WarmResult, int], size: int, seconds: float, ended: WarmEnd
+    ) -> None:
+        warm_span(self._channel, source, entries, size, seconds, ended)
 
     def matching(self, mode: str, threshold: float) -> None:
         self._channel.instruments.tallies.semantic_threshold(threshold, match_mode=mode)

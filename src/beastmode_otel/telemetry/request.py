@@ -24,7 +24,7 @@ from beastmode_otel.observer import (
 )
 from beastmode_otel.telemetry import util_genai
 from beastmode_otel.telemetry.attempt import AttemptSpan
-from beastmode_otel.telemetry.cache import L1_LABELS, LookupSpan, MatchSpan
+from beastmode_otel.telemetry.cache import FIRST_TOUCH_LABELS, L1_LABELS, LookupSpan, MatchSpan
 from beastmode_otel.telemetry.channel import Channel
 from beastmode_otel.telemetry.observables import token_counts
 from beastmode_otel.telemetry.suppress import attached
@@ -141,6 +141,9 @@ class RequestSpan:
         if outcome.cache.l1 is not None:  # L1 is no I/O: no span of its own, only its histogram
             result, seconds = outcome.cache.l1
             own.cache_lookup.record(seconds, L1_LABELS[result], self._context)
+        if outcome.first_touch is not None:
+            took = time.monotonic() - self._started
+            own.first_touch.record(took, FIRST_TOUCH_LABELS[outcome.first_touch], self._context)
         if outcome.cache.reason is not None:
             own.tallies.cache_not_stored(bypass_reason=outcome.cache.reason)
         if outcome.cache.collapsed:

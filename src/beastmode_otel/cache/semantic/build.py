@@ -10,6 +10,8 @@ from typing import Final
 from beastmode_otel.cache.semantic.embedders import Post, open_embedder
 from beastmode_otel.cache.semantic.index import Index
 from beastmode_otel.cache.semantic.match import Matcher, MatchSettings
+from beastmode_otel.cache.semantic.ports import Embedder
+from beastmode_otel.cache.semantic.records import Records
 from beastmode_otel.cache.semantic.resilient_embedder import ResilientEmbedder
 from beastmode_otel.cache.semantic.verifiers import open_verifier
 from beastmode_otel.cache.tiered import Tiered
@@ -32,9 +34,7 @@ def open_matcher(
     embedder = _open(asked, observer, post)
     if embedder is None:
         return None
-    threshold = asked.threshold
-    if threshold is None:
-        threshold = embedder.embedder.threshold - _BELOW[asked.profile]
+    threshold = threshold_of(asked, embedder.embedder)
     observer.matching(settings.mode, threshold)
     index = Index(asked.max_bytes)
     tiered.on_forget = index.invalidate
@@ -55,7 +55,13 @@ def open_matcher(
         tiered=tiered,
         runtime=runtime,
         observer=observer,
+        records=None if asked.records is None else Records(asked.records),
     )
+
+
+def threshold_of(asked: SemanticSettings, embedder: Embedder) -> float:
+    """The similarity from which a match is one, where no route says another."""
+    return embedder.threshold - _BELOW[asked.profile] if asked.threshold is None else asked.threshold
 
 
 def _open(asked: SemanticSettings, observer: Observer, post: Post | None) -> ResilientEmbedder | None:

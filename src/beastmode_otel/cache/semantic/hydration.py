@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
-from beastmode_otel.cache.entry import Key
+from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.resilient_tier import ResilientTier
 from beastmode_otel.cache.semantic.index import Index
 from beastmode_otel.cache.tier import TierUnavailable
@@ -61,6 +61,11 @@ class Hydration:
                 self._read.popitem(last=False)
             return True
 
+    def take(self, entry: Entry) -> None:
+        """Into the index, if its vector is one of this embedder."""
+        if entry.embedder == self._embedder and entry.vector and len(entry.vector) == self._bytes:
+            self._index.add(entry)
+
     def _bring(self, key: Key, tier: ResilientTier) -> None:
         held: Any = tier.tier
         began, until = time.time(), time.monotonic() + MOST_SECONDS
@@ -69,8 +74,7 @@ class Hydration:
             for entry in held.in_scope(key, MOST_ENTRIES):
                 if entry.created_at < since:
                     break
-                if entry.embedder == self._embedder and entry.vector and len(entry.vector) == self._bytes:
-                    self._index.add(entry)
+                self.take(entry)
                 if time.monotonic() >= until:
                     return
             self._index.note_read(key, held.name, began)

@@ -17,6 +17,7 @@ from beastmode_otel.cache.semantic.feedback import Feedback
 from beastmode_otel.cache.semantic.hydration import Hydration
 from beastmode_otel.cache.semantic.index import Candidate, Index
 from beastmode_otel.cache.semantic.ports import Vectors, Verifier
+from beastmode_otel.cache.semantic.records import Records
 from beastmode_otel.cache.semantic.resilient_embedder import ResilientEmbedder, Unmatched
 from beastmode_otel.cache.tiered import Tiered
 from beastmode_otel.observer import JudgementSource, MatchOutcome, MatchScope, Observer, RequestScope, TierName
@@ -79,7 +80,7 @@ class Sought:
             self.matcher.index.add(entry)
         would, self.would = self.would, None
         if would is not None and whole:
-            self.matcher.compare(would.entry, entry)
+            self.matcher.compare(would, entry)
 
 
 class Matcher:
@@ -102,8 +103,10 @@ class Matcher:
         observer: Observer,
         feedback: Feedback | None = None,
         hydration: Hydration | None = None,
+        records: Records | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self.records = records
         self.feedback = feedback or Feedback()
         self.hydration = hydration or Hydration(index, embedder.name, embedder.embedder.dimensions)
         self.embedder, self.index, self.settings = embedder, index, settings
@@ -118,7 +121,7 @@ class Matcher:
         """The same for the callers of another runtime."""
         return Matcher(
             self.embedder, self.index, self.settings, tiered=tiered, runtime=runtime, observer=self._observer,
-            feedback=self.feedback, hydration=self.hydration, clock=self._clock,
+            feedback=self.feedback, hydration=self.hydration, records=self.records, clock=self._clock,
         )  # fmt: skip
 
     # Reading.
@@ -147,6 +150,8 @@ class Matcher:
         finally:  # a caller that was cancelled meanwhile had waited in vain
             sought.outcome = outcome
             telling.finish(outcome)
+            if self.records is not None:
+                self.records.searched(outcome)
         if outcome.verdict != "shadow":
             return found
         sought.would = found
@@ -253,24 +258,29 @@ class Matcher:
 
     # Whether it was right.
 
-    def compare(self, would: Entry, fresh: Entry) -> None:
+    def compare(self, would: Similar, fresh: Entry) -> None:
         """Whether the stored answer says what the provider says now: the same text, or one that means the same as far
         as the embedder can see. Told later, by a thread of its own: answers are long, and questions must not wait for
         them. Not told of answers without text (tool calls)."""
-        if not would.text or not fresh.text:
+        stored = would.entry.text
+        if not stored or not fresh.text:
             return
         source: JudgementSource = "sample" if self.settings.serves else "shadow"
-        if would.text == fresh.text:
-            self._observer.judged("agree", source)
+        if stored == fresh.text:
+            self._judged(would, True, source)
             return
 
         def weigh() -> None:
-            rows = self.embedder.vectors([would.text, fresh.text])
-            alike = float(rows[0] @ rows[1]) >= self.settings.agreement
-            self._observer.judged("agree" if alike else "disagree", source)
+            rows = self.embedder.vectors([stored, fresh.text])
+            self._judged(would, float(rows[0] @ rows[1]) >= self.settings.agreement, source)
 
         with suppress(PoolFull):
             self._comparing.submit(weigh)
+
+    def _judged(self, would: Similar, agree: bool, source: JudgementSource) -> None:
+        self._observer.judged("agree" if agree else "disagree", source)
+        if self.records is not None:
+            self.records.judged(would.similarity, agree, source)
 
     def report(self, request_id: str) -> bool:
         """The similar answer that this request got was wrong. False: it got none, as far as is remembered."""
@@ -283,4 +293,6 @@ class Matcher:
         """The embedder's thread ends. Idempotent."""
         self._verifiers.close(0.5)
         self._comparing.close(0.5)
+        if self.records is not None:
+            self.records.close()
         self.embedder.close()

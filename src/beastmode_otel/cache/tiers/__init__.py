@@ -10,7 +10,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Literal
 from weakref import WeakValueDictionary
 
 from beastmode_otel.cache.envelope import EnvelopeCodec
@@ -52,6 +52,15 @@ def inspect_l2(settings: CacheSettings) -> InspectableTier | None:
     return RedisInspection(
         l2.url, codec=_codec(settings), prefix=l2.prefix, stale=settings.stale_if_error, hard=l2.hard
     )
+
+
+def inspected(settings: CacheSettings) -> dict[Literal["l3", "l2"], InspectableTier]:
+    """The configured tiers that can be looked into, L3 first, as it counts hits. Raises ConfigError."""
+    found: dict[Literal["l3", "l2"], InspectableTier | None] = {
+        "l3": inspect_l3(settings, lambda _: None),
+        "l2": inspect_l2(settings),
+    }
+    return {name: tier for name, tier in found.items() if tier is not None}
 
 
 def examine_l2(settings: CacheSettings) -> list[StoreFacts]:

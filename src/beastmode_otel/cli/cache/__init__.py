@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final, Protocol
 
-from beastmode_otel.cli.cache import explain, flush, get, invalidate, migrate, purge, stats
+from beastmode_otel.cli.cache import calibrate, explain, flush, get, invalidate, migrate, purge, stats, warm
 from beastmode_otel.cli.cache.store import TIERS, Store, opened
 
 NAME: Final = "cache"
@@ -25,7 +25,20 @@ class Part(Protocol):
         """Do it; the exit status. Raises Failed."""
 
 
-PARTS: Final[tuple[Part, ...]] = (stats, get, invalidate, flush, purge, explain, migrate)
+class PartAlone(Protocol):
+    """One that looks into no tier."""
+
+    NAME: str
+    HELP: str
+
+    def add(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, given: argparse.Namespace) -> int: ...
+
+
+PARTS: Final[tuple[Part, ...]] = (stats, get, invalidate, flush, purge, explain, warm, migrate)
+
+ALONE: Final[tuple[PartAlone, ...]] = (calibrate,)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -35,11 +48,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         "2 for wrong usage."
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for part in PARTS:
+    every: tuple[Part | PartAlone, ...] = (*PARTS, *ALONE)
+    for part in every:
         own = verbs.add_parser(part.NAME, help=part.HELP, description=part.HELP)
         own.add_argument("--config", metavar="PATH", help="a beastmode.toml (default: as the router finds its own)")
         own.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-        if part is migrate:
+        if part in ALONE:
+            own.set_defaults(alone=True)
+        elif part is migrate:
             own.set_defaults(tier="l3")
         else:
             own.add_argument("--tier", choices=TIERS, help="of this tier alone (default: all that are configured)")
@@ -49,6 +65,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Exit status: see `add`."""
+    status: int
+    if getattr(given, "alone", False):
+        status = given.part(given)
+        return status
     with opened(given) as store:
-        status: int = given.part(given, store)
+        status = given.part(given, store)
     return status

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from beastmode_otel.cache import Key, KeyParts
+from beastmode_otel.cache import Key, KeyParts, Wording
 from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.config import Deployment, Route
 from beastmode_otel.engine.cache_request import Options, cache_request_of
@@ -20,7 +20,8 @@ class KeyedRequest:
     """A request and its key. key, parts: None when the cache has no part in the request, for `reason`.
 
     deployments: those that the key names; fallbacks: the later ones. forbidden: those that the key names and of which
-    nothing is stored, since the provider forbids it with every answer.
+    nothing is stored, since the provider forbids it with every answer. wording: its question, where similar ones
+    count; threshold: the route's own.
     """
 
     model: str
@@ -32,6 +33,8 @@ class KeyedRequest:
     key: Key | None
     parts: KeyParts | None
     reason: str
+    wording: Wording | None
+    threshold: float | None
 
 
 def keyed_request(store: Store, model: str, body: Mapping[str, Any]) -> KeyedRequest:
@@ -50,6 +53,8 @@ def keyed_request(store: Store, model: str, body: Mapping[str, Any]) -> KeyedReq
         key=request.key,
         parts=None if request.key is None else _parts(store, route, model, body, request.targets),
         reason=request.reason or "ok",
+        wording=None if request.wording is None else request.wording(),
+        threshold=request.threshold,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from beastmode_otel.cache.explain import explain_key
+from beastmode_otel.cli.cache import nearest
 from beastmode_otel.cli.cache.cache_request import KeyedRequest, keyed_request
 from beastmode_otel.cli.cache.lookup import Lookup, look_up, why_not
 from beastmode_otel.cli.cache.output import add_tenant, name, note, say
@@ -29,6 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("request", metavar="REQUEST.json", help="the body that route() is given; - reads stdin")
     parser.add_argument("--model", type=name, required=True, metavar="ID", help="the model id that route() is given")
     add_tenant(parser)
+    parser.add_argument("--show-content", action="store_true", help="print the stored questions of candidates too")
 
 
 def run(given: argparse.Namespace, store: Store) -> int:
@@ -40,7 +42,17 @@ def run(given: argparse.Namespace, store: Store) -> int:
     now = time.time()
     found = store.each(lambda tier: look_up(store, tier, asked, now))
     why = [*why_not(store, asked), *_each_why(found)]
-    say(given, _told(asked, parts, found, why), lambda style: _lines(asked, parts, found, why, style))
+    similar = nearest.search(store, asked, now)
+    told, shows = _told(asked, parts, found, why), bool(given.show_content)
+    if similar is not None:
+        told["similar"] = nearest.told(similar, show_content=shows)
+
+    def lines(style: Style) -> Iterator[str]:
+        yield from _lines(asked, parts, found, why, style)
+        if similar is not None:
+            yield from nearest.lines(similar, style, show_content=shows)
+
+    say(given, told, lines)
     return OK
 
 

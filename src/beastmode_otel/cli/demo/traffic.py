@@ -39,7 +39,7 @@ _USERS: Final = {"user-1": 30, "user-2": 30, "user-3": 30, _INTERN: 4}
 # What is asked again and again: the first question most, the n-th 1/n as often (Zipf), which is how people ask.
 _POPULAR: Final = 25
 _CHANCES: Final = [1 / rank for rank in range(1, _POPULAR + 1)]
-_KINDS: Final = {"popular": 42, "news": 12, "own": 46}
+_KINDS: Final = {"popular": 38, "reworded": 12, "news": 12, "own": 38}
 _NEWS_SECONDS: Final = 1.0  # for so long everybody who asks about the news asks the same
 _AGAIN: Final = 0.12  # of the requests: the caller's last one once more, as when a page is loaded again
 _USES: Final[Mapping[CacheUse, int]] = {"on": 94, "off": 4, "refresh": 2}
@@ -50,6 +50,19 @@ _PROMPTS: Final = (
     "Write a friendly reply that declines the discount.",
     "Which of these log lines explains the outage?",
     "Suggest three titles for an article about tide pools.",
+)
+
+# What many ask, each in words of their own: the very same question to a cache that understands similar ones.
+_DEEDS: Final = ("reset my password", "cancel my order", "change my delivery address", "download my invoice")
+_WORDINGS: Final = (
+    "How do I {}?",
+    "How can I {}?",
+    "how do i {}",
+    "What is the way to {}?",
+    "Can you tell me how to {}?",
+    "Please explain how to {}.",
+    "How would I {}?",
+    "Hi, how can I {} please?",
 )
 
 
@@ -70,6 +83,8 @@ def _question(rng: random.Random, now: float) -> str:
     if kind == "popular":
         number = rng.choices(range(_POPULAR), _CHANCES)[0]
         return f"{_PROMPTS[number % len(_PROMPTS)]} (case {number})"
+    if kind == "reworded":
+        return rng.choice(_WORDINGS).format(rng.choice(_DEEDS))
     if kind == "news":
         return f"What happened at {int(now / _NEWS_SECONDS)}?"
     return f"{rng.choice(_PROMPTS)} (case {rng.randrange(_POPULAR, 1_000_000)})"

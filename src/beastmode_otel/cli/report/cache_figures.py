@@ -11,6 +11,7 @@ from beastmode_otel.observer import CacheStatus
 
 STATUSES: Final[tuple[CacheStatus, ...]] = get_args(CacheStatus)
 _ASKED: Final = ("hit", "stale", "miss", "timeout", "error")  # lookups that went to the tier; `skipped` did not
+_REFUSED: Final = ("guard_reject", "template_reject", "verifier_reject")
 _SAVED_BY_CACHE: Final[Where] = {semconv.COST_KIND: "saved", semconv.COST_REASON: "cache"}
 
 
@@ -60,13 +61,18 @@ class CacheFigures:
     """used: whether any request had to do with a cache at all.
 
     hit_share: of the requests that looked into the cache. collapsed: misses that another caller's identical request
-    answered. saved, spent: USD of the calls whose price is known; saved_share: of both together. tokens_saved: by type.
+    answered. exact, similar: hits, by whether the very same question was stored; refused: look-alikes that were near
+    enough, and kept from being served. saved, spent: USD of the calls whose price is known; saved_share: of both
+    together. tokens_saved: by type.
     """
 
     used: bool
     answers: tuple[AnswerFigures, ...]
     hit_share: float | None
     collapsed: int
+    exact: int
+    similar: int
+    refused: int
     saved: float
     spent: float
     saved_share: float | None
@@ -94,6 +100,9 @@ def cache_figures(reading: Reading) -> CacheFigures:
         answers=answers,
         hit_share=_share(_count(reading, "hit"), _asked(reading)),
         collapsed=reading.count(semconv.CACHE_COLLAPSES),
+        exact=_count(reading, "hit", {semconv.CACHE_MATCH: "exact"}),
+        similar=_count(reading, "hit", {semconv.CACHE_MATCH: "semantic"}),
+        refused=sum(reading.count(semconv.SEMANTIC_VERDICTS, {semconv.MATCH_VERDICT: one}) for one in _REFUSED),
         saved=saved,
         spent=spent,
         saved_share=_share(saved, saved + spent),

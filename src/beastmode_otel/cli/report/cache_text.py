@@ -97,6 +97,10 @@ def _savings(cache: CacheFigures, style: Style) -> Iterator[str]:
             f"hits P50 {fine(hit.p50)}, P95 {fine(hit.p95)}; misses P50 {fine(miss.p50)}, P95 {fine(miss.p95)}",
         ),
     ]
+    if cache.similar or cache.refused:
+        similar = f"{cache.exact:,} hits on the very same question, {cache.similar:,} on a similar one"
+        refused = counted(cache.refused, "look-alike", "look-alikes")
+        rows.insert(1, ("matches", f"{similar}; {refused} refused"))
     if cache.collapsed:
         told = counted(cache.collapsed, "miss", "misses")
         rows.append(("collapsed", f"{told} shared an identical request's answer and cost nothing"))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beastmode_otel.cache.semantic.decision import RULES, decide, rests_of
+from beastmode_otel.cache.semantic.decision import decide, rests_of
+from beastmode_otel.cache.semantic.rules import RULES
 from beastmode_otel.semconv import GUARD
 from support.embedders import NGrams
 
@@ -83,7 +84,7 @@ def test_a_text_is_no_look_alike_of_itself(text: str) -> None:
 
 
 def readings(one: str, other: str) -> Any:
-    from beastmode_otel.cache.semantic.decision import Reading
+    from beastmode_otel.cache.semantic.rules import Reading
 
     return Reading(one), Reading(other)
 
