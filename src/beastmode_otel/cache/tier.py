@@ -251,6 +251,19 @@ class DatabaseFacts:
     tenants: tuple[str, ...] | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """What can be told of a tier in a file. problem: why it cannot be used as it is; mends_itself: whether the next
+    process that writes sees to it. distrusted: who else may write to it, where nothing is signed. aside: names of the
+    files beside it that were found corrupt."""
+
+    where: str
+    problem: str | None
+    mends_itself: bool
+    distrusted: str | None
+    aside: tuple[str, ...]
+
+
 def may_be_key(handle: str) -> bool:
     """Whether it can be a key, or its first digits: enough of them not to name many."""
     return 6 <= len(handle) <= 64 and all(char in "0123456789abcdefABCDEF" for char in handle)
