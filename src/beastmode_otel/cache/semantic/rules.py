@@ -108,8 +108,8 @@ def _denied(one: Reading, other: Reading) -> frozenset[str]:
     for word in _after_not(one):
         found.update(prefix + word for prefix in known.DENYING_PREFIXES)
         contrary = {(group, 1 - side) for group, side in sides().get(word, ()) if group in two_sided()}
-        found.update(each for each in other.all - one.all if contrary & sides().get(each, frozenset()))
-    return frozenset(found & other.all - known.NEGATIONS)
+        found.update(each for each in other.all if contrary & sides().get(each, frozenset()))
+    return frozenset(found & other.all - one.all - known.NEGATIONS)
 
 
 def _after_not(text: Reading) -> Iterator[str]:
@@ -170,7 +170,11 @@ def _code_differs(one: Reading, other: Reading) -> bool:
     more, less = mine - others, others - mine
     if {each.lower() for each in more} & {each.lower() for each in less}:  # userId is not userID
         return True
-    return any(each.lower() not in other.all for each in more) or any(each.lower() not in one.all for each in less)
+    return _unknown(more, other) or _unknown(less, one)
+
+
+def _unknown(code: Counter[str], text: Reading) -> bool:
+    return any(each.lower() not in text.all and each.lower() not in text.parts for each in code)
 
 
 def _names_differ(one: Reading, other: Reading) -> bool:
@@ -198,7 +202,7 @@ def _lacks(text: Reading, other: Reading) -> bool:
     return False
 
 
-_NO_NAMES: Final = known.LITTLE | known.TIMES.keys() | known.UNITS.keys() | known.AFTER_NUMBER.keys()
+_NO_NAMES: Final = known.COURTEOUS | known.LITTLE | known.TIMES.keys() | known.UNITS.keys() | known.AFTER_NUMBER.keys()
 
 
 def _units(text: Reading) -> frozenset[str]:
