@@ -86,9 +86,14 @@ def _numbers(text: Reading) -> Counter[str]:
 
 def _negated(one: Reading, other: Reading) -> bool:
     """Trouble is a denial, or none: "I have trouble finding it" is "I cannot find it", and "help me find it"."""
-    if _TROUBLES & (one.all | other.all) and (_TROUBLE.search(one.lower) or _TROUBLE.search(other.lower)):
+    if _troubled(one, other) or _troubled(other, one):
         return False
     return (_denials(one) + len(_denied(other, one)) - _denials(other) - len(_denied(one, other))) % 2 == 1
+
+
+def _troubled(one: Reading, other: Reading) -> bool:
+    """One tells of trouble, of which the other does not speak."""
+    return bool(_TROUBLES & one.all and not _TROUBLES & other.all and _TROUBLE.search(one.lower))
 
 
 def _denials(text: Reading) -> int:
