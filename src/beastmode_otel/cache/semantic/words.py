@@ -91,6 +91,7 @@ COMMUTES_AFTER: Final = frozenset(  # what may stand before "A and B" where "B a
 )
 ORDERED: Final = frozenset(listed("then first before after from minus respectively subtract divide followed"))
 
+COURTEOUS: Final = frozenset(listed("hi hello hey dear thanks thank thx cheers regards please sorry sir madam ok okay"))
 MOVABLE: Final = frozenset(  # what grammar moves about
     listed(
         "why how what which where also yet just still now currently actually really again "
