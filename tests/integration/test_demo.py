@@ -142,6 +142,31 @@ class TestSimulated:
         assert cache["tokens_saved"]["output"] > 0
         assert cache["collapsed"] == sum(one["collapsed"] for one in cache["models"])
 
+    def test_hits_are_told_apart_tier_by_tier(self, told: dict[str, Any]) -> None:
+        matching = told["cache"]["matching"]
+        hits = next(one["requests"] for one in told["cache"]["answers"] if one["status"] == "hit")
+        assert sum(one["exact"] + one["semantic"] for one in matching["tiers"]) == hits
+        assert {one["tier"] for one in matching["tiers"]} <= {"l1", "l2", "l3"}
+        assert sum(one["exact"] for one in matching["tiers"]) > 0
+        assert matching["wrong"] == 0
+
+    def test_similar_questions_are_answered_and_look_alikes_are_not(self, told: dict[str, Any]) -> None:
+        pytest.importorskip("beastmode_otel_minilm", reason="make semantic installs it")
+        matching = told["cache"]["matching"]
+        assert matching["used"] is True
+        assert sum(one["semantic"] for one in matching["tiers"]) > 0
+        assert matching["guards"]["numbers"] > 0  # (case 3) is not (case 4)
+        assert matching["latency"]["p50"] > 0
+
+    def test_without_its_model_only_the_same_questions_are_answered(self, tmp_path: Path) -> None:
+        (tmp_path / "beastmode_otel_minilm.py").write_text("raise ModuleNotFoundError('not on this machine')")
+        done = demo("--seconds", "1.5", PYTHONPATH=f"{tmp_path}{os.pathsep}{SOURCE}")
+        assert (done.returncode, done.stderr) == (0, "")
+        opening, _, told = done.stdout.replace("\n  ", " ").partition("What the telemetry")
+        assert "exact hits only (" in opening
+        assert "make semantic" in opening
+        assert "answered from" not in told
+
     def test_hits_are_requests_without_attempts(self, told: dict[str, Any]) -> None:
         first_tries = facts(told, "attempts")["ended"] - sum(
             one["retries"] + one["away"] for one in told["deployments"]
@@ -388,7 +413,8 @@ class TestExport:
             ("cache.get l2", "redis"), ("cache.get l3", "postgresql"),
         }  # fmt: skip
         others = {span.name for span in spans} - {span.name for span in [*routes, *attempts]}
-        assert others == {"cache.lookup", "cache.get l2", "cache.put l2", "cache.get l3", "cache.put l3"}
+        stores = {"cache.lookup", "cache.get l2", "cache.put l2", "cache.get l3", "cache.put l3"}
+        assert others - {"cache.match"} == stores  # that one where its model is installed
         records = [one for m in logs for r in m.resource_logs for c in r.scope_logs for one in c.log_records]
         assert len(records) == told["all"]["outcomes"]["error"]
         assert len(metrics) > 2  # the live profile

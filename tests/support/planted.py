@@ -9,7 +9,28 @@ from typing import Final
 from urllib.parse import quote
 
 FIRST, SECOND = "Pl4nted", "S3cr3tly"  # each is long enough to be a password by itself
-ODD: Final = ("", "/", "@", "#", "?", "%", ":", " ", "€", "'", "&", "%2F", "//", "?x&", "?x=1&", "?&", "@&", "@?", "?@", "&timeout")
+ODD: Final = (
+    "",
+    "/",
+    "@",
+    "#",
+    "?",
+    "%",
+    ":",
+    " ",
+    "€",
+    "'",
+    "&",
+    "%2F",
+    "//",
+    "?x&",
+    "?x=1&",
+    "?&",
+    "@&",
+    "@?",
+    "?@",
+    "&timeout",
+)
 PASSWORDS: Final = {odd: f"{FIRST}{odd}{SECOND}" for odd in ODD}
 QUOTED: Final = {f"{odd} quoted": quote(password, safe="") for odd, password in PASSWORDS.items() if odd}
 SPELLED: Final = {**PASSWORDS, **QUOTED}

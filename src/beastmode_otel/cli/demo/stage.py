@@ -18,7 +18,7 @@ from beastmode_otel.cli.demo.caller import Caller
 from beastmode_otel.cli.demo.servers import CannotStart, Server, postgres, valkey
 from beastmode_otel.cli.demo.traffic import Traffic, access
 from beastmode_otel.config import Config, load
-from beastmode_otel.errors import public_url
+from beastmode_otel.errors import ConfigError, public_url
 from beastmode_otel.router.upstream.library import library, options
 from beastmode_otel.simulator import Behaviour, Mix, Simulator, mix
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _INSTANCES: Final = 2
 _L2_SECONDS: Final = 6.0
 _SOFT: Final = 0.2  # seconds that a request waits for a store: one machine runs all of it
+_MATCH_SECONDS: Final = 2.0  # a lookup's: as above
 RETRY_SECONDS: Final = "1"
 
 
@@ -60,11 +61,12 @@ class Stage:
 @contextmanager
 def simulated_stage(seed: int) -> Iterator[Stage]:
     """A simulated provider in this process, on the loopback interface."""
+    match, matching = _matching()
     with _cache() as cache, Simulator(_behaviours(seed), seed=seed) as simulator:
-        config = load(_configuration(simulator, cache.settings), environ={})
+        config = load(_configuration(simulator, {**cache.settings, **match}), environ={})
         yield Stage(
             title=f"{len(config.routes)} routes over {len(config.deployments)} deployments of a simulated provider; "
-            f"{_INSTANCES} router instances, an L1 each, {cache.stores}",
+            f"{_INSTANCES} router instances, an L1 each, {cache.stores}; {matching}",
             config=config,
             load=Traffic(seed),
             access=access,
@@ -73,6 +75,21 @@ def simulated_stage(seed: int) -> Iterator[Stage]:
             received=lambda: _received(simulator),
             instances=_INSTANCES,
         )
+
+
+def _matching() -> tuple[Mapping[str, Any], str]:
+    """The settings of semantic matching where its model is installed, none where it is not; and that, for people."""
+    from beastmode_otel.cache.semantic import open_embedder  # numpy is for those who ask for it
+
+    try:
+        embedder = open_embedder()
+        embedder.embed(
+            ["warm"]
+        )  # loads what all routers of a process share: the shortest demo has no time to wait for it
+        embedder.close()
+    except ConfigError as none:
+        return {}, f"exact hits only ({'; '.join([none.message, *none.hints])})"
+    return {"mode": "semantic", "semantic": {"seconds": _MATCH_SECONDS}}, "similar questions answered, too"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +168,7 @@ def _answers(low: float, high: float, **more: Any) -> dict[Behaviour, float]:
             input_tokens=asked,
             output_tokens=told,
             rate_limit_headers=True,
+            echo=True,  # so that a caller can tell whose answer it got
             **more,
         ): float(weight)
         for slower, (weight, asked, told, chunks) in zip((1.0, 1.6, 2.5), sizes, strict=True)

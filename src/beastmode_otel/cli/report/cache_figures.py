@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from beastmode_otel import semconv
+from beastmode_otel.cli.report.matching_figures import MatchingFigures, matching_figures
 from beastmode_otel.cli.report.reading import Quantiles, Reading, Where, answered, quantiles
 from beastmode_otel.observer import CacheStatus
 
@@ -73,6 +74,7 @@ class CacheFigures:
     tokens_saved: dict[str, int]
     tiers: tuple[TierFigures, ...]
     models: tuple[ModelSavings, ...]
+    matching: MatchingFigures
 
     def answered(self, status: CacheStatus) -> AnswerFigures:
         return next(one for one in self.answers if one.status == status)
@@ -102,6 +104,7 @@ def cache_figures(reading: Reading) -> CacheFigures:
         },
         tiers=tuple(_tier(reading, tier) for tier in sorted(tiers)),
         models=tuple(sorted(models, key=lambda one: (-one.asked, one.model))),
+        matching=matching_figures(reading),
     )
 
 
