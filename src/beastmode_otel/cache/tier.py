@@ -132,6 +132,15 @@ class ScopedTier(Protocol):
         hit. Raises TierUnavailable."""
 
 
+class VectorTier(Protocol):
+    """What a ScopedTier has besides, if it can find in a scope what is near, however large that is."""
+
+    def nearest(self, key: Key, vector: bytes, embedder: str, limit: int, seconds: float) -> list[Entry]:
+        """Of the tenant and scope of `key`, those whose vectors (float32) of that embedder are nearest to `vector`, the
+        nearest first. Counts no hit, takes no longer than `seconds`. None where the store cannot tell, or is ill:
+        nobody depends on it, so it raises nothing."""
+
+
 class AsyncTier(Protocol):
     """The foreground reads of asyncio callers, for tiers behind a socket; often the same object as the BlockingTier.
 
@@ -343,13 +352,13 @@ class Migrator(Protocol):
     def version(self) -> int:
         """Of the store's schema; 0: there is none."""
 
-    def script(self, *, anew: bool = False) -> str:
+    def script(self, *, anew: bool = False, vectors: bool = False) -> str:
         """What `apply` would do now, to be read, or to be given to somebody who may do it. Empty: nothing.
 
-        anew: what it would do to an empty store, which is not asked.
+        anew: what it would do to an empty store, which is not asked. vectors: what a `VectorTier` needs, too.
         """
 
-    def apply(self) -> list[str]:
+    def apply(self, *, vectors: bool = False) -> list[str]:
         """The names of the migrations that it has applied, all of them or none. Processes that come at once wait for
         each other: the second finds nothing to do."""
 
