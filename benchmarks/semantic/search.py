@@ -6,9 +6,9 @@ Beside plain numpy (the whole matrix), a hand-written prefilter by signs (`np.bi
 redisvl, where it is installed and --redis names a server with the search module. Redis 8 and that module are under the
 AGPL or the SSPL: this project runs neither, and has no figures of redisvl (docs/decisions.md).
 
-Also an insert, an insert into a full scope, an expiry, and the memory of an entry. Vectors are random, and each question
-is near to one of them (a cosine of 0.95): found: how many of the questions got that one. other threads: CPU that other
-threads of the process spent.
+Also an insert, an insert into a full scope, an expiry, and the memory of an entry. Vectors are random, and each
+question is near to one of them (a cosine of 0.95): found: how many of the questions got that one. other threads: CPU
+that other threads of the process spent.
 """
 
 from __future__ import annotations

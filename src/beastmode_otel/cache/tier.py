@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from beastmode_otel.cache.entry import Entry, Key
 
@@ -240,12 +240,16 @@ class StoreFacts:
     policy: str | None
 
 
+MOST_OF_A_SCOPE: Final = 2000  # entries, the newest, that a process reads of one scope
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseFacts:
     """What a database says of itself and of whoever logs in. seconds: a round trip. skew: seconds that its clock is
     ahead of ours. problem: why its schema cannot be used. role: who logs in; exempt: whom its policies do not hold for,
     and why. guarded: whether each of our tables is under forced policies. tenants: whom the role is admitted to, "" for
-    all of them; None: that cannot be asked.
+    all of them; None: that cannot be asked. vectors: whether large scopes can be searched there. largest_scope: how
+    many of the entries that expire last share one scope; None: that could not be told in time.
     """
 
     where: str
@@ -258,6 +262,8 @@ class DatabaseFacts:
     exempt: str | None
     guarded: bool
     tenants: tuple[str, ...] | None
+    vectors: bool = False
+    largest_scope: int | None = None
 
 
 def may_be_key(handle: str) -> bool:

@@ -14,11 +14,11 @@ from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.resilient_tier import ResilientTier
 from beastmode_otel.cache.semantic.index import Index
 from beastmode_otel.cache.semantic.ports import Vectors
-from beastmode_otel.cache.tier import TierUnavailable
+from beastmode_otel.cache.tier import MOST_OF_A_SCOPE, TierUnavailable
 from beastmode_otel.runtime import Job, PoolFull, in_child
 
 AGAIN_SECONDS: Final = 30.0  # after which a scope that is asked for is read again: others may have stored meanwhile
-MOST_ENTRIES: Final = 2000  # of a scope, the newest
+MOST_ENTRIES: Final = MOST_OF_A_SCOPE
 NEAREST: Final = 8  # of a scope that is not whole in memory: what a tier finds for one question
 MOST_SECONDS: Final = 5.0  # of one reading; what is left then is left until the next
 LATE_SECONDS: Final = 120.0  # how much later than it was made an entry may reach a tier: clocks differ, writes wait
