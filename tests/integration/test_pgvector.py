@@ -25,6 +25,7 @@ from contract.samples import CODEC, entry, key
 from support import postgres
 from support.embedders import NGrams
 from support.patience import wait_for_tiers
+from support.recorder import Recorder
 
 DIMENSIONS = 8
 SECONDS = 20.0  # a busy machine is not what these tests are about
@@ -300,11 +301,19 @@ def fill(config: dict[str, Any]) -> None:
 SIMILAR = "What is the postal code of Aberdeen, please?"
 
 
+SEARCHED = "beastmode.cache.semantic.searched"
+
+
 def test_a_question_beyond_what_is_in_memory_is_answered(config: dict[str, Any]) -> None:
     fill(config)
-    with ModelRouter(config) as router:
+    recorder = Recorder()
+    with ModelRouter(config, **recorder.providers) as router:
         said = router.route("chat", body(SIMILAR)).cache
         assert (said.match, said.tier, said.verdict) == ("semantic", "l3", "served")
+        assert router.route("chat", body("What is the postal code of Jarrow, please?")).cache.verdict == "served"
+        assert router.route("chat", body("Who wrote this song?")).cache.verdict == "below_threshold"
+    looks = [dict(span.attributes or {}) for span in recorder.spans() if span.name == "cache.match"]
+    assert [look.get(SEARCHED) for look in looks] == ["l3", None, "l3"]
 
 
 def test_in_asyncio_too(config: dict[str, Any]) -> None:

@@ -124,7 +124,7 @@ SPECIFIED_SPANS = {
     "cache.match": (
         "INTERNAL",
         "beastmode.cache.key beastmode.cache.semantic.verdict beastmode.cache.similarity beastmode.cache.guard "
-        "beastmode.cache.tier",
+        "beastmode.cache.semantic.searched beastmode.cache.tier",
     ),
     "cache.get {tier}": (
         "CLIENT",
@@ -146,7 +146,7 @@ beastmode.cache.tier beastmode.cache.match beastmode.cache.result beastmode.cach
 beastmode.cache.eviction.reason beastmode.cache.invalidation.by beastmode.cache.reason beastmode.cache.age
 beastmode.cache.lease.result beastmode.cache.semantic.verdict beastmode.cache.guard beastmode.cache.mode
 beastmode.cache.embed.result beastmode.cache.judgement beastmode.cache.judgement.source beastmode.cache.similarity
-beastmode.cache.matched
+beastmode.cache.matched beastmode.cache.semantic.searched
 beastmode.cache.key beastmode.cache.collapsed beastmode.cost.saved.usd db.system.name
 """
 SPECIFIED_EVENTS = {

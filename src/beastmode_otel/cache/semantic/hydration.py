@@ -15,6 +15,7 @@ from beastmode_otel.cache.resilient_tier import ResilientTier
 from beastmode_otel.cache.semantic.index import Index
 from beastmode_otel.cache.semantic.ports import Vectors
 from beastmode_otel.cache.tier import MOST_OF_A_SCOPE, TierUnavailable
+from beastmode_otel.observer import TierName
 from beastmode_otel.runtime import Job, PoolFull, in_child
 
 AGAIN_SECONDS: Final = 30.0  # after which a scope that is asked for is read again: others may have stored meanwhile
@@ -53,14 +54,16 @@ class Hydration:
             jobs += [tier.pool.submit(partial(self._bring, key, tier)) for tier in able]
         return jobs
 
-    def reach(self, key: Key, row: Vectors, tiers: Sequence[ResilientTier], seconds: float) -> Job[bool] | None:
-        """Beyond what was brought: what is nearest to `row` in the first tier that can search. The job says whether
-        anything came into the index. None: no tier can. Never waits, never raises."""
+    def reach(
+        self, key: Key, row: Vectors, tiers: Sequence[ResilientTier], seconds: float
+    ) -> tuple[TierName, Job[bool]] | None:
+        """Beyond what was brought: what is nearest to `row` in the first tier that can search. Its name, and a
+        job that says whether anything came into the index. None: no tier can. Never waits, never raises."""
         for tier in tiers:
             if hasattr(tier.tier, "nearest") and tier.breaker.closed:
                 with suppress(PoolFull):
                     until = time.monotonic() + seconds
-                    return tier.pool.submit(
+                    return tier.name, tier.pool.submit(
                         partial(self._bring_nearest, key, row[0].astype("<f4").tobytes(), tier, until)
                     )
         return None

@@ -166,25 +166,31 @@ class Matcher:
         near = await self._search(key, row, CANDIDATES, until)
         found, outcome = await self._choose(sought, near, key, telling, serves, least, until)
         settled = found is not None or outcome.verdict == "verifier_reject"  # which is asked once
-        if settled or not self.index.cut(key) or not await self._reach(key, row, until):
+        if settled or not self.index.cut(key):
             return found, outcome
+        searched, brought = await self._reach(key, row, until)
+        if not brought:
+            return found, replace(outcome, searched=searched)
         seen = {candidate.key.digest for candidate in near}
         more = await self._search(key, row, CANDIDATES + len(near), until)
         more = [candidate for candidate in more if candidate.key.digest not in seen]
         found, beyond = await self._choose(sought, more, key, telling, serves, least, until)
-        return found, beyond if found is not None else max(outcome, beyond, key=_telling)
+        said = beyond if found is not None else max(outcome, beyond, key=_telling)
+        return found, replace(said, searched=searched)
 
     async def _search(self, key: Key, row: Vectors, most: int, until: float) -> list[Candidate]:
         return await self.embedder.run(lambda: self.index.search(key, row, most), self._runtime, until)
 
-    async def _reach(self, key: Key, row: Vectors, until: float) -> bool:
-        """Whether a tier has found something that was not in memory, in most of the time that is left: what is found is
+    async def _reach(self, key: Key, row: Vectors, until: float) -> tuple[TierName | None, bool]:
+        """The tier that was searched, and whether it found anything, in most of the time that is left: what is found is
         yet to be fetched."""
         left = _REACHING * (until - time.monotonic())
-        job = self.hydration.reach(key, row, self._tiered.tiers, left)
-        if job is None or not await self._runtime.wait(job, max(0.0, left)):
-            return False
-        return job.exception() is None and job.result()
+        reaching = self.hydration.reach(key, row, self._tiered.tiers, left)
+        if reaching is None:
+            return None, False
+        tier, job = reaching
+        in_time = await self._runtime.wait(job, max(0.0, left))
+        return tier, in_time and job.exception() is None and job.result()
 
     async def _choose(
         self, sought: Sought, near: list[Candidate], key: Key, telling: MatchScope,

@@ -200,12 +200,16 @@ def test_what_a_tier_finds_near_comes_into_the_index(seat: Seat) -> None:
     assert seat.hydration.reach(key(), ROW[np.newaxis], [seat.tier], PATIENCE) is None  # it cannot
     store: Any = Searchable()
     seat.tier.tier = store
-    job = seat.hydration.reach(key(), ROW[np.newaxis], [seat.tier], PATIENCE)
-    assert job is not None
+    reaching = seat.hydration.reach(key(), ROW[np.newaxis], [seat.tier], PATIENCE)
+    assert reaching is not None
+    tier, job = reaching
+    assert tier == "l2"
     assert not job.result(PATIENCE)
     store.held = [stored("near"), stored("another's", embedder="e 2"), stored("longer", vector=bytes(12))]
-    job = seat.hydration.reach(key(), ROW[np.newaxis], [seat.tier], PATIENCE)
-    assert job is not None
+    reaching = seat.hydration.reach(key(), ROW[np.newaxis], [seat.tier], PATIENCE)
+    assert reaching is not None
+    tier, job = reaching
+    assert tier == "l2"
     assert job.result(PATIENCE)
     assert store.asked == (ROW.tobytes(), "e 1", hydration.NEAREST)
     assert seat.found() == 1
@@ -215,7 +219,8 @@ def test_a_tier_whose_time_is_over_is_not_asked(seat: Seat) -> None:
     store: Any = Searchable()
     store.held = [stored("near")]
     seat.tier.tier = store
-    job = seat.hydration.reach(key(), ROW[np.newaxis], [seat.tier], 0.0)
-    assert job is not None
+    reaching = seat.hydration.reach(key(), ROW[np.newaxis], [seat.tier], 0.0)
+    assert reaching is not None
+    _, job = reaching
     assert not job.result(PATIENCE)
     assert seat.found() == 0
