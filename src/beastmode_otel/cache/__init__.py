@@ -24,6 +24,7 @@ from beastmode_otel.cache.resilient_tier import ResilientTier, TierTimes
 from beastmode_otel.cache.single_flight import FlightResult, SingleFlight, own_copy
 from beastmode_otel.cache.storable import NOT_CANONICAL, Verdict, may_lookup, may_store
 from beastmode_otel.cache.tier import (
+    MOST_OF_A_SCOPE,
     Answered,
     AsyncTier,
     Backplane,
@@ -51,6 +52,7 @@ from beastmode_otel.cache.warming import FirstTouches, Warmed, Warmer, copy_up
 
 __all__ = [
     "ALONE",
+    "MOST_OF_A_SCOPE",
     "NOT_CANONICAL",
     "OUTPUT_HEADERS",
     "Answered",

@@ -604,6 +604,14 @@ DATABASE_TIER: Final = (
         "Log in as a role of its own: create role … login; select beastmode.admit('…').",
     ),
     _entry(
+        "l3_scope_large",
+        "info",
+        "L3 holds more of a scope than semantic matching reads",
+        "A process compares a question with the newest 2,000 entries that share its system prompt, model and "
+        "parameters. Those beyond are found by their own key only.",
+        "Where the server has pgvector: beastmode-otel cache migrate --pgvector, as the role that owns the schema.",
+    ),
+    _entry(
         "l3_clock",
         "warning",
         "the clocks of this machine and of L3 differ",
