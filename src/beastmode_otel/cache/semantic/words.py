@@ -95,7 +95,7 @@ COURTEOUS: Final = frozenset(listed("hi hello hey dear thanks thank thx cheers r
 MOVABLE: Final = frozenset(  # what grammar moves about
     listed(
         "why how what which where also yet just still now currently actually really again "
-        "on off up down in out back away over"
+        "mean means meaning on off up down in out back away over"
     )
 )
 PARTICLES: Final = frozenset(listed("on off up down in out back away over"))  # turn it on, turn on the light
@@ -111,6 +111,11 @@ GIVING: Final = frozenset(
     listed(
         "send give show lend offer hand pass bring write mail email pay sell teach buy get make order book find tell "
         "read"
+    )
+)
+JUDGING: Final = frozenset(  # is it safe to eat eggs, are eggs safe to eat
+    listed(
+        "safe ok okay possible good bad legal illegal healthy unhealthy hard easy worth necessary allowed dangerous free"
     )
 )
 BEFORE_STATE: Final = frozenset(listed("is are was were be been being get gets got getting seems keeps"))
