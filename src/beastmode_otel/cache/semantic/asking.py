@@ -43,7 +43,7 @@ _ASKED_FOR: Final = (
     ),
     (re.compile(r"\b(?:in|at|on|from|to) (?:which|what) (?:city|country|place|town|state|region|street)\b"), "where"),
     (
-        re.compile(r"\bwhat (?:{_TIME}|date|day|year|month)\b|\bin (?:which|what) (?:year|month|century)\b"),
+        re.compile(rf"\bwhat (?:{_TIME}|date|day|year|month)\b|\bin (?:which|what) (?:year|month|century)\b"),
         "when",
     ),
     (re.compile(rf"\b(?:which|what) {_WHO}\b"), "who"),

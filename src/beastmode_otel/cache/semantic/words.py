@@ -114,9 +114,7 @@ GIVING: Final = frozenset(
     )
 )
 JUDGING: Final = frozenset(  # is it safe to eat eggs, are eggs safe to eat
-    listed(
-        "safe ok okay possible good bad legal illegal healthy unhealthy hard easy worth necessary allowed dangerous free"
-    )
+    listed("safe ok okay possible good bad legal illegal healthy unhealthy hard easy worth necessary allowed dangerous")
 )
 BEFORE_STATE: Final = frozenset(listed("is are was were be been being get gets got getting seems keeps"))
 CONDITIONS: Final = frozenset(listed("if when because since while unless though although whenever"))
