@@ -135,4 +135,4 @@ def _moves(words: list[str], at: int) -> bool:
     """In which countries are you, which countries are you in; and times, which stand where they like."""
     if words[at] in known.PREPOSITIONS:
         return at + 1 == len(words) or words[at + 1] in known.MOVABLE
-    return words[at] in known.TIMES
+    return words[at] in known.TIMES or words[at] in known.JUDGING
