@@ -3,9 +3,12 @@
     nice python benchmarks/semantic/search.py [--sizes 1000,10000,100000] [--dimensions 384] [--redis PORT]
 
 Beside plain numpy (the whole matrix), a hand-written prefilter by signs (`np.bitwise_count`, 64 rescored exactly), and
-redisvl on a server with the search module (--redis), where these are there. Also an insert, an insert into a full
-scope, an expiry, and the memory of an entry. Vectors are random, and each question is near to one of them (a cosine of
-0.95): found: how many of the questions got that one. other threads: CPU that other threads of the process spent.
+redisvl, where it is installed and --redis names a server with the search module. Redis 8 and that module are under the
+AGPL or the SSPL: this project runs neither, and has no figures of redisvl (docs/decisions.md).
+
+Also an insert, an insert into a full scope, an expiry, and the memory of an entry. Vectors are random, and each
+question is near to one of them (a cosine of 0.95): found: how many of the questions got that one. other threads: CPU
+that other threads of the process spent.
 """
 
 from __future__ import annotations
@@ -190,7 +193,9 @@ def main() -> int:
     sizes = [int(size) for size in given.sizes.split(",")]
     sides: dict[str, Any] = {"ours": ours, "numpy, the whole matrix": plain, "signs by hand": by_hand}
     if given.redis is None:
-        print("redisvl: no server was named (--redis)")
+        print(
+            "redisvl: no server was named (--redis PORT: one with the search module, which this project does not run)"
+        )
     else:
         try:
             import redisvl as _  # noqa: F401

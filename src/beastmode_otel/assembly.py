@@ -164,6 +164,7 @@ def _build(
         rng=random.Random(),
         clock=time.monotonic,
     )
+    services.prices.load()
     flow = build_cache(config.cache, runtime, observer)
     engine = Engine(
         config=config,

@@ -3,10 +3,10 @@
 `PriceBook.price` resolves a model name to a `Price`, `Price.cost` turns token counts into USD. Both answer None for
 what is not known: the caller counts that as unknown, it is never $0.
 
-The snapshot (data/prices.json, written by tools/make_prices.py) is read on first use, never at import, never from a
-network. Prices that depend on time are those of noon UTC on the snapshot's date. Not in it, and so not in any cost:
-surcharges for web searches and audio or image tokens that are dearer than text (charged as text). Service tiers and
-one-hour cache writes are ratios to the list price, in `_TIERS`.
+The snapshot (data/prices.json, written by tools/make_prices.py) is read when a router or a door is made, never at
+import, never from a network. Prices that depend on time are those of noon UTC on the snapshot's date. Not in it, and so
+not in any cost: surcharges for web searches and audio or image tokens that are dearer than text (charged as text).
+Service tiers and one-hour cache writes are ratios to the list price, in `_TIERS`.
 """
 
 from __future__ import annotations
@@ -379,6 +379,13 @@ class PriceBook:
         self._seen: dict[tuple[str | None, str], Price | None] = {}
         self._lock = threading.Lock()
         self._told = False
+
+    def load(self) -> None:
+        """Read the snapshot, so that no answer has to wait for a file, or a free descriptor. Never raises."""
+        try:
+            self._snapshot = self._snapshot or bundled()
+        except Exception as exc:  # noqa: BLE001  (as in `price`, which tries again)
+            self._tell_missing(exc)
 
     def price(self, model: str, provider: str | None = None) -> Price | None:
         """The price of a model as the provider is called in `gen_ai.provider.name`; None when it is not known."""

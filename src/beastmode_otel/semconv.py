@@ -169,6 +169,10 @@ CACHE_COLLAPSED: Final = Attribute(
 SIMILARITY: Final = Attribute(
     key="beastmode.cache.similarity", about="The cosine of the best candidate's question and this one's"
 )
+SEARCHED: Final = Attribute(
+    key="beastmode.cache.semantic.searched",
+    about="The tier that was searched too, as the scope is larger than what is in memory",
+)
 MATCHED: Final = Attribute(
     key="beastmode.cache.matched", about="The request id of the entry that a semantic match was answered with"
 )
@@ -729,7 +733,7 @@ MATCH_SPAN: Final = Span(
     name="cache.match",
     kind="INTERNAL",
     when="a similar question is looked for, after every tier was asked for the very same one",
-    attributes=(CACHE_KEY.key, MATCH_VERDICT.key, SIMILARITY.key, GUARD.key, CACHE_TIER.key),
+    attributes=(CACHE_KEY.key, MATCH_VERDICT.key, SIMILARITY.key, GUARD.key, SEARCHED.key, CACHE_TIER.key),
 )
 GET_SPAN: Final = Span(
     name="cache.get {tier}",

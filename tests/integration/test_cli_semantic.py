@@ -225,9 +225,26 @@ def test_wrong_words(
     assert "Traceback" not in err
 
 
-def test_an_embedder_for_which_nothing_is_right(tmp_path: Path, run: Run, off: str) -> None:
-    lines = [{"question": f"what is thing {n % 7} of PLANTED", "group": str(n)} for n in range(1_000)]
-    status, out, _ = run("calibrate", "--pairs", written(tmp_path / "s.jsonl", lines), "--config", off)
+def test_where_nothing_is_right(tmp_path: Path, run: Run, off: str) -> None:
+    lines = [
+        {"question": f"the PLANTED {one} of a {other} {third}"}
+        for one in ["colour", "size", "shape", "price", "weight", "age", "name", "maker", "place", "use"]
+        for other in [
+            "garden",
+            "kitchen",
+            "office",
+            "school",
+            "street",
+            "winter",
+            "summer",
+            "travel",
+            "family",
+            "paper",
+        ]
+        for third in ["table", "chair", "lamp", "basket", "mirror", "clock", "fence", "window", "shelf", "blanket"]
+    ]
+    file = written(tmp_path / "s.jsonl", lines)
+    status, out, _ = run("calibrate", "--pairs", file, "--config", off, "--thresholds", "0.5", "0.6")
     assert status == 1
     assert "No threshold keeps wrong answers below" in out
 

@@ -92,6 +92,27 @@ def test_nobody_there(server: postgres.PostgresServer) -> None:
         assert time.monotonic() - began < 5.0
 
 
+_SCOPE = """insert into beastmode.llm_cache (tenant, key, scope, namespace, v, model_requested, model_served, enc,
+        created_at, expires_at, last_accessed_at, payload)
+    select 'acme', sha256(n::text::bytea), '\\x01', 'shop', 1, 'm', 'm', 'envelope', now(), now() + interval '1 day',
+        now(), '\\x00' from generate_series(%s::int, %s::int) n"""
+
+
+def test_a_scope_that_is_too_large_for_a_process(server: postgres.PostgresServer, database: str) -> None:
+    url = server.role(database, "app")
+    with server.admin(database) as admin:
+        admin.execute(_SCOPE, (1, 2000))
+        assert list(look(url, BEASTMODE_CACHE="semantic")) == ["l3_answers"]
+        admin.execute(_SCOPE, (2001, 2001))
+        for mode in ("semantic", "shadow"):
+            found = look(url, BEASTMODE_CACHE=mode)
+            assert list(found) == ["l3_answers", "l3_scope_large"]
+            assert "2,001 entries or more" in found["l3_scope_large"].detail
+        assert list(look(url)) == ["l3_answers"]
+        admin.execute("create table beastmode.llm_vector ()")
+    assert list(look(url, BEASTMODE_CACHE="semantic")) == ["l3_answers"]
+
+
 def test_an_option_that_libpq_does_not_know() -> None:
     found = look("postgresql://app:PLANTED@127.0.0.1/db?nonsense=1")
     assert found["l3_unusable"].severity == "problem"

@@ -81,7 +81,7 @@ def test_a_schema_that_does_not_fit_is_told_of_once_and_the_tier_is_off(
     stage: Stage, l3: dict[str, Any], database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with postgres.shared().admin(database) as admin:
-        admin.execute("update beastmode.schema_migrations set version = 0")
+        admin.execute("update beastmode.schema_migrations set version = 0 where version = 1")
     with caplog.at_level(logging.WARNING, "beastmode_otel"):
         router = stage.router({"l3": l3})
         for number in range(6):

@@ -127,7 +127,7 @@ SPECIFIED_SPANS = {
     "cache.match": (
         "INTERNAL",
         "beastmode.cache.key beastmode.cache.semantic.verdict beastmode.cache.similarity beastmode.cache.guard "
-        "beastmode.cache.tier",
+        "beastmode.cache.semantic.searched beastmode.cache.tier",
     ),
     "cache.warm": (
         "INTERNAL",
@@ -154,7 +154,7 @@ beastmode.cache.eviction.reason beastmode.cache.invalidation.by beastmode.cache.
 beastmode.cache.lease.result beastmode.cache.semantic.verdict beastmode.cache.guard beastmode.cache.mode
 beastmode.cache.embed.result beastmode.cache.judgement beastmode.cache.judgement.source beastmode.cache.similarity
 beastmode.cache.matched beastmode.cache.warm.source beastmode.cache.warm.result beastmode.cache.warm.ended
-beastmode.cache.warm.count beastmode.cache.warm.size beastmode.cache.warmed
+beastmode.cache.warm.count beastmode.cache.warm.size beastmode.cache.warmed beastmode.cache.semantic.searched
 beastmode.cache.key beastmode.cache.collapsed beastmode.cost.saved.usd db.system.name
 """
 SPECIFIED_EVENTS = {

@@ -24,6 +24,7 @@ from beastmode_otel.cache.resilient_tier import ResilientTier, TierTimes
 from beastmode_otel.cache.single_flight import FlightResult, SingleFlight, own_copy
 from beastmode_otel.cache.storable import NOT_CANONICAL, Verdict, may_lookup, may_store
 from beastmode_otel.cache.tier import (
+    MOST_OF_A_SCOPE,
     Answered,
     AsyncTier,
     Backplane,
@@ -31,6 +32,7 @@ from beastmode_otel.cache.tier import (
     Codec,
     Damage,
     DatabaseFacts,
+    FileFacts,
     Filter,
     InspectableTier,
     Later,
@@ -50,6 +52,7 @@ from beastmode_otel.cache.warming import FirstTouches, Warmed, Warmer, copy_up
 
 __all__ = [
     "ALONE",
+    "MOST_OF_A_SCOPE",
     "NOT_CANONICAL",
     "OUTPUT_HEADERS",
     "Answered",
@@ -61,6 +64,7 @@ __all__ = [
     "DatabaseFacts",
     "Entry",
     "EnvelopeCodec",
+    "FileFacts",
     "Filter",
     "FirstTouches",
     "FlightResult",

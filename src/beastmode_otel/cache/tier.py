@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from beastmode_otel.cache.entry import Entry, Key
 
@@ -132,6 +132,15 @@ class ScopedTier(Protocol):
         hit. Raises TierUnavailable."""
 
 
+class VectorTier(Protocol):
+    """What a ScopedTier has besides, if it can find in a scope what is near, however large that is."""
+
+    def nearest(self, key: Key, vector: bytes, embedder: str, limit: int, seconds: float) -> list[Entry]:
+        """Of the tenant and scope of `key`, those whose vectors (float32) of that embedder are nearest to `vector`, the
+        nearest first. Counts no hit, takes no longer than `seconds`. None where the store cannot tell, or is ill:
+        nobody depends on it, so it raises nothing."""
+
+
 class AsyncTier(Protocol):
     """The foreground reads of asyncio callers, for tiers behind a socket; often the same object as the BlockingTier.
 
@@ -231,12 +240,16 @@ class StoreFacts:
     policy: str | None
 
 
+MOST_OF_A_SCOPE: Final = 2000  # entries, the newest, that a process reads of one scope
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseFacts:
     """What a database says of itself and of whoever logs in. seconds: a round trip. skew: seconds that its clock is
     ahead of ours. problem: why its schema cannot be used. role: who logs in; exempt: whom its policies do not hold for,
     and why. guarded: whether each of our tables is under forced policies. tenants: whom the role is admitted to, "" for
-    all of them; None: that cannot be asked.
+    all of them; None: that cannot be asked. vectors: whether large scopes can be searched there. largest_scope: how
+    many of the entries that expire last share one scope; None: that could not be told in time.
     """
 
     where: str
@@ -249,6 +262,21 @@ class DatabaseFacts:
     exempt: str | None
     guarded: bool
     tenants: tuple[str, ...] | None
+    vectors: bool = False
+    largest_scope: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """What can be told of a tier in a file. problem: why it cannot be used as it is; mends_itself: whether the next
+    process that writes sees to it. distrusted: who else may write to it, where nothing is signed. aside: names of the
+    files beside it that were found corrupt."""
+
+    where: str
+    problem: str | None
+    mends_itself: bool
+    distrusted: str | None
+    aside: tuple[str, ...]
 
 
 def may_be_key(handle: str) -> bool:
@@ -343,13 +371,13 @@ class Migrator(Protocol):
     def version(self) -> int:
         """Of the store's schema; 0: there is none."""
 
-    def script(self, *, anew: bool = False) -> str:
+    def script(self, *, anew: bool = False, vectors: bool = False) -> str:
         """What `apply` would do now, to be read, or to be given to somebody who may do it. Empty: nothing.
 
-        anew: what it would do to an empty store, which is not asked.
+        anew: what it would do to an empty store, which is not asked. vectors: what a `VectorTier` needs, too.
         """
 
-    def apply(self) -> list[str]:
+    def apply(self, *, vectors: bool = False) -> list[str]:
         """The names of the migrations that it has applied, all of them or none. Processes that come at once wait for
         each other: the second finds nothing to do."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from beastmode_otel.config.files import read_file
 from beastmode_otel.config.parse import parse
 from beastmode_otel.config.settings import NO_CACHE, CacheSettings, Config
 from beastmode_otel.config.table import Source
@@ -74,7 +75,7 @@ def _path(config: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> 
 def _read(path: Path) -> dict[str, Any]:
     # Outside of `except`: these exceptions hold the path and the whole file, and would hang on as cause or context.
     try:
-        return tomllib.loads(path.expanduser().read_text(encoding="utf-8"))
+        return tomllib.loads(read_file(path.expanduser()).decode("utf-8").replace("\r\n", "\n"))
     except (OSError, RuntimeError) as exc:  # RuntimeError: ~somebody without a home
         reason = exc.strerror if isinstance(exc, OSError) else str(exc)
         problem = f"cannot be read ({reason or type(exc).__name__})"

@@ -604,6 +604,14 @@ DATABASE_TIER: Final = (
         "Log in as a role of its own: create role … login; select beastmode.admit('…').",
     ),
     _entry(
+        "l3_scope_large",
+        "info",
+        "L3 holds more of a scope than semantic matching reads",
+        "A process compares a question with the newest 2,000 entries that share its system prompt, model and "
+        "parameters. Those beyond are found by their own key only.",
+        "Where the server has pgvector: beastmode-otel cache migrate --pgvector, as the role that owns the schema.",
+    ),
+    _entry(
         "l3_clock",
         "warning",
         "the clocks of this machine and of L3 differ",
@@ -620,6 +628,40 @@ DATABASE_TIER: Final = (
     ),
 )
 
+FILE_TIER: Final = (
+    _entry(
+        "l3_file_unusable",
+        "problem",
+        "the file of L3 cannot be used",
+        "It is another application's, of a newer release, no file at all, or its folder may not be written to. It is "
+        "left as it is: the cache works without L3, and says so once in the log; beastmode.cache.tier.state is 2.",
+        "Do what the reason says, or let cache.l3.url (BEASTMODE_L3_URL) name another path.",
+    ),
+    _entry(
+        "l3_file_damaged",
+        "warning",
+        "the file of L3 is damaged",
+        "It is cut or corrupt, or a table, a column or an index is gone. The next process that writes makes it again, "
+        " or sets the file aside as NAME.corrupt-TIME and begins a new one, and says so once in the log.",
+        "Nothing, if the program runs: look again after its next request. Find out who did it to the file.",
+    ),
+    _entry(
+        "l3_file_open",
+        "problem",
+        "others may write to the file of L3, and entries are not signed",
+        "Another user owns it, or every user may write to it or to its folder. Whoever can write there can put any "
+        "answer there. A file that the configuration names stops the router; the one of the default is not used.",
+        "Set cache.secret (BEASTMODE_SECRET), or chown and chmod go-w the file and its folder.",
+    ),
+    _entry(
+        "l3_file_aside",
+        "info",
+        "a file of L3 was found corrupt, and set aside",
+        "A disk that fails, a copy of the file while it was in use, or a network file system. Three are kept.",
+        "Look at the disk, and remove the files when nobody needs them.",
+    ),
+)
+
 GROUPS: Final = {
     "Settings": SETTINGS,
     "Endpoint": ENDPOINT,
@@ -628,6 +670,7 @@ GROUPS: Final = {
     "Inside the process": PROCESS,
     "The shared tier": SHARED_TIER,
     "L3 in Postgres": DATABASE_TIER,
+    "L3 in a file": FILE_TIER,
 }
 CATALOG: Final = {entry.code: entry for group in GROUPS.values() for entry in group}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from beastmode_otel.cache import DatabaseFacts, TierUnavailable
+from beastmode_otel.cache import MOST_OF_A_SCOPE, DatabaseFacts, TierUnavailable
 from beastmode_otel.cache.tiers import examine_l3
 from beastmode_otel.config import load
 from beastmode_otel.doctor.catalog import Finding, found
@@ -31,6 +31,8 @@ def l3_findings(environ: Mapping[str, str], path: str | None = None) -> list[Fin
     except TierUnavailable as ill:
         return [found("l3_unreachable", f"{server.shown}: {ill.reason}")]
     findings = [] if facts is None else list(_of_server(facts))
+    if facts is not None and settings.mode != "on":
+        findings += _of_scopes(facts)
     if settings.secret is None:
         findings.append(found("l3_unsigned", "cache.secret is not set"))
     return findings
@@ -54,3 +56,9 @@ def _of_server(facts: DatabaseFacts) -> Iterator[Finding]:
         yield found("l3_unguarded", facts.where)
     if facts.exempt is not None:
         yield found("l3_role_exempt", f"{facts.role!r} is {facts.exempt}")
+
+
+def _of_scopes(facts: DatabaseFacts) -> Iterator[Finding]:
+    """Where similar questions are sought."""
+    if facts.largest_scope is not None and facts.largest_scope > MOST_OF_A_SCOPE and not facts.vectors:
+        yield found("l3_scope_large", f"{facts.where}: {facts.largest_scope:,} entries or more in one")

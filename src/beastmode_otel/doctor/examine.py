@@ -12,6 +12,7 @@ from beastmode_otel.doctor.catalog import Finding, found
 from beastmode_otel.doctor.database_tier import l3_findings
 from beastmode_otel.doctor.endpoint import endpoint_finding
 from beastmode_otel.doctor.export_result import export_finding
+from beastmode_otel.doctor.file_tier import l3_file_findings
 from beastmode_otel.doctor.probe import ProbeResult, probe
 from beastmode_otel.doctor.process import process_findings
 from beastmode_otel.doctor.settings import is_off, settings_findings
@@ -30,7 +31,7 @@ TIERS: Final = 5.0
 def outside(environ: Mapping[str, str], *, command: tuple[str, ...] = (), config: str | None = None) -> list[Finding]:
     """What can be told without being the process. environ: os.environ (the exporters read that), or a copy."""
     settings = settings_findings(environ, command=command, config=config)
-    tiers = [_Beside(partial(look, environ, config)) for look in (l2_findings, l3_findings)]
+    tiers = [_Beside(partial(look, environ, config)) for look in (l2_findings, l3_findings, l3_file_findings)]
     network = [] if is_off(environ) else _network_findings(environ)
     return [*settings, *network, *(finding for tier in tiers for finding in tier.findings())]
 

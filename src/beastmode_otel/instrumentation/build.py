@@ -12,6 +12,7 @@ from beastmode_otel.config import Ttl, door_settings, with_ttl
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.instrumentation.context import Door, DoorContext, Hooks
 from beastmode_otel.prices import PriceBook, price_from_config
+from beastmode_otel.router.upstream import warm
 from beastmode_otel.runtime import AsyncioRuntime, BlockingRuntime, gc_guard
 from beastmode_otel.wire import Recogniser
 
@@ -34,12 +35,16 @@ def build_context(
     observer = observer_of(config, redact, providers)
     blocking = build_cache(config.cache, BlockingRuntime(), observer)
     tasks = build_cache(config.cache, AsyncioRuntime(), observer, beside=blocking)
-    prices = {name: price_from_config(price, where=f"prices.{name}") for name, price in config.prices.items()}
+    prices = PriceBook(
+        {name: price_from_config(price, where=f"prices.{name}") for name, price in config.prices.items()}
+    )
+    prices.load()
+    warm()
     context = DoorContext(
         door=door,
         config=config,
         observer=observer,
-        prices=PriceBook(prices),
+        prices=prices,
         redact=redact,
         hooks=hooks or Hooks(),
         excluded=_pattern(settings.excluded),

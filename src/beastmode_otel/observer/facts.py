@@ -93,12 +93,13 @@ class CacheFacts:
 @record(frozen=True, slots=True, kw_only=True)
 class MatchOutcome:
     """How a look for a similar question ended. similarity: of the candidate that the verdict is about. guard: the rule
-    that refused it. tier: where a served entry was."""
+    that refused it. tier: where a served entry was. searched: the tier that was searched beyond what is in memory."""
 
     verdict: MatchVerdict
     similarity: float | None = None
     guard: str | None = None
     tier: TierName | None = None
+    searched: TierName | None = None
 
 
 @record(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,7 @@ class MatchSpan:
         said = {
             semconv.SIMILARITY.key: outcome.similarity,
             semconv.GUARD.key: outcome.guard,
+            semconv.SEARCHED.key: outcome.searched,
             semconv.CACHE_TIER.key: outcome.tier,
         }
         self._span.set_attributes(verdict | {key: value for key, value in said.items() if value is not None})

@@ -134,6 +134,46 @@ def test_text_fits_whatever_was_measured(seconds: float) -> None:
     assert any("9,999" in line and "99.9 MB" in line for line in lines)
 
 
+SIMILAR = reading_of(
+    timed(semconv.REQUEST_DURATION, 0.001, 3, "chat", "ok", "hit", "l1", "exact"),
+    timed(semconv.REQUEST_DURATION, 0.012, 4, "chat", "ok", "hit", "l1", "semantic"),
+    timed(semconv.REQUEST_DURATION, 0.03, 1, "chat", "ok", "hit", "l3", "semantic"),
+    timed(semconv.REQUEST_DURATION, 0.5, 2, "chat", "ok", "miss"),
+    point(semconv.SEMANTIC_VERDICTS, 5, "served"),
+    point(semconv.SEMANTIC_VERDICTS, 3, "guard_reject", "numbers"),
+    point(semconv.SEMANTIC_VERDICTS, 1, "guard_reject", "negation"),
+    point(semconv.SEMANTIC_VERDICTS, 1, "template_reject"),
+    point(semconv.SEMANTIC_VERDICTS, 7, "below_threshold"),
+    point(semconv.SEMANTIC_THRESHOLD, 0.95, "semantic"),
+    point(semconv.CACHE_JUDGEMENTS, 1, "disagree", "feedback"),
+    point(semconv.CACHE_JUDGEMENTS, 6, "agree", "sample"),
+)
+
+
+def test_exact_and_similar_hits_are_told_apart_tier_by_tier() -> None:
+    found = cache_figures(SIMILAR).matching
+    assert [(one.tier, one.exact, one.semantic) for one in found.tiers] == [("l1", 3, 4), ("l3", 0, 1)]
+    assert (found.exact, found.semantic, found.refused, found.wrong) == (3, 5, 5, 1)
+    assert found.guards == {"numbers": 3, "negation": 1}
+    assert (found.used, found.threshold) == (True, 0.95)
+    assert 0.012 <= (found.latency.p50 or 0.0) <= 0.03  # those of the exact hits are not in it
+
+
+def test_similar_hits_and_wrong_ones_as_text() -> None:
+    lines = [" ".join(line.split()) for line in cache_lines(cache_figures(SIMILAR), Style(width=80))]
+    assert "answered from exact share similar share" in lines
+    assert "L1 3 30.0% 4 40.0%" in lines
+    assert "L3 . . 1 10.0%" in lines
+    assert "all 3 30.0% 5 50.0%" in lines
+    assert "refused 5 look-alikes by the rules, most by numbers, negation" in lines
+    assert "wrong 1 similar hit" in lines
+
+
+def test_without_semantic_matching_nothing_is_said_of_it(figures: CacheFigures) -> None:
+    assert figures.matching.used is False
+    assert not any("similar" in line for line in cache_lines(figures, Style(width=80)))
+
+
 def test_without_a_cache_it_is_off() -> None:
     nothing = cache_figures(Reading())
     assert (nothing.used, nothing.hit_share, nothing.saved_share, nothing.tiers) == (False, None, None, ())

@@ -27,6 +27,11 @@ _TO_DO: Final = (  # where I do it is how I do it
     "(?:find|see|view|access|locate|report|get(?! to)|obtain|order|apply|activate|sign|register|change|reset|update"
     "|download)"
 )
+_WHO: Final = (
+    "(?:person|people|man|woman|country|nation|team|club|company|player|actor|actress|singer|author|artist|band|party"
+    "|king|queen|president)"
+)
+_TIME: Final = "time(?! zone| frame| limit| period| series)"
 _ASKED_FOR: Final = (
     (
         re.compile(
@@ -37,13 +42,16 @@ _ASKED_FOR: Final = (
         "why",
     ),
     (re.compile(r"\b(?:in|at|on|from|to) (?:which|what) (?:city|country|place|town|state|region|street)\b"), "where"),
-    (re.compile(r"\bwhat (?:time|date|day|year|month)\b|\bin (?:which|what) (?:year|month|century)\b"), "when"),
-    (re.compile(r"\b(?:which|what) (?:person|people|man|woman)\b"), "who"),
+    (
+        re.compile(rf"\bwhat (?:{_TIME}|date|day|year|month)\b|\bin (?:which|what) (?:year|month|century)\b"),
+        "when",
+    ),
+    (re.compile(rf"\b(?:which|what) {_WHO}\b"), "who"),
     (re.compile(rf"\b(?:how|where) {_TO_DO}\b"), "do"),
 )
 _MEASURED: Final = re.compile(
     r"\b(?:what(?: is| are| was| were|[’']?s)? (?:the |your |my |its )?((?:\w+ )?"
-    r"(?:length|duration|time|age|distance|height|depth|width|weight|size|speed|population|(?:number|amount)(?= of)"
+    rf"(?:length|duration|{_TIME}|age|distance|height|depth|width|weight|size|speed|population|(?:number|amount)(?= of)"
     r"|limits?(?= (?:to|on|for) (?:the )?number)|date|day|month|year)\b"
     r"|\w+[’']s? age\b|\w+ \w+[’']s? age\b))"
 )

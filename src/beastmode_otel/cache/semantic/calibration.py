@@ -41,16 +41,40 @@ class Asked:
 
 @record(frozen=True, slots=True, kw_only=True)
 class CalibrationPoint:
-    """What a threshold does to `requests` of them. hits: served; wrong: of these, with an answer that is not theirs."""
+    """What a threshold does to `requests` of them. hits: served; wrong: of these, with an answer that is not theirs.
+
+    judged: how many of the hits somebody has judged, where `wrong` is an estimate from them; None: all are labelled.
+    """
 
     threshold: float
     requests: int
     hits: int
     wrong: int
+    judged: int | None = None
 
     @property
     def precision(self) -> float | None:
         return 1.0 - self.wrong / self.hits if self.hits else None
+
+    @property
+    def precision_interval(self) -> tuple[float, float]:
+        """Where the precision lies with 95 % (Wilson)."""
+        low, high = self._wrong_of_hits()
+        return 1.0 - high, 1.0 - low
+
+    def _wrong_of_hits(self) -> tuple[float, float]:
+        if self.judged is None:
+            return wilson(self.wrong, self.hits)
+        return wilson(round(self.judged * self.wrong / self.hits) if self.hits else 0, self.judged)
+
+    @property
+    def wrong_share(self) -> tuple[float, float, float]:
+        """Wrong hits per request, with both ends of the 95 % interval. Where only some hits were judged, that of these,
+        times hits per request."""
+        if self.judged is None:
+            return self.share(self.wrong)
+        low, high = self._wrong_of_hits()
+        return self.wrong / self.requests, low * self.hits / self.requests, high * self.hits / self.requests
 
     def share(self, count: int) -> tuple[float, float, float]:
         """Of the requests; with both ends of its 95 % interval (Wilson)."""
@@ -59,8 +83,9 @@ class CalibrationPoint:
 
 @record(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """points: by rising threshold. possible: requests that a right answer was stored for. unread: those that the
-    embedder cannot read, which are never matched. area: under precision against the share of hits, from none to the
+    """points: by rising threshold. possible: requests that a right answer was stored for. exact: more of them, whose
+    very words were asked before: the cache answers them without this. unread: those that the embedder cannot read,
+    which are never matched. area: under precision against the share of hits, from none to the
     most hits of any threshold, over that share; None where nothing is hit.
 
     sure: the lowest threshold whose wrong hits per request are below the budget with the upper end of their interval;
@@ -70,6 +95,7 @@ class Calibration:
     points: tuple[CalibrationPoint, ...]
     requests: int
     possible: int
+    exact: int
     unread: int
     area: float | None
     budget: float
@@ -115,6 +141,9 @@ def calibrate(
 ) -> Calibration:
     """Each threshold on all of them. off, unread, max_tokens: as in the cache's settings. progress: hears how many
     texts have been read. Raises what the embedder raises."""
+    whole = len(asked)
+    if asked and asked[0].candidate is None:
+        asked = _first_of_each(asked)
     scores = _Scores(asked, embedder, off, unread, max_tokens, progress)
     if asked and asked[0].candidate is not None:
         cosines = scores.of_pairs()
@@ -125,17 +154,25 @@ def calibrate(
         points = [_of_stream(asked, scores, near, threshold) for threshold in thresholds]
         groups = [one.group for one in asked if one.group is not None]
         possible = len(groups) - len(set(groups))
-    return summed(points, budget=budget, possible=possible, unread=len(asked) - sum(scores.readable))
+    unmatched = len(asked) - sum(scores.readable)
+    return summed(points, budget=budget, possible=possible, exact=whole - len(asked), unread=unmatched)
 
 
-def summed(points: Sequence[CalibrationPoint], *, budget: float, possible: int = 0, unread: int = 0) -> Calibration:
+def _first_of_each(asked: Sequence[Asked]) -> list[Asked]:
+    return list({one.question: one for one in reversed(asked)}.values())[::-1]
+
+
+def summed(
+    points: Sequence[CalibrationPoint], *, budget: float, possible: int = 0, exact: int = 0, unread: int = 0
+) -> Calibration:
     """What follows from the points."""
     points = sorted(points, key=lambda point: point.threshold)
     # From above: one that is fine below one that is not would be luck.
-    sure = _lowest(points, lambda point: point.share(point.wrong)[2] <= budget)
-    likely = _lowest(points, lambda point: point.share(point.wrong)[0] <= budget)
+    sure = _lowest(points, lambda point: point.wrong_share[2] <= budget)
+    likely = _lowest(points, lambda point: point.wrong_share[0] <= budget)
     return Calibration(
-        points=tuple(points), requests=points[0].requests if points else 0, possible=possible, unread=unread,
+        points=tuple(points), requests=points[0].requests if points else 0, possible=possible,
+        exact=exact, unread=unread,
         area=area(points), budget=budget, sure=sure, likely=likely,
     )  # fmt: skip
 
@@ -280,7 +317,10 @@ def read_records(lines: Iterable[Mapping[str, Any]], thresholds: Sequence[float]
     lowest = max((known for verdict, known in searches if verdict == "below_threshold"), default=0.0)
     found = [known for verdict, known in searches if verdict in ("served", "shadow")]
     points = (_estimated(threshold, len(searches), found, judged) for threshold in thresholds if threshold > lowest)
-    return [point for point in points if point is not None]
+    told = [point for point in points if point is not None]
+    if not told:
+        raise NotLabelled(f"nothing was judged at any of these thresholds: it ran with one above {lowest:.2f}")
+    return told
 
 
 def _estimated(
@@ -292,4 +332,4 @@ def _estimated(
     if not known:
         return None
     wrong = math.ceil(hits * known.count(False) / len(known))
-    return CalibrationPoint(threshold=threshold, requests=requests, hits=hits, wrong=wrong)
+    return CalibrationPoint(threshold=threshold, requests=requests, hits=hits, wrong=wrong, judged=len(known))

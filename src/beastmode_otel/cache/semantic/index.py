@@ -122,6 +122,20 @@ class Index:
             if scope is not None:
                 scope.read[tier] = at
 
+    def note_cut(self, key: Key) -> None:
+        """A tier has more of the scope of `key` than was read."""
+        with self._lock:
+            scope = self._scopes.get((key.tenant, key.scope))
+            if scope is not None:
+                scope.cut = True
+
+    def cut(self, key: Key) -> bool:
+        """Whether tiers have more of the scope of `key` than is held here: more than was read, or than there is room
+        for."""
+        with self._lock:
+            scope = self._scopes.get((key.tenant, key.scope))
+            return scope is not None and scope.cut
+
     # With the lock held.
 
     def _used(self, place: tuple[str, bytes]) -> ScopeIndex | None:

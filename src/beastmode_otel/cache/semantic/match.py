@@ -24,6 +24,7 @@ from beastmode_otel.observer import JudgementSource, MatchOutcome, MatchScope, O
 from beastmode_otel.record import record
 from beastmode_otel.runtime import PoolFull, Runtime, WorkerPool
 
+_REACHING: Final = 0.75  # of the time that is left, for a tier to find what is not in memory
 CANDIDATES: Final = 4  # of those past the threshold: what the rules refuse may have a better neighbour
 
 
@@ -166,10 +167,42 @@ class Matcher:
         row = await self._question(sought, text, until)
         for job in bringing:
             await self._runtime.wait(job, max(0.0, until - time.monotonic()))
-        near = await self.embedder.run(lambda: self.index.search(key, row, CANDIDATES), self._runtime, until)
+        least = self.settings.threshold if threshold is None else threshold
+        near = await self._search(key, row, CANDIDATES, until)
+        found, outcome = await self._choose(sought, near, key, telling, serves, least, until)
+        settled = found is not None or outcome.verdict == "verifier_reject"  # which is asked once
+        if settled or not self.index.cut(key):
+            return found, outcome
+        searched, brought = await self._reach(key, row, until)
+        if not brought:
+            return found, replace(outcome, searched=searched)
+        seen = {candidate.key.digest for candidate in near}
+        more = await self._search(key, row, CANDIDATES + len(near), until)
+        more = [candidate for candidate in more if candidate.key.digest not in seen]
+        found, beyond = await self._choose(sought, more, key, telling, serves, least, until)
+        said = beyond if found is not None else max(outcome, beyond, key=_telling)
+        return found, replace(said, searched=searched)
+
+    async def _search(self, key: Key, row: Vectors, most: int, until: float) -> list[Candidate]:
+        return await self.embedder.run(lambda: self.index.search(key, row, most), self._runtime, until)
+
+    async def _reach(self, key: Key, row: Vectors, until: float) -> tuple[TierName | None, bool]:
+        """The tier that was searched, and whether it found anything, in most of the time that is left: what is found is
+        yet to be fetched."""
+        left = _REACHING * (until - time.monotonic())
+        reaching = self.hydration.reach(key, row, self._tiered.tiers, left)
+        if reaching is None:
+            return None, False
+        tier, job = reaching
+        in_time = await self._runtime.wait(job, max(0.0, left))
+        return tier, in_time and job.exception() is None and job.result()
+
+    async def _choose(
+        self, sought: Sought, near: list[Candidate], key: Key, telling: MatchScope,
+        serves: Callable[[Entry], bool], least: float, until: float,
+    ) -> tuple[Similar | None, MatchOutcome]:  # fmt: skip
         if not near:
             return None, MatchOutcome(verdict="no_candidate")
-        least = self.settings.threshold if threshold is None else threshold
         if near[0].similarity < least:
             return None, MatchOutcome(verdict="below_threshold", similarity=near[0].similarity)
         refused: MatchOutcome | None = None
@@ -296,3 +329,8 @@ class Matcher:
         if self.records is not None:
             self.records.close()
         self.embedder.close()
+
+
+def _telling(outcome: MatchOutcome) -> tuple[bool, float]:
+    """Of two searches that found nothing to serve: what a rule refused says more than what was never near."""
+    return outcome.verdict not in ("no_candidate", "below_threshold"), outcome.similarity or -1.0

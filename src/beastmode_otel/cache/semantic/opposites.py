@@ -132,6 +132,9 @@ _KINDS: Final = listed(  # things of one kind: who asks about one does not ask a
     "georgia "
     "word~sentence~paragraph~page~chapter poem~haiku~limerick~sonnet~story|tale~essay~song~speech enough~too "
     "synonym~antonym simplified~traditional grape~raisin "
+    "parse~serialise|serialize~validate~stream~merge~sort~filter~compress~encrypt~hash~flatten~reverse~download~upload~"
+    "count~deduplicate~shuffle~benchmark~mock~parallelise|parallelize "
+    "summarise|summarize~translate~rewrite|rephrase|paraphrase~classify~extract~proofread "
     "africa~asia~europe~antarctica~oceania atlantic~pacific~arctic"
 )
 

@@ -20,6 +20,7 @@ _COURTESY: Final = re.compile(
     r"\b(?:(?:can|could|would|will) you (?:please )?(?:tell|help|explain to|show) me|(?:please )?(?:tell|help|show) me"
     r"|do you know|i(?: want|'d like| would like| need) to know|let me know)\b"
 )
+_BEFORE_INFINITIVE: Final = known.BEFORE_INFINITIVE | known.JUDGING
 
 
 def reordered(one: Reading, other: Reading) -> bool:
@@ -51,6 +52,8 @@ def _kept(one: Reading, other: Reading) -> frozenset[str]:
     kept = known.CONDITIONS & one.all & other.all
     if _of(one.bare, known.PARTICLES) != _of(other.bare, known.PARTICLES):
         kept |= known.PARTICLES
+    if _of(one.bare, known.JUDGING) != _of(other.bare, known.JUDGING):
+        kept |= known.JUDGING
     if max(len(_of(one.bare, known.TIMES.keys())), len(_of(other.bare, known.TIMES.keys()))) > 1:
         kept |= known.TIMES.keys()
     return kept
@@ -85,7 +88,7 @@ def _verbs(text: Reading) -> frozenset[str]:
     """What stands where a verb must: its place among the nouns says nothing."""
     found = {word for before, word in pairwise(text.bare) if before in known.BEFORE_VERB}
     for at in range(2, len(text.bare)):
-        if text.bare[at - 1] == "to" and text.bare[at - 2] in known.BEFORE_INFINITIVE:
+        if text.bare[at - 1] == "to" and text.bare[at - 2] in _BEFORE_INFINITIVE:
             found.add(text.bare[at])
     return frozenset(map(stem, found - known.LITTLE)) | _states(text)
 

@@ -44,7 +44,11 @@ def agent(words: list[str]) -> int | None:
     """Where the "by" of a passive is, if there is one: was bitten by."""
     for at in range(2, len(words) - 1):
         done = words[at - 1]
-        if words[at] == "by" and (done.endswith(("ed", "en")) or done in known.PARTICIPLES):
+        if (
+            words[at] == "by"
+            and words[at + 1] not in known.COURTEOUS
+            and (done.endswith(("ed", "en")) or done in known.PARTICIPLES)
+        ):
             return at
     return None
 
@@ -131,4 +135,4 @@ def _moves(words: list[str], at: int) -> bool:
     """In which countries are you, which countries are you in; and times, which stand where they like."""
     if words[at] in known.PREPOSITIONS:
         return at + 1 == len(words) or words[at + 1] in known.MOVABLE
-    return words[at] in known.TIMES
+    return words[at] in known.TIMES or words[at] in known.JUDGING

@@ -12,8 +12,8 @@ TOKEN: Final = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
 _DIGIT: Final = re.compile(r"\d")
 _HOUR: Final = re.compile(r"(?<=\d)\s?([ap])\.?m\b\.?", re.IGNORECASE)  # 6pm, 6 p.m.
 _GLUED: Final = re.compile(rf"(?<=\d)(?=(?:{'|'.join({*known.UNITS, *known.AFTER_NUMBER})})\b)", re.IGNORECASE)
-_ORDINAL: Final = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
-_INITIALS: Final = re.compile(r"(?<![\w.])(?:(?:[A-Z]\.){2,}(?!\w)|(?:[A-Z]\.)+[A-Z](?![\w.]))")  # U.S., U.K.
+_ORDINAL: Final = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b", re.IGNORECASE)
+_INITIALS: Final = re.compile(r"(?<![\w.])(?:(?:[A-Za-z]\.){2,}(?!\w)|(?:[A-Z]\.)+[A-Z](?![\w.]))")  # U.S., U.K.
 _NO_SPACE: Final = re.compile(r"(?<![\w.])([a-z]{2,}[.?!])(?=[A-Z][a-z]*\s)")  # It works.But
 _COUNTRIES: Final = re.compile(rf"\b({'|'.join(known.SHORT)})(?: of america)?\b", re.IGNORECASE)
 _LONE: Final = re.compile(  # A to B; no article, no I

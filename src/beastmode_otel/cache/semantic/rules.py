@@ -86,9 +86,14 @@ def _numbers(text: Reading) -> Counter[str]:
 
 def _negated(one: Reading, other: Reading) -> bool:
     """Trouble is a denial, or none: "I have trouble finding it" is "I cannot find it", and "help me find it"."""
-    if _TROUBLES & (one.all | other.all) and (_TROUBLE.search(one.lower) or _TROUBLE.search(other.lower)):
+    if _troubled(one, other) or _troubled(other, one):
         return False
     return (_denials(one) + len(_denied(other, one)) - _denials(other) - len(_denied(one, other))) % 2 == 1
+
+
+def _troubled(one: Reading, other: Reading) -> bool:
+    """One tells of trouble, of which the other does not speak."""
+    return bool(_TROUBLES & one.all and not _TROUBLES & other.all and _TROUBLE.search(one.lower))
 
 
 def _denials(text: Reading) -> int:
@@ -108,8 +113,8 @@ def _denied(one: Reading, other: Reading) -> frozenset[str]:
     for word in _after_not(one):
         found.update(prefix + word for prefix in known.DENYING_PREFIXES)
         contrary = {(group, 1 - side) for group, side in sides().get(word, ()) if group in two_sided()}
-        found.update(each for each in other.all - one.all if contrary & sides().get(each, frozenset()))
-    return frozenset(found & other.all - known.NEGATIONS)
+        found.update(each for each in other.all if contrary & sides().get(each, frozenset()))
+    return frozenset(found & other.all - one.all - known.NEGATIONS)
 
 
 def _after_not(text: Reading) -> Iterator[str]:
@@ -170,7 +175,11 @@ def _code_differs(one: Reading, other: Reading) -> bool:
     more, less = mine - others, others - mine
     if {each.lower() for each in more} & {each.lower() for each in less}:  # userId is not userID
         return True
-    return any(each.lower() not in other.all for each in more) or any(each.lower() not in one.all for each in less)
+    return _unknown(more, other) or _unknown(less, one)
+
+
+def _unknown(code: Counter[str], text: Reading) -> bool:
+    return any(each.lower() not in text.all and each.lower() not in text.parts for each in code)
 
 
 def _names_differ(one: Reading, other: Reading) -> bool:
@@ -198,7 +207,7 @@ def _lacks(text: Reading, other: Reading) -> bool:
     return False
 
 
-_NO_NAMES: Final = known.LITTLE | known.TIMES.keys() | known.UNITS.keys() | known.AFTER_NUMBER.keys()
+_NO_NAMES: Final = known.COURTEOUS | known.LITTLE | known.TIMES.keys() | known.UNITS.keys() | known.AFTER_NUMBER.keys()
 
 
 def _units(text: Reading) -> frozenset[str]:

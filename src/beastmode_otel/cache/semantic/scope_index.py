@@ -28,11 +28,12 @@ class ScopeIndex:
     - `search` finds none that has expired or was discarded: its row is zero and marked.
     - It holds the lock while it searches (2 ms among 100,000): on a copy, a row that is being replaced could be read
       half old, half new, with a cosine that neither has.
-    - `read`: until when each tier's entries are in it, by the tier's name.
+    - `read`: until when each tier's entries are in it, by the tier's name. `cut`: whether some tier has more.
     """
 
     def __init__(self, dimensions: int, most_rows: int) -> None:
         self.read: dict[str, float] = {}
+        self.cut = False
         self.dimensions, self._most = dimensions, max(FIRST, most_rows)
         self._lock = threading.Lock()
         self._blocks = [_Block(FIRST, dimensions)]
@@ -123,6 +124,7 @@ class ScopeIndex:
         if not self._free:
             self._expire(now)
         if not self._free and len(self._entries) >= self._most:
+            self.cut = True
             expiries = np.concatenate([block.expires for block in self._blocks])
             for place in np.argsort(expiries)[: 1 + len(expiries) // 256].tolist():
                 self._clear(place)

@@ -91,10 +91,11 @@ COMMUTES_AFTER: Final = frozenset(  # what may stand before "A and B" where "B a
 )
 ORDERED: Final = frozenset(listed("then first before after from minus respectively subtract divide followed"))
 
+COURTEOUS: Final = frozenset(listed("hi hello hey dear thanks thank thx cheers regards please sorry sir madam ok okay"))
 MOVABLE: Final = frozenset(  # what grammar moves about
     listed(
         "why how what which where also yet just still now currently actually really again "
-        "on off up down in out back away over"
+        "mean means meaning on off up down in out back away over"
     )
 )
 PARTICLES: Final = frozenset(listed("on off up down in out back away over"))  # turn it on, turn on the light
@@ -111,6 +112,9 @@ GIVING: Final = frozenset(
         "send give show lend offer hand pass bring write mail email pay sell teach buy get make order book find tell "
         "read"
     )
+)
+JUDGING: Final = frozenset(  # is it safe to eat eggs, are eggs safe to eat
+    listed("safe ok okay possible good bad legal illegal healthy unhealthy hard easy worth necessary allowed dangerous")
 )
 BEFORE_STATE: Final = frozenset(listed("is are was were be been being get gets got getting seems keeps"))
 CONDITIONS: Final = frozenset(listed("if when because since while unless though although whenever"))

@@ -19,6 +19,7 @@ from beastmode_otel.cache.tier import (
     Backplane,
     BlockingTier,
     DatabaseFacts,
+    FileFacts,
     InspectableTier,
     Migrator,
     StoreFacts,
@@ -111,7 +112,11 @@ def open_l3(
         return None
     from beastmode_otel.cache.tiers.sqlite.tier import SQLiteTier
 
-    return SQLiteTier(path, codec=codec, pool=pool, stale=stale, max_bytes=most, tell=tell), None
+    file = SQLiteTier(
+        path, codec=codec, pool=pool, stale=stale, max_bytes=most, signed=settings.secret is not None,
+        tell=tell, tell_ill=tell,
+    )  # fmt: skip
+    return file, None
 
 
 def inspect_l3(settings: CacheSettings, tell: Callable[[str], None]) -> InspectableTier | None:
@@ -153,6 +158,17 @@ def examine_l3(settings: CacheSettings) -> DatabaseFacts | None:
         from beastmode_otel.cache.tiers.postgres.examine import examine
 
     return examine(server, settings.l3.hard)
+
+
+def examine_l3_file(settings: CacheSettings) -> FileFacts | None:
+    """What can be told of the configured L3 in a file; None where it is in none. Raises ConfigError."""
+    path = settings.l3.path
+    own = settings.own is not None and settings.own.level == "l3"
+    if path is None or own or settings.l3.server is not None:
+        return None
+    from beastmode_otel.cache.tiers.sqlite.examine import examine
+
+    return examine(path, signed=settings.secret is not None)
 
 
 @contextmanager

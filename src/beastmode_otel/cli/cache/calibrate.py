@@ -131,6 +131,7 @@ def _told(found: Calibration) -> dict[str, Any]:
     return {
         "requests": found.requests,
         "possible": found.possible,
+        "exact": found.exact,
         "unread": found.unread,
         "budget": found.budget,
         "threshold": found.sure if found.sure is not None else found.likely,
@@ -141,10 +142,19 @@ def _told(found: Calibration) -> dict[str, Any]:
 
 
 def _point(point: CalibrationPoint) -> dict[str, Any]:
-    shares = {"hits": point.hits, "wrong": point.wrong, "valid": point.hits - point.wrong}
-    told: dict[str, Any] = {"threshold": point.threshold, "precision": point.precision}
-    for name, count in shares.items():
-        ratio, low, high = point.share(count)
+    right = point.hits - point.wrong
+    shares = {
+        "hits": (point.hits, point.share(point.hits)),
+        "wrong": (point.wrong, point.wrong_share),
+        "valid": (right, point.share(right)),
+    }
+    told: dict[str, Any] = {
+        "threshold": point.threshold,
+        "precision": point.precision,
+        "precision_interval": list(point.precision_interval),
+        "judged": point.judged,
+    }
+    for name, (count, (ratio, low, high)) in shares.items():
         told |= {name: count, f"{name}_per_request": ratio, f"{name}_interval": [low, high]}
     return told
 
@@ -153,18 +163,20 @@ def _lines(found: Calibration, style: Style) -> Iterator[str]:
     unread = f", {found.unread:,} of them not to be read by the embedder" if found.unread else ""
     possible = f"; {found.possible:,} have a right answer among the others" if found.possible else ""
     yield f"{counted(found.requests, 'labelled request')}{unread}{possible}"
+    if found.exact:
+        yield f"  {found.exact:,} more repeat an earlier one word for word: the cache answers them without this"
     yield ""
     rows = []
     for point in found.points:
         chosen = point.threshold in (found.sure, found.likely)
-        fine = point.share(point.wrong)[2] <= found.budget
+        fine = point.wrong_share[2] <= found.budget
         rows.append(
             [
                 Cell(f"{point.threshold:.2f}", "bold" if chosen else None),
-                Cell(_interval(point, point.hits)),
-                Cell(_interval(point, point.hits - point.wrong)),
-                Cell(_interval(point, point.wrong), "good" if fine else None),
-                Cell(percent(point.precision)),
+                Cell(_interval(point.share(point.hits))),
+                Cell(_interval(point.share(point.hits - point.wrong))),
+                Cell(_interval(point.wrong_share), "good" if fine else None),
+                Cell(_precision(point)),
             ]
         )
     titles = ("threshold", "hits", "right", "wrong", "precision")
@@ -175,10 +187,14 @@ def _lines(found: Calibration, style: Style) -> Iterator[str]:
     yield from _advice(found, style)
 
 
-def _interval(point: CalibrationPoint, count: int) -> str:
-    """Of the requests."""
-    ratio, low, high = point.share(count)
-    return f"{ratio:.2%} ({low:.2%} to {high:.2%})"
+def _interval(share: tuple[float, float, float]) -> str:
+    ratio, low, high = share
+    return f"{ratio:.1%} ({low:.1%}-{high:.1%})" if ratio > 0.01 else f"{ratio:.2%} ({low:.2%}-{high:.2%})"
+
+
+def _precision(point: CalibrationPoint) -> str:
+    low, high = point.precision_interval
+    return f"{percent(point.precision)} ({low:.1%}-{high:.1%})" if point.hits else "-"
 
 
 def _advice(found: Calibration, style: Style) -> Iterator[str]:

@@ -19,6 +19,7 @@ HELP: Final = "Make or update the schema of an L3 in Postgres, as the role that 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the SQL that it would run, and run nothing")
+    parser.add_argument("--pgvector", action="store_true", help="also what searches scopes too large for a process")
     parser.add_argument("--sql", action="store_true", help="print the SQL for an empty database; no server is asked")
 
 
@@ -37,15 +38,15 @@ def run(given: argparse.Namespace, store: Store) -> int:
 
 def _migrate(given: argparse.Namespace, migrator: Migrator) -> None:
     if given.sql:
-        whole = migrator.script(anew=True)
+        whole = migrator.script(anew=True, vectors=given.pgvector)
         say(given, {"applied": [], "sql": whole}, lambda style: [whole])
     elif given.dry_run:
-        script = migrator.script()
+        script = migrator.script(vectors=given.pgvector)
         told = {"path": migrator.location, "version": migrator.version(), "applied": [], "sql": script}
         say(given, told, lambda style: [script or f"-- {migrator.location} is up to date\n"])
     else:
         before = migrator.version()
-        applied = migrator.apply()
+        applied = migrator.apply(vectors=given.pgvector)
         told = {"path": migrator.location, "before": before, "version": migrator.version(), "applied": applied}
         say(given, told, lambda style: _lines(migrator, told, style))
 

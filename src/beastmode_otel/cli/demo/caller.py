@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,15 @@ from beastmode_otel.errors import BeastModeError
 
 if TYPE_CHECKING:
     from beastmode_otel.client import AsyncAnswerStream, AsyncModelRouter
-    from beastmode_otel.engine import CacheUse
+    from beastmode_otel.engine import Answer, CacheUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoCall:
     """One request, whatever is going to become of it. patience: seconds until an impatient caller leaves.
 
-    cache: what the caller wants of it; off, as for "write me another one".
+    cache: what the caller wants of it; off, as for "write me another one". right: whether a text answers it, for who
+    can tell: a similar question's answer that does not is reported.
     """
 
     model: str
@@ -28,6 +29,7 @@ class DemoCall:
     labels: Mapping[str, str] = field(default_factory=dict)
     patience: float = 0.2
     cache: CacheUse = "on"
+    right: Callable[[str], bool] | None = None
 
 
 class Caller:
@@ -41,8 +43,7 @@ class Caller:
         self._turns = cycle(routers)
         self.calls = 0
 
-    def _open(self, ask: DemoCall) -> AsyncAnswerStream:
-        router = next(self._turns)
+    def _open(self, router: AsyncModelRouter, ask: DemoCall) -> AsyncAnswerStream:
         return router.stream(ask.model, ask.body, ask.user_id, labels=ask.labels, cache=ask.cache)
 
     async def whole(self, ask: DemoCall) -> BeastModeError | None:
@@ -50,7 +51,8 @@ class Caller:
         try:
             self.calls += 1
             router = next(self._turns)
-            await router.route(ask.model, ask.body, ask.user_id, labels=ask.labels, cache=ask.cache)
+            answer = await router.route(ask.model, ask.body, ask.user_id, labels=ask.labels, cache=ask.cache)
+            await _check(router, ask, answer)
         except BeastModeError as error:
             return error
         return None
@@ -59,9 +61,11 @@ class Caller:
         """Read a stream to its end."""
         try:
             self.calls += 1
-            async with self._open(ask) as stream:
+            router = next(self._turns)
+            async with self._open(router, ask) as stream:
                 async for _ in stream:
                     pass
+                await _check(router, ask, stream.answer)
         except BeastModeError as error:
             return error
         return None
@@ -70,7 +74,7 @@ class Caller:
         """Leave a stream after its first chunk, as a user does who has seen enough."""
         try:
             self.calls += 1
-            async with self._open(ask) as stream:
+            async with self._open(next(self._turns), ask) as stream:
                 async for _ in stream:
                     break
         except BeastModeError as error:
@@ -89,8 +93,13 @@ class Caller:
         """Forget a stream without closing it, as buggy programs do."""
         try:
             self.calls += 1
-            stream = await self._open(ask)
+            stream = await self._open(next(self._turns), ask)
             await anext(stream, None)
         except BeastModeError as error:
             return error
         return None
+
+
+async def _check(router: AsyncModelRouter, ask: DemoCall, answer: Answer) -> None:
+    if answer.cache.match == "semantic" and ask.right is not None and not ask.right(answer.text):
+        await router.report_false_hit(answer.request_id)

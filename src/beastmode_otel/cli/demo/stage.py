@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
@@ -19,7 +18,7 @@ from beastmode_otel.cli.demo.caller import Caller
 from beastmode_otel.cli.demo.servers import CannotStart, Server, postgres, valkey
 from beastmode_otel.cli.demo.traffic import Traffic, access
 from beastmode_otel.config import Config, load
-from beastmode_otel.errors import public_url
+from beastmode_otel.errors import ConfigError, public_url
 from beastmode_otel.router.upstream.library import library, options
 from beastmode_otel.simulator import Behaviour, Mix, Simulator, mix
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 _INSTANCES: Final = 2
 _L2_SECONDS: Final = 6.0
 _SOFT: Final = 0.2  # seconds that a request waits for a store: one machine runs all of it
+_MATCH_SECONDS: Final = 2.0  # a lookup's: as above
 RETRY_SECONDS: Final = "1"
 
 
@@ -61,11 +61,12 @@ class Stage:
 @contextmanager
 def simulated_stage(seed: int) -> Iterator[Stage]:
     """A simulated provider in this process, on the loopback interface."""
+    match, matching = _matching()
     with _cache() as cache, Simulator(_behaviours(seed), seed=seed) as simulator:
-        config = load(_configuration(simulator, cache.settings), environ={})
+        config = load(_configuration(simulator, {**cache.settings, **match}), environ={})
         yield Stage(
             title=f"{len(config.routes)} routes over {len(config.deployments)} deployments of a simulated provider; "
-            f"{_INSTANCES} router instances, an L1 each, {cache.stores}",
+            f"{_INSTANCES} router instances, an L1 each, {cache.stores}; {matching}",
             config=config,
             load=Traffic(seed),
             access=access,
@@ -74,6 +75,21 @@ def simulated_stage(seed: int) -> Iterator[Stage]:
             received=lambda: _received(simulator),
             instances=_INSTANCES,
         )
+
+
+def _matching() -> tuple[Mapping[str, Any], str]:
+    """The settings of semantic matching where its model is installed, none where it is not; and that, for people."""
+    from beastmode_otel.cache.semantic import open_embedder  # numpy is for those who ask for it
+
+    try:
+        embedder = open_embedder()
+        embedder.embed(
+            ["warm"]
+        )  # loads what all routers of a process share: the shortest demo has no time to wait for it
+        embedder.close()
+    except ConfigError as none:
+        return {}, f"exact hits only ({'; '.join([none.message, *none.hints])})"
+    return {"mode": "semantic", "semantic": {"seconds": _MATCH_SECONDS}}, "similar questions answered, too"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +112,7 @@ def _cache() -> Iterator[DemoCache]:
                 tempfile.TemporaryDirectory(prefix="beastmode-demo-", ignore_cleanup_errors=True)
             )
             l3 = {"url": f"sqlite:///{quote(str(Path(directory, 'cache.db').resolve()))}"}
-        # Similar questions count where their embedder is there: `make demo` brings it.
-        mode = "on" if find_spec(_EMBEDDER) is None else "semantic"
-        settings = {"mode": mode, "lease": True, **({"l2": l2} if l2 else {}), "l3": l3}
+        settings = {"mode": "on", "lease": True, **({"l2": l2} if l2 else {}), "l3": l3}
         yield DemoCache(settings=settings, stores=f"{second}, {third}")
 
 
@@ -117,7 +131,6 @@ def _on_server(
     return {**settings, "url": server.url}, f"{tier} in {server.product}"
 
 
-_EMBEDDER: Final = "beastmode_otel_minilm"
 _NO_CACHE: Final = DemoCache(settings={"mode": "off"}, stores="without the cache")
 
 
@@ -155,6 +168,7 @@ def _answers(low: float, high: float, **more: Any) -> dict[Behaviour, float]:
             input_tokens=asked,
             output_tokens=told,
             rate_limit_headers=True,
+            echo=True,  # so that a caller can tell whose answer it got
             **more,
         ): float(weight)
         for slower, (weight, asked, told, chunks) in zip((1.0, 1.6, 2.5), sizes, strict=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from beastmode_otel.cli.demo.caller import Caller, DemoCall
+from beastmode_otel.cli.demo.questions import INTENTS, answers, reworded
 from beastmode_otel.cli.demo.tasks import end, wait_for
 from beastmode_otel.errors import BeastModeError
 
@@ -39,9 +41,10 @@ _USERS: Final = {"user-1": 30, "user-2": 30, "user-3": 30, _INTERN: 4}
 # What is asked again and again: the first question most, the n-th 1/n as often (Zipf), which is how people ask.
 _POPULAR: Final = 25
 _CHANCES: Final = [1 / rank for rank in range(1, _POPULAR + 1)]
-_KINDS: Final = {"popular": 38, "reworded": 12, "news": 12, "own": 38}
+_KINDS: Final = {"popular": 42, "worded": 20, "news": 12, "own": 26}
+_ASKED: Final = [1 / rank for rank in range(1, len(INTENTS) + 1)]
 _NEWS_SECONDS: Final = 1.0  # for so long everybody who asks about the news asks the same
-_AGAIN: Final = 0.12  # of the requests: the caller's last one once more, as when a page is loaded again
+_AGAIN: Final = 0.12  # of the requests: the caller's last one once more, as when a page is loaded again, or reworded
 _USES: Final[Mapping[CacheUse, int]] = {"on": 94, "off": 4, "refresh": 2}
 _PROMPTS: Final = (
     "What is the refund policy for an order that arrived damaged?",
@@ -50,19 +53,6 @@ _PROMPTS: Final = (
     "Write a friendly reply that declines the discount.",
     "Which of these log lines explains the outage?",
     "Suggest three titles for an article about tide pools.",
-)
-
-# What many ask, each in words of their own: the very same question to a cache that understands similar ones.
-_DEEDS: Final = ("reset my password", "cancel my order", "change my delivery address", "download my invoice")
-_WORDINGS: Final = (
-    "How do I {}?",
-    "How can I {}?",
-    "how do i {}",
-    "What is the way to {}?",
-    "Can you tell me how to {}?",
-    "Please explain how to {}.",
-    "How would I {}?",
-    "Hi, how can I {} please?",
 )
 
 
@@ -78,22 +68,22 @@ def _draw(rng: random.Random, weights: Mapping[T, int]) -> T:
 
 
 def _question(rng: random.Random, now: float) -> str:
-    """What many ask, what everybody asks just now, or what nobody else asks."""
+    """What many ask, what many ask in words of their own, what everybody asks just now, or what nobody else asks."""
     kind = _draw(rng, _KINDS)
     if kind == "popular":
         number = rng.choices(range(_POPULAR), _CHANCES)[0]
         return f"{_PROMPTS[number % len(_PROMPTS)]} (case {number})"
-    if kind == "reworded":
-        return rng.choice(_WORDINGS).format(rng.choice(_DEEDS))
+    if kind == "worded":
+        return rng.choice(rng.choices(INTENTS, _ASKED)[0])
     if kind == "news":
         return f"What happened at {int(now / _NEWS_SECONDS)}?"
     return f"{rng.choice(_PROMPTS)} (case {rng.randrange(_POPULAR, 1_000_000)})"
 
 
-def _ask(rng: random.Random, model: str, now: float) -> DemoCall:
+def _ask(rng: random.Random, model: str, question: str) -> DemoCall:
     messages = [
         {"role": "system", "content": "You are a helpful assistant of a small company."},
-        {"role": "user", "content": _question(rng, now)},
+        {"role": "user", "content": question},
     ]
     body = {"messages": messages[1:], "max_tokens": 500} if model == "custom:summarise" else {"messages": messages}
     return DemoCall(
@@ -103,6 +93,7 @@ def _ask(rng: random.Random, model: str, now: float) -> DemoCall:
         labels={"team": _draw(rng, _TEAMS)},
         patience=rng.uniform(0.02, 0.4),
         cache=_draw(rng, _USES),
+        right=functools.partial(answers, question),
     )
 
 
@@ -139,12 +130,14 @@ async def _ask_on(
     now = asyncio.get_running_loop().time
     await wait_for(stop, rng.uniform(0.0, min(_THINK, until - now())))
     # Together the callers begin with each act and each model once, and then ask the same again, so that the shortest
-    # demo shows them all, and hits.
+    # demo shows them all, and hits; half of them in other words.
     act, model = list(_ACTS)[number % len(_ACTS)], list(_MODELS)[number % len(_MODELS)]
-    ask, again = _ask(rng, model, now()), True
+    question = INTENTS[number % len(INTENTS)][0] if number < CALLERS // 2 else _question(rng, now())
+    ask, again = _ask(rng, model, question), True
     while now() < until and not stop.is_set():
         await acts[act](ask)
         act = _draw(rng, _ACTS)
-        ask = ask if again else _ask(rng, _draw(rng, _MODELS), now())
+        question = reworded(question) if again else _question(rng, now())
+        ask = _ask(rng, ask.model if again else _draw(rng, _MODELS), question)
         again = rng.random() < _AGAIN
         await wait_for(stop, min(rng.expovariate(1 / _THINK), until - now()))

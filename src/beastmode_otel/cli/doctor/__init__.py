@@ -17,6 +17,7 @@ from beastmode_otel.cli.overlays import needed_environment
 from beastmode_otel.cli.run import command_of
 from beastmode_otel.cli.shipped import shipped
 from beastmode_otel.cli.terminal import Style, Tone, style_of, wrapped
+from beastmode_otel.config.files import read_file
 from beastmode_otel.doctor.catalog import SEVERITIES, Finding, Severity, found, worst
 from beastmode_otel.doctor.child_report_reader import merged
 from beastmode_otel.doctor.examine import outside
@@ -113,9 +114,12 @@ def _overlay_text(overlay: str) -> str:
     path = Path(overlay)
     place = path if path.suffix else shipped("collector").joinpath(f"{overlay}.yaml")
     try:
-        return place.read_text(encoding="utf-8")
+        content = read_file(place) if isinstance(place, Path) else place.read_bytes()
+        return content.decode("utf-8")
     except OSError as exc:
         raise Failed(f"{public_url(overlay)}: no such overlay ({exc.strerror})", _available()) from None
+    except UnicodeDecodeError:
+        raise Failed(f"{public_url(overlay)}: no such overlay (it is not UTF-8)", _available()) from None
 
 
 def _available() -> str:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from beastmode_otel import semconv
+from beastmode_otel.cli.report.matching_figures import MatchingFigures, matching_figures
 from beastmode_otel.cli.report.reading import Quantiles, Reading, Where, answered, quantiles
 from beastmode_otel.observer import CacheStatus
 
 STATUSES: Final[tuple[CacheStatus, ...]] = get_args(CacheStatus)
 _ASKED: Final = ("hit", "stale", "miss", "timeout", "error")  # lookups that went to the tier; `skipped` did not
-_REFUSED: Final = ("guard_reject", "template_reject", "verifier_reject")
 _SAVED_BY_CACHE: Final[Where] = {semconv.COST_KIND: "saved", semconv.COST_REASON: "cache"}
 
 
@@ -61,24 +61,20 @@ class CacheFigures:
     """used: whether any request had to do with a cache at all.
 
     hit_share: of the requests that looked into the cache. collapsed: misses that another caller's identical request
-    answered. exact, similar: hits, by whether the very same question was stored; refused: look-alikes that were near
-    enough, and kept from being served. saved, spent: USD of the calls whose price is known; saved_share: of both
-    together. tokens_saved: by type.
+    answered. saved, spent: USD of the calls whose price is known; saved_share: of both together. tokens_saved: by type.
     """
 
     used: bool
     answers: tuple[AnswerFigures, ...]
     hit_share: float | None
     collapsed: int
-    exact: int
-    similar: int
-    refused: int
     saved: float
     spent: float
     saved_share: float | None
     tokens_saved: dict[str, int]
     tiers: tuple[TierFigures, ...]
     models: tuple[ModelSavings, ...]
+    matching: MatchingFigures
 
     def answered(self, status: CacheStatus) -> AnswerFigures:
         return next(one for one in self.answers if one.status == status)
@@ -100,9 +96,6 @@ def cache_figures(reading: Reading) -> CacheFigures:
         answers=answers,
         hit_share=_share(_count(reading, "hit"), _asked(reading)),
         collapsed=reading.count(semconv.CACHE_COLLAPSES),
-        exact=_count(reading, "hit", {semconv.CACHE_MATCH: "exact"}),
-        similar=_count(reading, "hit", {semconv.CACHE_MATCH: "semantic"}),
-        refused=sum(reading.count(semconv.SEMANTIC_VERDICTS, {semconv.MATCH_VERDICT: one}) for one in _REFUSED),
         saved=saved,
         spent=spent,
         saved_share=_share(saved, saved + spent),
@@ -111,6 +104,7 @@ def cache_figures(reading: Reading) -> CacheFigures:
         },
         tiers=tuple(_tier(reading, tier) for tier in sorted(tiers)),
         models=tuple(sorted(models, key=lambda one: (-one.asked, one.model))),
+        matching=matching_figures(reading),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from beastmode_otel.cli.report.cache_figures import CacheFigures, ModelSavings, TierFigures
+from beastmode_otel.cli.report.matching_figures import AnsweredFrom, MatchingFigures
 from beastmode_otel.cli.terminal import Cell, Column, Style, facts, table, wrapped
 from beastmode_otel.cli.units import counted, dollars, fine, percent, size, whole
 from beastmode_otel.observer import CacheStatus
@@ -17,6 +18,8 @@ _NAMES: Final[Mapping[CacheStatus, str]] = {
     "bypass": "bypassed",
     "off": "not asked",
 }
+_MATCHES: Final = ("exact", "share", "similar", "share")
+_RULES_SHOWN: Final = 3
 
 
 def cache_lines(cache: CacheFigures, style: Style) -> Iterator[str]:
@@ -28,6 +31,9 @@ def cache_lines(cache: CacheFigures, style: Style) -> Iterator[str]:
     yield ""
     yield from _tiers(cache, style)
     yield ""
+    if cache.matching.used:
+        yield from _matching(cache.matching, sum(one.requests for one in cache.answers), style)
+        yield ""
     yield from _models(cache, style)
     yield ""
     yield from _savings(cache, style)
@@ -72,6 +78,30 @@ def _tier(one: TierFigures) -> list[Cell]:
     return [Cell(one.tier.upper()), *counts, *times, *moves, Cell(whole(one.entries)), Cell(size(one.size))]
 
 
+def _matching(matching: MatchingFigures, requests: int, style: Style) -> Iterator[str]:
+    columns = [Column(title="answered from", right=False), *(Column(title=title) for title in _MATCHES)]
+    whole_of_it = AnsweredFrom(tier="all", exact=matching.exact, semantic=matching.semantic)
+    yield from table(columns, [_answered_from(one, requests) for one in (*matching.tiers, whole_of_it)], style)
+    rules = sorted(matching.guards, key=lambda rule: (-matching.guards[rule], rule))[:_RULES_SHOWN]
+    refused = f"{counted(matching.refused, 'look-alike', 'look-alikes')} by the rules"
+    rows: list[tuple[str, Cell | str]] = [
+        ("similar", f"P50 {fine(matching.latency.p50)}, P95 {fine(matching.latency.p95)}; {_threshold(matching)}"),
+        ("refused", refused + (f", most by {', '.join(rules)}" if rules else "")),
+        ("wrong", Cell(counted(matching.wrong, "similar hit", "similar hits"), "bad" if matching.wrong else "good")),
+    ]
+    yield from facts(rows, style)
+
+
+def _threshold(matching: MatchingFigures) -> str:
+    return "similarity unknown" if matching.threshold is None else f"from a similarity of {matching.threshold:g} on"
+
+
+def _answered_from(one: AnsweredFrom, requests: int) -> list[Cell]:
+    tier = one.tier if one.tier == "all" else one.tier.upper()
+    shares = [Cell(percent(count / requests)) for count in (one.exact, one.semantic)]
+    return [Cell(tier), Cell(whole(one.exact)), shares[0], Cell(whole(one.semantic)), shares[1]]
+
+
 def _models(cache: CacheFigures, style: Style) -> Iterator[str]:
     titles = ("asked", "hits", "rate", "collapsed", "tokens saved", "saved")
     columns = [Column(title="model", right=False, elastic=True), *(Column(title=title) for title in titles)]
@@ -97,10 +127,6 @@ def _savings(cache: CacheFigures, style: Style) -> Iterator[str]:
             f"hits P50 {fine(hit.p50)}, P95 {fine(hit.p95)}; misses P50 {fine(miss.p50)}, P95 {fine(miss.p95)}",
         ),
     ]
-    if cache.similar or cache.refused:
-        similar = f"{cache.exact:,} hits on the very same question, {cache.similar:,} on a similar one"
-        refused = counted(cache.refused, "look-alike", "look-alikes")
-        rows.insert(1, ("matches", f"{similar}; {refused} refused"))
     if cache.collapsed:
         told = counted(cache.collapsed, "miss", "misses")
         rows.append(("collapsed", f"{told} shared an identical request's answer and cost nothing"))

@@ -12,6 +12,7 @@ from typing import Any
 from beastmode_otel.router.http import Adds, HttpRequest, HttpResponse
 from beastmode_otel.router.upstream.library import DRAIN_SECONDS, added_by, library, next_hop, options
 from beastmode_otel.router.upstream.mocks import asks_the_host, library_asks_the_host
+from beastmode_otel.router.upstream.preload import preload_async
 from beastmode_otel.runtime import in_child
 
 
@@ -19,6 +20,7 @@ class AsyncHttp:
     """One client for each event loop (connections cannot leave theirs), or the one that the user passed in."""
 
     def __init__(self, client: Any = None, *, max_connections: int = 1000) -> None:
+        preload_async()
         self._given = client
         self.adds: Adds | None = None if client is None else functools.partial(added_by, client)
         self._max_connections = max_connections

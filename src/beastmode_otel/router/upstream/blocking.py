@@ -12,6 +12,7 @@ from typing import Any, Final
 from beastmode_otel.router.http import Adds, HttpRequest, HttpResponse
 from beastmode_otel.router.upstream.library import DRAIN_SECONDS, added_by, library, next_hop, options, socket_of
 from beastmode_otel.router.upstream.mocks import asks_the_host, library_asks_the_host
+from beastmode_otel.router.upstream.preload import preload
 from beastmode_otel.runtime import Alarm, Alarms, BlockingRuntime, PoolFull, WorkerPool, in_child
 
 _alarms: Final = Alarms()
@@ -21,6 +22,7 @@ class BlockingHttp:
     """One client for all threads, or the one that the user passed in."""
 
     def __init__(self, pool: WorkerPool, client: Any = None, *, max_connections: int = 1000) -> None:
+        preload()
         self._given = client
         self.adds: Adds | None = None if client is None else functools.partial(added_by, client)
         self._client = client

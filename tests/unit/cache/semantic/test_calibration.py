@@ -34,13 +34,12 @@ INTENTS = (
 )  # fmt: skip
 
 
-def stream(count: int, seed: int) -> list[Asked]:
+def stream(seed: int) -> list[Asked]:
+    """Each way to say each thing once, in random order."""
     rng = random.Random(seed)
-    found = []
-    for _ in range(count):
-        intent = rng.choice(INTENTS)
-        found.append(Asked(question=rng.choice(WAYS).format(intent), group=intent if rng.random() < 0.9 else None))
-    return found
+    texts = [(way.format(intent), intent) for way in WAYS for intent in INTENTS]
+    rng.shuffle(texts)
+    return [Asked(question=text, group=intent if rng.random() < 0.9 else None) for text, intent in texts]
 
 
 def one_after_the_other(asked: list[Asked], embedder: Any, threshold: float) -> tuple[int, int]:
@@ -65,15 +64,31 @@ def one_after_the_other(asked: list[Asked], embedder: Any, threshold: float) -> 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_stream_is_replayed_as_the_cache_would(seed: int) -> None:
-    asked, embedder = stream(120, seed), NGrams()
+    asked, embedder = stream(seed), NGrams()
     found = calibrate(asked, embedder, THRESHOLDS, budget=0.01, unread=1.0)
     assert [point.threshold for point in found.points] == list(THRESHOLDS)
     assert [(point.hits, point.wrong) for point in found.points] == [
         one_after_the_other(asked, embedder, threshold) for threshold in THRESHOLDS
     ]
     assert found.points[0].hits > 0
+    assert found.exact == 0
     groups = [one.group for one in asked if one.group is not None]
     assert found.possible == len(groups) - len(set(groups))
+
+
+def test_the_very_same_words_are_no_semantic_hit() -> None:
+    asked = [Asked(question="how do I reset my password", group="a") for _ in range(5)]
+    found = calibrate(asked, NGrams(), (0.9,), budget=0.01, unread=1.0)
+    assert (found.points[0].requests, found.exact, found.points[0].hits) == (1, 4, 0)
+
+
+def test_few_judgements_are_no_certainty() -> None:
+    """10 judged of 1,000 hits, all right: nobody knows that not a quarter of them is wrong."""
+    few = CalibrationPoint(threshold=0.95, requests=10_000, hits=1_000, wrong=0, judged=10)
+    assert few.wrong_share == pytest.approx((0.0, 0.0, 0.02775), abs=1e-4)
+    assert (summed([few], budget=0.001).sure, summed([few], budget=0.001).likely) == (None, 0.95)
+    many = CalibrationPoint(threshold=0.95, requests=10_000, hits=1_000, wrong=0, judged=1_000)
+    assert summed([many], budget=0.001).sure == 0.95
 
 
 def test_pairs_are_decided_one_by_one() -> None:
@@ -88,9 +103,10 @@ def test_pairs_are_decided_one_by_one() -> None:
 
 
 def test_what_cannot_be_read_is_never_matched() -> None:
-    asked = [Asked(question="how do I reset my password", group="a") for _ in range(4)]
-    found = calibrate(asked, NGrams(), (0.9,), budget=0.01, unread=1.0, max_tokens=1)
-    assert (found.unread, found.points[0].hits) == (4, 0)
+    asked = [Asked(question=way.format("reset my password"), group="a") for way in WAYS]
+    found = calibrate(asked, NGrams(), (0.6,), budget=0.01, unread=1.0, max_tokens=1)
+    assert (found.unread, found.points[0].hits) == (len(WAYS), 0)
+    assert calibrate(asked, NGrams(), (0.6,), budget=0.01, unread=1.0).points[0].hits > 0
 
 
 # The advice.
@@ -129,7 +145,7 @@ def test_whatever_was_counted_the_advice_keeps_the_budget(counts: list[tuple[int
     found = summed(points, budget=0.002)
     for advice, of in ((found.likely, 0), (found.sure, 2)):
         kept = [one for one in found.points if advice is not None and one.threshold >= advice]
-        assert all(one.share(one.wrong)[of] <= 0.002 for one in kept)
+        assert all(one.wrong_share[of] <= 0.002 for one in kept)
     assert found.sure is None or (found.likely is not None and found.likely <= found.sure)
 
 
@@ -163,6 +179,9 @@ def test_what_a_running_cache_wrote_down() -> None:
     found = read_records(lines, (0.9, 0.95, 0.98))
     assert [(one.threshold, one.requests, one.hits, one.wrong) for one in found] == [
         (0.95, 1_100, 200, 10), (0.98, 1_100, 100, 0)]  # fmt: skip
+    assert [one.judged for one in found] == [100, 50]
+    with pytest.raises(NotLabelled, match="it ran with one above"):
+        read_records(lines, (0.8, 0.9))
     with pytest.raises(NotLabelled, match="too few"):
         read_records(lines[:500], (0.9,))
     with pytest.raises(NotLabelled, match="nothing was judged"):

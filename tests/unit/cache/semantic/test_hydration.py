@@ -90,6 +90,7 @@ def seat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seat]:
 def test_a_scope_is_read_whole_and_then_what_is_new(seat: Seat) -> None:
     seat.store.held = [stored(number, age=LATE_SECONDS + 10 + number) for number in range(100)]
     assert (seat.read(), seat.found()) == (100, 100)
+    assert not seat.index.cut(key())
     assert seat.read() == 1  # the first that it knew already
     seat.store.held += [stored("new"), stored("late", age=LATE_SECONDS / 2)]
     assert (seat.read(), seat.found()) == (3, 102)
@@ -132,12 +133,14 @@ def test_no_more_than_the_newest(seat: Seat, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(hydration, "MOST_ENTRIES", 3)
     seat.store.held = [stored(number, age=number) for number in range(9)]
     assert (seat.read(), seat.found()) == (3, 3)
+    assert seat.index.cut(key())
 
 
 def test_it_takes_no_longer_than_it_may(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hydration, "MOST_SECONDS", 0.0)
     seat.store.held = [stored(number, age=LATE_SECONDS + number) for number in range(9)]
     assert (seat.read(), seat.found()) == (1, 1)
+    assert seat.index.cut(key())
     monkeypatch.setattr(hydration, "MOST_SECONDS", 60.0)
     assert (seat.read(), seat.found()) == (9, 9)  # what broke off was not taken for whole
 
@@ -183,3 +186,41 @@ def test_scopes_are_remembered_within_a_bound(seat: Seat, monkeypatch: pytest.Mo
     for number in range(9):
         seat.hydration.begin(key(scope=str(number)), [seat.tier])
     assert len(seat.hydration._read) == 3
+
+
+class Searchable(Store):
+    """A tier that can search, too."""
+
+    def nearest(self, key: Key, vector: bytes, embedder: str, limit: int, seconds: float) -> list[Entry]:
+        self.asked = (vector, embedder, limit)
+        return self.held[:limit]
+
+
+def test_what_a_tier_finds_near_comes_into_the_index(seat: Seat) -> None:
+    assert seat.hydration.reach(key(), ROW[np.newaxis], [seat.tier], PATIENCE) is None  # it cannot
+    store: Any = Searchable()
+    seat.tier.tier = store
+    reaching = seat.hydration.reach(key(), ROW[np.newaxis], [seat.tier], PATIENCE)
+    assert reaching is not None
+    tier, job = reaching
+    assert tier == "l2"
+    assert not job.result(PATIENCE)
+    store.held = [stored("near"), stored("another's", embedder="e 2"), stored("longer", vector=bytes(12))]
+    reaching = seat.hydration.reach(key(), ROW[np.newaxis], [seat.tier], PATIENCE)
+    assert reaching is not None
+    tier, job = reaching
+    assert tier == "l2"
+    assert job.result(PATIENCE)
+    assert store.asked == (ROW.tobytes(), "e 1", hydration.NEAREST)
+    assert seat.found() == 1
+
+
+def test_a_tier_whose_time_is_over_is_not_asked(seat: Seat) -> None:
+    store: Any = Searchable()
+    store.held = [stored("near")]
+    seat.tier.tier = store
+    reaching = seat.hydration.reach(key(), ROW[np.newaxis], [seat.tier], 0.0)
+    assert reaching is not None
+    _, job = reaching
+    assert not job.result(PATIENCE)
+    assert seat.found() == 0

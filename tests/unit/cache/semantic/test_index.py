@@ -169,6 +169,19 @@ def test_one_scope_alone_keeps_within_the_bytes_too(clock: Clock) -> None:
     assert held >= {key(str(number)).digest for number in range(150, 200, 2)}  # they expire last
 
 
+def test_a_scope_that_did_not_fit_is_known_to_be_cut(clock: Clock) -> None:
+    index, asked = Index(20_000, clock=clock), stored("0", 1.0).key
+    assert not index.cut(asked)
+    index.add(stored("0", 1.0))
+    assert not index.cut(asked)
+    for number in range(1, 100):
+        index.add(stored(str(number), 1.0))
+    assert index.cut(asked)
+    index.invalidate(None)
+    index.add(stored("0", 1.0))
+    assert not index.cut(asked)
+
+
 def test_a_child_begins_empty_with_a_lock_of_its_own(index: Index) -> None:
     index.add(stored("a", 1, 0))
     with index._lock:  # another thread of the parent is in the middle of something

@@ -34,8 +34,8 @@ def test_there_are_three_hundred_of_each_and_all_differ():
 
 
 def test_look_alikes_are_refused():
-    """The rest is what no list of words knows (twitter/facebook); its similarity is low."""
-    assert [pair for pair in LOOK_ALIKE if refused_by(*pair[1:]) is None][7:] == []
+    """The rest is what no rule knows (git stash pop/drop); its similarity is low."""
+    assert len([pair for pair in LOOK_ALIKE if refused_by(*pair[1:]) is None]) <= 3
 
 
 def test_with_the_default_embedder_no_look_alike_is_served():
@@ -58,7 +58,7 @@ def similarity(embedder: MiniLM, one: str, other: str) -> float:
 def test_other_words_for_the_same_survive():
     """70 in a hundred were asked for."""
     refused = [pair for pair in SAME if refused_by(*pair[1:]) is not None]
-    assert len(refused) <= 15, refused
+    assert len(refused) <= 6, refused
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,30 @@ def test_other_words_for_the_same_survive():
         ("It rains when I leave, why?", "Why does it rain when I leave?"),
         ("I don't know how to swim", "How do I swim?"),
         ("Are raw eggs or raw fish safe?", "Are raw fish or raw eggs safe?"),
+        ("Do big cats or big dogs eat more?", "Do big dogs or big cats eat more?"),
+        ("How r u today?", "How are you today?"),
+        ("What does HTTP 404 mean?", "What is the meaning of HTTP 404?"),
+        ("Is it safe to eat raw eggs?", "Are raw eggs safe to eat?"),
+        ("Which country won the cup?", "Who won the cup?"),
+        ("What time zone is Berlin in?", "Which time zone is Berlin in?"),
+        ("What time does it open?", "When does it open?"),
+        ("Turn on the lights", "Turn the lights on"),
+        ("Send a text to Joe", "Send Joe a text"),
+        ("Did Bell invent the telephone?", "Was the telephone invented by Bell?"),
+        ("In which countries do you trade?", "Which countries do you trade in?"),
+        ("Why is my cash withdrawal pending?", "Why do I have a pending cash withdrawal?"),
+        ("If I miss a payment, what happens?", "What happens if I miss a payment?"),
+        ("What do I do once my card expires?", "What do I do when my card expires?"),
+        ("Could I get one?", "Could I get a card?"),
+        ("The rate is incorrect", "The rate isn't correct"),
+        ("The shop is closed", "The shop isn't open"),
+        ("I am having trouble finding it", "I cannot find it"),
+        ("I just moved and I want to know how to vote", "I have just moved. How do I vote?"),
+        ("Where do I find the code?", "How do I find the code?"),
+        ("How many days does shipping take?", "How long does shipping take?"),
+        ("Is it open on Mondays?", "Is it open on Monday?"),
+        ("Is it far from the U.S.?", "Is it far from the United States?"),
+        ("How far is Rome from Paris?", "What is the distance from Paris to Rome?"),
         ("Translate “good day”", 'Translate "good day"'),
     ],
 )
@@ -100,6 +124,21 @@ def test_what_only_looks_different_passes(one: str, other: str):
         ("names", "how do i get hepatitis a", "how do i get hepatitis b"),
         ("word_order", "First mix salt and oil", "First mix oil and salt"),
         ("question_word", "What is the age of the moon?", "How far is the moon?"),
+        ("question_word", "What time is it?", "Where is it?"),
+        ("word_order", "Who killed the king?", "Who did the king kill?"),
+        ("word_order", "Can I call you?", "Can you call me?"),
+        ("word_order", "If it rains, will it be cold?", "If it is cold, will it rain?"),
+        ("word_order", "Turn on the fan and turn off the light", "Turn off the fan and turn on the light"),
+        ("word_order", "Did Rome attack Athens?", "Was Rome attacked by Athens?"),
+        ("word_order", "Can a cat eat what a dog eats?", "Can a dog eat what a cat eats?"),
+        ("word_order", "Is today warmer than tomorrow?", "Is tomorrow warmer than today?"),
+        ("word_order", "Mail a letter to my son", "Mail my son to a letter"),
+        ("word_order", "Is it good to read bad books?", "Is it bad to read good books?"),
+        ("opposites", "trains to london", "trains from london"),
+        ("opposites", "weather in paris", "weather in london"),
+        ("numbers", "Is -5 a root?", "Is 5 a root?"),
+        ("negation", "I have problems with it", "I have no problems with it"),
+        ("conjunct", "How do I renew my card?", "How do I renew my card and my badge?"),
         ("identifiers", "What is userId?", "What is userID?"),
         ("languages", "a loop in go", "a loop in c"),
         ("conjunct", "the risks of tea", "the risks as well as uses of tea"),

@@ -28,6 +28,14 @@ _TENANTS: Final[Query] = (
     order by tenant""", ())  # fmt: skip
 
 
+# Of a bounded number of rows: the whole of a large table is not counted for this.
+_SCOPES: Final[Query] = (
+    b"""select to_regclass('beastmode.llm_vector') is not null, coalesce(max(entries), 0)::bigint from (
+        select count(*) entries from (
+            select tenant, scope from beastmode.llm_cache order by expires_at desc limit 20000
+        ) latest group by tenant, scope) scopes""", ())  # fmt: skip
+
+
 def examine(url: PostgresUrl, hard: float) -> DatabaseFacts:
     """Raises TierUnavailable, ConfigError."""
     servers = Servers(url, hard)
@@ -52,13 +60,24 @@ def _examined(connection: Connection, servers: Servers, hard: float) -> Database
         if exc.state not in (*UNDEFINED, FORBIDDEN):
             raise
         problem, tenants = (mismatch([]) if exc.state in UNDEFINED else None), []
+    vectors, largest = (False, None) if problem or not tenants else _scopes(connection, hard)
     exempt = "a superuser" if superuser else "allowed to bypass them (BYPASSRLS)" if bypasses else None
     return DatabaseFacts(
         where=servers.location, version=version, seconds=seconds, skew=clock - asked - seconds / 2,
         read_only=read_only, problem=problem, role=role,
         exempt=exempt or ("the owner, who may change them" if owner else None), guarded=bool(guarded),
         tenants=None if tenants is None else tuple(tenant for (tenant,) in tenants),
+        vectors=vectors, largest_scope=largest,
     )  # fmt: skip
+
+
+def _scopes(connection: Connection, hard: float) -> tuple[bool, int | None]:
+    """Last: one that takes too long ends the connection."""
+    try:
+        ((vectors, largest),) = _rows(connection, [sql.of_everybody(hard), _SCOPES], hard)
+    except (ServerError, TimeoutError):
+        return False, None
+    return vectors, largest
 
 
 def _rows(connection: Connection, queries: Sequence[Query], hard: float) -> Rows:

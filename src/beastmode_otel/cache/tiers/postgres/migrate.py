@@ -16,6 +16,7 @@ from beastmode_otel.config.postgres_url import PostgresUrl
 
 _LOCK: Final = 0x6265_6173_6D69_6772  # of the database: "beasmigr"
 _LOCK_SECONDS: Final = 30
+_HALFVEC: Final = (0, 7)  # the version of pgvector that brought it
 _COMMAND: Final = "beastmode-otel cache migrate"
 _BEGIN: Final = f"""-- One process at a time.
 select pg_advisory_xact_lock({_LOCK});
@@ -53,6 +54,14 @@ def shipped() -> tuple[Migration, ...]:
             checksum = hashlib.sha256(sql.encode()).hexdigest()
             found.append(Migration(version=int(file.name[:4]), name=file.name, sql=sql, checksum=checksum))
     return tuple(sorted(found, key=lambda one: one.version))
+
+
+VECTORS: Final = "vectors.sql"  # of extras: no version, what it makes says whether it was run
+
+
+def _vectors() -> str:
+    sql = files(__package__).joinpath("extras", VECTORS).read_text(encoding="utf-8").replace("\r\n", "\n")
+    return f"-- {VECTORS}\n{sql}"
 
 
 Applied = list[tuple[int, str]]  # version and checksum
@@ -99,24 +108,33 @@ class PostgresMigrator:
             applied = _applied(connection)
         return applied[-1][0] if applied else 0
 
-    def script(self, *, anew: bool = False) -> str:
-        missing = list(shipped()) if anew else self._missing_there()
-        return "".join(["begin;\n", _BEGIN, *("\n" + one.script for one in missing), "\ncommit;\n"]) if missing else ""
+    def script(self, *, anew: bool = False, vectors: bool = False) -> str:
+        if anew:
+            steps = [*(one.script for one in shipped()), *([_vectors()] if vectors else [])]
+        else:
+            steps = self._missing_there(vectors=vectors)
+        return "".join(["begin;\n", _BEGIN, *("\n" + one for one in steps), "\ncommit;\n"]) if steps else ""
 
-    def _missing_there(self) -> list[Migration]:
+    def _missing_there(self, *, vectors: bool) -> list[str]:
         with self._connected() as connection:
-            return _missing(_applied(connection))
+            lacks = vectors and _lacks_vectors(connection)
+            return [*(one.script for one in _missing(_applied(connection))), *([_vectors()] if lacks else [])]
 
-    def apply(self) -> list[str]:
+    def apply(self, *, vectors: bool = False) -> list[str]:
         with self._connected() as connection, connection.transaction():
             connection.execute(f"set local lock_timeout = '{_LOCK_SECONDS}s'")
-            if not _missing(_applied(connection)):
+            if not _missing(_applied(connection)) and not (vectors and _lacks_vectors(connection)):
                 return []  # nothing is made, and whoever may not make a schema is told so only when there is need
             connection.execute(_BEGIN.encode())
             missing = _missing(_applied(connection))  # read again: the lock was somebody else's until now
             for one in missing:
                 connection.execute(one.script.encode())
-            return [one.name for one in missing]
+            made = [one.name for one in missing]
+            if vectors and _lacks_vectors(connection):
+                _add_extension(connection)
+                connection.execute(_vectors().encode())
+                made.append(VECTORS)
+            return made
 
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection[Any]]:
@@ -140,3 +158,29 @@ def _missing(applied: Applied) -> list[Migration]:
     if applied != [(one.version, one.checksum) for one in ours[: len(applied)]]:
         raise TierUnavailable(mismatch(applied) or "")
     return list(ours[len(applied) :])
+
+
+def _lacks_vectors(connection: psycopg.Connection[Any]) -> bool:
+    return connection.execute("select to_regclass('beastmode.llm_vector') is null").fetchone() == (True,)
+
+
+def _add_extension(connection: psycopg.Connection[Any]) -> None:
+    """pgvector in this database, by whoever may put it there. Raises TierUnavailable, which says who else may."""
+    found = connection.execute(
+        "select default_version, installed_version from pg_available_extensions where name = 'vector'"
+    ).fetchone()
+    if found is None:
+        raise TierUnavailable("the server has no pgvector: install it there (0.7 or later), then run this again")
+    offered, installed = found
+    if installed is None:
+        try:
+            with connection.transaction():
+                connection.execute("create extension vector")
+        except psycopg.errors.InsufficientPrivilege:
+            raise TierUnavailable(
+                "this role may not add pgvector to the database: run `create extension vector` as one that may, then "
+                "this again"
+            ) from None
+        installed = offered
+    if tuple(int(part) for part in installed.split(".")[:2]) < _HALFVEC:
+        raise TierUnavailable(f"pgvector {installed} is too old: 0.7 or later, then `alter extension vector update`")

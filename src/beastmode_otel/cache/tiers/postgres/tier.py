@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import inf
 from typing import Any, Final
@@ -18,6 +18,7 @@ from beastmode_otel.cache.tiers.postgres.connections import Connections
 from beastmode_otel.cache.tiers.postgres.errors import Lost, edge
 from beastmode_otel.cache.tiers.postgres.leases import PostgresLeases, forget
 from beastmode_otel.cache.tiers.postgres.migrate import check_schema
+from beastmode_otel.cache.tiers.postgres.vectors import PostgresVectors
 from beastmode_otel.config.postgres_url import PostgresUrl
 from beastmode_otel.runtime import PoolFull, WorkerPool
 
@@ -77,6 +78,7 @@ class PostgresTier:
             prepare=sql.OF_A_READ if prepare else (),
         )  # fmt: skip
         self.leases = PostgresLeases(self.run)
+        self._vectors = PostgresVectors(self.run, tell)
         self._hits = Hits(lambda: self._behind(self._count_hits))
 
     # Reading.
@@ -144,6 +146,13 @@ class PostgresTier:
         """As `scan`, of the tenant and scope of `key`."""
         return self._scanned(key.tenant, key.scope, limit)
 
+    def nearest(self, key: Key, vector: bytes, embedder: str, limit: int, seconds: float) -> list[Entry]:
+        """A VectorTier's, where `cache migrate --pgvector` was run; else none."""
+        now = self._clock()
+        rows = self._vectors.nearest(key, vector, embedder, limit, now, min(seconds, self._hard))
+        entries = (self._decoded(payload, found, now) for found, payload in rows)
+        return [entry for entry in entries if entry is not None]
+
     def _scanned(self, tenant: str | None, scope: bytes | None, limit: int) -> Iterator[Entry]:
         now = self._clock()
         below = (inf, "", b"")
@@ -177,6 +186,7 @@ class PostgresTier:
         with edge():
             query = sql.put(entry, self._codec.encode(entry), self._clock())
         self.run(entry.key.tenant, query, lazy=True)
+        self._vectors.put(entry)
 
     def delete(self, key: Key) -> None:
         self.run(key.tenant, sql.delete(key))
@@ -224,14 +234,15 @@ class PostgresTier:
     # Behind the request.
 
     def run(
-        self, tenant: str | None, query: Query, seconds: float | None = None, *, lazy: bool = False
-    ) -> tuple[list[Any], int]:
-        """The rows of one statement, and how many it touched. tenant: None where it is about everybody."""
+        self, tenant: str | None, query: Query, seconds: float | None = None, *, lazy: bool = False,
+        before: Sequence[Query] = (),
+    ) -> tuple[list[Any], int]:  # fmt: skip
+        """The rows of one statement, and how many it touched. tenant: None where it is about everybody. before: what
+        goes before it in the same exchange."""
         with edge():
             limit = seconds or self._hard
             settings = sql.of_everybody(limit, lazy=lazy) if tenant is None else sql.of_tenant(tenant, limit, lazy=lazy)
-            (_, answer) = self._db.run([settings, query], limit)
-            return answer
+            return self._db.run([settings, *before, query], limit)[-1]
 
     def _in_batches(self, tenant: str | None, query: Query, most: int | None) -> int:
         """Run what deletes at most _BATCH rows until it finds no more."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from beastmode_otel.cache.tier import TierUnavailable
-from beastmode_otel.cache.tiers.sqlite.errors import is_busy, is_corrupt, is_unhealthy
+from beastmode_otel.cache.tiers.sqlite.errors import code_of, is_busy, is_corrupt, is_unhealthy
 from beastmode_otel.cache.tiers.sqlite.file import (
     Identity,
     NotReady,
@@ -26,6 +26,8 @@ from beastmode_otel.cache.tiers.sqlite.file import (
     open_writer,
     set_aside,
 )
+from beastmode_otel.cache.tiers.sqlite.repair import is_whole, may_be_schema, schema_cookie
+from beastmode_otel.cache.tiers.sqlite.trust import distrust, remedy
 from beastmode_otel.runtime import in_child
 
 T = TypeVar("T")
@@ -50,11 +52,17 @@ class Connections:
 
     - `read` never waits for a lock of the database; `write` and `visit` do, for background work.
     - A file that was removed or replaced is noticed by the next write; one that is corrupt is set aside, if it is ours.
+      What its schema has lost is made again; a schema that no release made is as good as corrupt.
+    - `tell_ill` hears of whatever keeps the tier from work once, until work is done again. Locks are no news.
+    - signed: whether entries are. If not, a file that others can write to is not opened.
     - Around a fork everything is closed; parent and child open their own again.
     """
 
-    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
-        self.path, self._tell = path, tell
+    def __init__(
+        self, path: Path, tell: Callable[[str], None], tell_ill: Callable[[str], None] | None, *, signed: bool
+    ) -> None:
+        self.path, self._tell, self._tell_ill, self._signed = path, tell, tell_ill, signed
+        self._told: set[str] = set()
         self._refusal: TierUnavailable | None = None
         self._start_empty()
         round_forks(self)
@@ -69,6 +77,13 @@ class Connections:
 
     def read(self, sql: str, parameters: Any) -> list[Any]:
         """The rows of one statement, in autocommit. A lock in the way is an error (is_busy) at once."""
+        try:
+            return self._read(sql, parameters)
+        except (TierUnavailable, sqlite3.Error, OSError) as exc:
+            self._tell_once(exc)
+            raise
+
+    def _read(self, sql: str, parameters: Any) -> list[Any]:
         pool, ill = self._pool, False
         reader = pool.idle()
         if reader is None:
@@ -78,6 +93,9 @@ class Connections:
         except sqlite3.Error as exc:
             if is_corrupt(exc):
                 raise self._corrupt(pool.seen, exc) from exc
+            if self._has_lost(reader, exc):
+                ill = True
+                raise NotReady from exc
             ill = is_unhealthy(exc) and not is_busy(exc)
             raise
         finally:
@@ -86,6 +104,7 @@ class Connections:
     def _open_reader(self) -> tuple[ConnectionPool, sqlite3.Connection]:
         with _locked(self._opening, _OPENING_SECONDS):
             self._check_open()
+            self._check_trust()
             pool, seen = self._pool, identity(self.path)
             if seen is None or pool.seen not in (None, seen):
                 raise NotReady  # gone or replaced: the writer sees to it
@@ -106,10 +125,23 @@ class Connections:
 
     def visit(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """`work` with the writer, outside of a transaction."""
+        try:
+            done = self._visit(work)
+        except (TierUnavailable, sqlite3.Error, OSError) as exc:
+            self._tell_once(exc)
+            raise
+        self._told.clear()
+        return done
+
+    def _visit(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with _locked(self._writing, _WRITER_SECONDS):
             try:
                 return work(self._writer())
             except sqlite3.Error as exc:
+                writer = self._pool.writer
+                if writer is not None and self._has_lost(writer, exc):
+                    self._renew()  # opening a writer is what mends it
+                    return self._visit_mended(work)
                 if not is_corrupt(exc):
                     if is_unhealthy(exc) and not is_busy(exc):
                         self._renew()  # an I/O error may be the connection's own: begin afresh
@@ -120,19 +152,71 @@ class Connections:
                 self.replace(ill.seen, exc)
             return work(self._writer())
 
+    def _visit_mended(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Once more; where the schema cannot be mended, on a new file."""
+        try:
+            return work(self._writer())
+        except sqlite3.Error as exc:
+            if not is_corrupt(exc):
+                raise
+            self.replace(self._pool.seen, exc)
+        return work(self._writer())
+
+    def _has_lost(self, connection: sqlite3.Connection, why: sqlite3.Error) -> bool:
+        """Whether a statement failed because another process has taken a table, a column or an index away."""
+        if not may_be_schema(code_of(why)):
+            return False
+        try:
+            return not is_whole(connection)
+        except sqlite3.Error:
+            return False
+
+    def _tell_once(self, why: Exception) -> None:
+        """Whoever is asked 1,000 times a second says it once."""
+        if self._tell_ill is None or why is self._refusal or is_busy(why):
+            return
+        kind = str(why) if isinstance(why, TierUnavailable) else f"{type(why).__name__} {code_of(why)}"
+        if kind not in self._told:
+            self._told.add(kind)
+            self._tell_ill(f"the cache {self.path} does not work, and requests go on without it: {why}")
+
+    def _check_trust(self) -> None:
+        doubt = None if self._signed else distrust(self.path)
+        if doubt is not None:
+            raise TierUnavailable(f"{doubt}, and entries are not signed: {remedy(self.path)}")
+
     def _writer(self) -> sqlite3.Connection:
         seen = identity(self.path)
-        if self._pool.seen not in (None, seen):
+        if self._pool.seen not in (None, seen) or self._was_changed():
             self._renew()
         pool = self._pool
         if pool.writer is None:
             with _locked(self._opening, _WRITER_SECONDS):
                 self._check_open()
+                self._check_trust()
                 if seen is None:
                     create(self.path)
                 pool.seen = seen or identity(self.path)
-                pool.writer = pool.opened(open_writer(self.path))
+                pool.writer = pool.opened(open_writer(self.path, self._tell))
+                pool.logs, pool.schema = self._logs(), schema_cookie(pool.writer)
         return pool.writer
+
+    def _logs(self) -> tuple[Identity | None, ...]:
+        return identity(Path(f"{self.path}-wal")), identity(Path(f"{self.path}-shm"))
+
+    def _was_changed(self) -> bool:
+        """Whether somebody has taken the log away, or from the schema, or put a trigger on it, since the writer was
+        opened: its statements still work, and nobody else sees what they do. Some microseconds."""
+        pool = self._pool
+        if pool.writer is None:
+            return False
+        if pool.logs != self._logs():
+            return True
+        cookie = schema_cookie(pool.writer)
+        if cookie == pool.schema:
+            return False
+        pool.schema = cookie
+        return not is_whole(pool.writer)
 
     # Beginning afresh.
 
@@ -213,17 +297,20 @@ def _transaction(writer: sqlite3.Connection, work: Callable[[sqlite3.Connection]
 class ConnectionPool:
     """All connections to the file that was at the path when the first of them was opened.
 
-    seen: which file that is. opened: every open connection, of all pools: what must not be open when the process forks.
+    seen: which file that is. logs: which log it had then. schema: SQLite's count of changes when it was whole. opened:
+    every open connection, of all pools: what must not be open when the process forks.
     A retired pool keeps nothing: what is lent is closed when it comes back. Thread-safe but for the writer.
     """
 
-    __slots__ = ("_idle", "_opened", "retired", "seen", "writer")
+    __slots__ = ("_idle", "_opened", "logs", "retired", "schema", "seen", "writer")
 
     def __init__(self, opened: set[sqlite3.Connection]) -> None:
         self._opened = opened
         self._idle: deque[sqlite3.Connection] = deque()
         self.seen: Identity | None = None
         self.writer: sqlite3.Connection | None = None
+        self.logs: tuple[Identity | None, ...] = ()
+        self.schema: int | None = None
         self.retired = False
 
     def idle(self) -> sqlite3.Connection | None:

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from beastmode_otel.cache.tier import TierUnavailable
+from beastmode_otel.cache.tiers.sqlite import repair
 from beastmode_otel.cache.tiers.sqlite import schema as sql
 from beastmode_otel.cache.tiers.sqlite.errors import code_of, is_busy
+from beastmode_otel.cache.tiers.sqlite.trust import distrust, remedy
 from beastmode_otel.errors import ConfigError
 
 try:
@@ -33,13 +35,20 @@ READER_PRAGMAS: tuple[str, ...] = ("query_only = ON",)
 _NO_LOG_POSSIBLE: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 _KEPT: Final = 3  # corrupt files beside the good one: a failing disk must not fill up with them
 _PAUSE: Final = 0.005
+# https://www.sqlite.org/fileformat2.html, 1.3
+_HEADER: Final = 100
+_MAGIC: Final = b"SQLite format 3\0"
+_ID_AT: Final = slice(68, 72)
+_SMALLEST_PAGE: Final = 512
+_LOGS: Final = ("-wal", "-shm", "-journal")
 _OUR_DIRECTORY: Final = "beastmode_otel"  # of the default path
 
 
-def checked(path: str | os.PathLike[str]) -> Path:
+def checked(path: str | os.PathLike[str], *, signed: bool) -> Path:
     """The absolute path of a file that can be read, made (0600, its new directories 0700) if there is none.
 
-    Raises ConfigError, which says what to do. A file that may only be read is accepted.
+    signed: whether entries are; else only what nobody else can write to is good enough. Raises ConfigError, which says
+    what to do. A file that may only be read is accepted.
     """
     given = os.fspath(path)
     if given in ("", ":memory:"):
@@ -52,6 +61,9 @@ def checked(path: str | os.PathLike[str]) -> Path:
     except OSError as exc:
         raise _refusal(f"{whole} cannot be made: {exc.strerror}", "choose a path that this user may write to") from exc
     _check_file(whole)
+    doubt = None if signed else distrust(whole)
+    if doubt is not None:
+        raise _refusal(doubt, remedy(whole))
     return whole
 
 
@@ -125,16 +137,18 @@ def _create_in_place(path: Path) -> None:
 
 
 class NotReady(Exception):
-    """There is no schema yet, or an older one: there is nothing to read until a writer has been here."""
+    """There is no schema yet, an older one, or a piece of it is gone: a writer has to be here before anybody reads."""
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that never waits and never writes. Raises NotReady, TierUnavailable, sqlite3.Error."""
     with directory_lock(path.parent, alone=False, wait=0.0):
+        if any(obstacles(path)):
+            raise NotReady
         connection = _connect(path, 0.0)
         try:
             _pragmas(connection, READER_PRAGMAS)
-            if _version(connection, path) < sql.VERSION:
+            if _version(connection, path) < sql.VERSION or not repair.is_whole(connection):
                 raise NotReady
         except BaseException:
             connection.close()
@@ -142,21 +156,43 @@ def open_reader(path: Path) -> sqlite3.Connection:
         return connection
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """A connection that waits BUSY_SECONDS for locks, to a file with our schema in WAL mode.
+def open_writer(path: Path, tell: Callable[[str], None]) -> sqlite3.Connection:
+    """A connection that waits BUSY_SECONDS for locks, to a file with our schema in WAL mode. tell: hears what was
+    mended.
 
-    Raises TierUnavailable, sqlite3.Error. A file that cannot be written to is opened too: each write says so itself.
+    Raises TierUnavailable, sqlite3.Error; one of them is `is_corrupt` where the file has our tables in a form that no
+    release made. A file that cannot be written to is opened too: each write says so itself.
     """
     with directory_lock(path.parent, alone=False, wait=1.0):
+        for place in obstacles(path):
+            aside = f"{place}.corrupt-{_stamp()}"
+            os.rename(place, aside)
+            tell(f"the cache {path} could not have its log at {place}, which is no file: set aside as {aside}")
         connection = _connect(path, BUSY_SECONDS)
         try:
             _pragmas(connection, WRITER_PRAGMAS)
-            if _version(connection, path) < sql.VERSION:
-                _persistently(lambda: _prepare(connection, path))
+            if _version(connection, path) < sql.VERSION or not repair.is_whole(connection):
+                lost: list[str] = []
+                _persistently(lambda: _prepare(connection, path, lost))
+                if lost:
+                    tell(f"the cache {path} had lost {', '.join(sorted(set(lost)))}: made again")
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def obstacles(path: Path) -> list[str]:
+    """What stands where SQLite keeps its logs and is no file. The names are SQLite's: nobody else uses them."""
+    places = [f"{path}{suffix}" for suffix in _LOGS]
+    return [place for place in places if os.path.lexists(place) and not _is_file(place)]
+
+
+def _is_file(place: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(place).st_mode)
+    except OSError:  # gone since, or not to be looked at: SQLite will say
+        return True
 
 
 def _connect(path: Path, wait: float) -> sqlite3.Connection:
@@ -214,13 +250,15 @@ def _persistently(work: Callable[[], None]) -> None:
         time.sleep(random.uniform(0.005, 0.03))
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, lost: list[str]) -> None:
+    """lost: hears the names of what was missing and is there again."""
     if _version(connection, path) == 0:
         # Both only before the first table, and in this order: the switch writes the first page.
         _pragmas(connection, ("auto_vacuum = INCREMENTAL", "journal_mode = WAL"))
     connection.execute("BEGIN IMMEDIATE")
     try:
-        _migrate(connection, _version(connection, path))  # read again: the lock was somebody else's until now
+        # Read again: the lock was somebody else's until now.
+        _migrate(connection, _version(connection, path), lost)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -228,11 +266,25 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise
 
 
-def _migrate(connection: sqlite3.Connection, version: int) -> None:
-    for step in sql.MIGRATIONS[version:]:
-        for statement in step:
-            connection.execute(statement)
+def _migrate(connection: sqlite3.Connection, said: int, lost: list[str]) -> None:
+    found = repair.present(connection)
+    version = repair.version_of(found, said)
+    if version is None:
+        raise _disfigured()
+    gone = repair.missing(found, version)
+    for statement in (*gone.values(), *(one for step in sql.MIGRATIONS[version:] for one in step)):
+        connection.execute(statement)
     _pragmas(connection, (f"application_id = {sql.APPLICATION_ID}", f"user_version = {sql.VERSION}"))
+    lost.extend(gone)
+    if version != said and said < sql.VERSION and version:
+        lost.append("its version")
+
+
+def _disfigured() -> sqlite3.DatabaseError:
+    """As SQLite says that a file is corrupt: what follows is the same."""
+    error = sqlite3.DatabaseError("its tables are not as any release made them")
+    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT"
+    return error
 
 
 # Setting a corrupt file aside while other processes may use it, find it corrupt too, or open it right now.
@@ -282,15 +334,40 @@ def busy(reason: str) -> sqlite3.OperationalError:
 def is_ours(path: Path) -> bool:
     """Whether a file that SQLite finds corrupt was the cache's: its header says so, or it is where nobody else's is.
 
-    A path with a slip of the pen may be anything, and whatever it is stays where it is.
+    A path with a slip of the pen may be anything, and whatever it is stays where it is: unless it holds nothing.
     """
     if path.parent.name == _OUR_DIRECTORY:
         return True
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
-            return bool(connection.execute("PRAGMA application_id").fetchone()[0] == sql.APPLICATION_ID)
-    except sqlite3.Error:
+            if connection.execute("PRAGMA application_id").fetchone()[0] == sql.APPLICATION_ID:
+                return True
+    except sqlite3.Error:  # it is so corrupt, or so short, that SQLite reads no header
+        pass
+    return _header_is_ours(path)
+
+
+def _header_is_ours(path: Path) -> bool:
+    """By the bytes of the file, which SQLite would not take.
+
+    Closing it drops the POSIX locks that this process has on it, which are of no use on such a file.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError:
         return False
+    try:
+        head, whole = os.read(handle, _HEADER), os.fstat(handle).st_size
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    if not head.strip(b"\0"):  # only zeros, as a power cut leaves them
+        return True
+    if not head.startswith(_MAGIC[: len(head)]):
+        return False
+    # No page is smaller than 512 bytes: less than one is the beginning of a database without anything in it.
+    return whole < _SMALLEST_PAGE or head[_ID_AT].ljust(4, b"\0") == sql.APPLICATION_ID.to_bytes(4, "big")
 
 
 def set_aside(path: Path, seen: Identity) -> Path | None:

@@ -38,7 +38,8 @@ class SQLiteTier:
     - Everything else is for background work and waits for up to 250 ms for another process's lock.
     - Locks, I/O errors and files that are not ours are unhealthy. A full disk and a read-only file are healthy: writes
       fail, reads go on. A full disk costs a batch of entries, so that the next writes find room.
-    - A corrupt file is set aside as `<name>.corrupt-<time>`; `tell` hears of it; a new one is begun.
+    - A corrupt file is set aside as `<name>.corrupt-<time>`, a table that is gone is made again; `tell` hears of it.
+      `tell_ill` hears, once, of whatever else keeps the tier from work.
     - Hits are counted in memory and written every few seconds, by `purge` and by `close`.
     """
 
@@ -52,19 +53,22 @@ class SQLiteTier:
         pool: WorkerPool,
         stale: float = 0.0,
         max_bytes: int | None = None,
+        signed: bool = True,
         clock: Callable[[], float] = time.time,
         tell: Callable[[str], None] = _log.warning,
+        tell_ill: Callable[[str], None] | None = None,
     ) -> None:
         """Raises ConfigError when there can be no such file. Nothing is read or written yet.
 
         stale: seconds after its expiry for which an entry is still returned. max_bytes: of the file, about; what
-        expires soonest goes first.
+        expires soonest goes first. signed: whether the codec believes only what has its signature; else a file that
+        other users can write to is a ConfigError.
         """
-        self.path = checked(path)
+        self.path = checked(path, signed=signed)
         self.damaged = 0
         self._codec, self._pool, self._clock = codec, pool, clock
         self._stale, self._most = stale, inf if max_bytes is None else max_bytes
-        self._db = Connections(self.path, tell)
+        self._db = Connections(self.path, tell, tell_ill, signed=signed)
         self.leases = SQLiteLeases(self._db, clock)
         self._hits = Hits(lambda: self._behind(self._count_hits))
 
