@@ -63,19 +63,39 @@ def raw_psycopg(prepared: bool, where: str) -> Work:
 
 
 def psycopg_as_ours(where: str) -> Work:
-    """What ours sends: tenant, timeout and a select under the policies, in one transaction of psycopg's pipeline."""
+    """What ours sends: tenant, timeout and a select under the policies, in one transaction of psycopg's pipeline. It
+    reads the very entry that ours reads."""
     import psycopg
 
-    connection = psycopg.connect(json.loads(where)["l3"], autocommit=True, prepare_threshold=None)
-    settings = "select set_config('beastmode.tenant', 'a', true), set_config('statement_timeout', '1000', true)"
-    select = "select payload from beastmode.llm_cache where tenant = 'a' and key = %s and expires_at > now()"
+    import beastmode_otel
+
+    given = json.loads(where)
+    connection = psycopg.connect(given["l3"], autocommit=True, prepare_threshold=None)
+    settings = "select set_config('beastmode.tenant', %s, true), set_config('statement_timeout', '1000', true)"
+    select = "select payload from beastmode.llm_cache where tenant = %s and key = %s and expires_at > now()"
+    with beastmode_otel.ModelRouter(_config(given, {"l3": {"url": given["l3"], "soft": 5.0, "hard": 5.0}})) as first:
+        first.route(MODEL, REQUEST)
+        first._parts.tiered.drain(10)
+        tenant = first._parts.config.namespace
+    with connection.transaction():
+        connection.execute(settings, (tenant,))
+        (key,) = connection.execute("select key from beastmode.llm_cache where tenant = %s", (tenant,)).fetchone()
 
     def once() -> Any:
         with connection.pipeline(), connection.transaction():
-            connection.execute(settings)
-            return connection.execute(select, (b"k" * 32,)).fetchone()
+            connection.execute(settings, (tenant,))
+            return connection.execute(select, (tenant, key)).fetchone()
 
+    assert len(once()[0]) > 100
     return Work(once=once)
+
+
+def _config(given: dict[str, Any], tiers: dict[str, Any]) -> dict[str, Any]:
+    deployment = {"base_url": f"{given['http']}/v1", "model": MODEL, "provider": "openai", "api_key": "sk-local"}
+    return {
+        "deployments": {"main": deployment}, "routes": {MODEL: {"deployments": ["main"]}},
+        "cache": {"mode": "on", **tiers},
+    }  # fmt: skip
 
 
 def ours(kind: str, tier: str, telemetry: bool, callers: int, where: str, prepare: bool = False) -> Work:
@@ -85,14 +105,10 @@ def ours(kind: str, tier: str, telemetry: bool, callers: int, where: str, prepar
     import beastmode_otel
 
     given = json.loads(where)
-    deployment = {"base_url": f"{given['http']}/v1", "model": MODEL, "provider": "openai", "api_key": "sk-local"}
-    tiers = {"l2": {"url": given["l2"], "soft": 5.0, "hard": 5.0}, "l3": "off"}
+    tiers: dict[str, Any] = {"l2": {"url": given["l2"], "soft": 5.0, "hard": 5.0}, "l3": "off"}
     if tier == "l3":
         tiers = {"l3": {"url": given["l3"], "soft": 5.0, "hard": 5.0, "prepare": prepare}}
-    config = {
-        "deployments": {"main": deployment}, "routes": {MODEL: {"deployments": ["main"]}},
-        "cache": {"mode": "on", **tiers},
-    }  # fmt: skip
+    config = _config(given, tiers)
     sdk = providers(1.0) if telemetry else {}
     settle = sdk["tracer_provider"].force_flush if sdk else lambda: None
     with beastmode_otel.ModelRouter(config) as first:

@@ -16,28 +16,14 @@ import pytest
 COMMAND = str(Path(sys.executable).with_name("beastmode-otel"))
 QUIET = {"OTEL_SDK_DISABLED": "true", "BEASTMODE_CACHE": "on"}
 PATIENCE = 120  # seconds: not a measurement, what hangs hangs for ever
-VERBS = {
+VERBS = {  # one of each way to print
     "--version": ["--version"],
     "--help": ["--help"],
     "doctor": ["doctor"],
-    "doctor --json": ["doctor", "--json"],
-    "cache stats": ["cache", "stats"],
     "cache stats --json": ["cache", "stats", "--json"],
-    "cache purge": ["cache", "purge"],
-    "cache explain": ["cache", "explain", "--model", "chat", "-"],
-    "dashboards": ["dashboards", "--help"],
     "collector": ["collector", "list"],
-    "demo": ["demo", "--seconds", "1"],
-    "run": ["run", "--help"],
 }
-READS_CONFIG = {
-    "doctor": ["doctor"],
-    "cache stats": ["cache", "stats"],
-    "cache get": ["cache", "get", "abcdef123456"],
-    "cache flush": ["cache", "flush", "--yes"],
-    "cache purge": ["cache", "purge"],
-    "cache explain": ["cache", "explain", "--model", "chat", "-"],
-}
+READS_CONFIG = {"doctor": ["doctor"], "cache stats": ["cache", "stats"]}
 
 
 def environ(folder: Path, **more: str) -> dict[str, str]:
@@ -76,7 +62,7 @@ def test_stdout_is_closed(verb, tmp_path):
 
 
 @pytest.mark.parametrize("shell", ["2>&-", "<&-", "2>/dev/full", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("verb", ["doctor", "cache stats", "collector"])
+@pytest.mark.parametrize("verb", ["doctor", "collector"])
 def test_other_streams_are_closed_or_full(verb, shell, tmp_path):
     done = run(tmp_path, VERBS[verb], shell)
     assert is_tidy(done.stderr), done.stderr
@@ -97,15 +83,17 @@ def test_a_reader_that_has_seen_enough(verb, tmp_path):
     assert process.returncode in (1, 2)
 
 
-@pytest.mark.parametrize("after", [0.1, 0.2, 0.3, 0.5, 0.8, 1.2])
+@pytest.mark.parametrize("after", [0.1, 0.4, 1.0])
 @pytest.mark.parametrize(
     "words", [["demo", "--seconds", "60"], ["cache", "explain", "--model", "chat", "-"]], ids=["demo", "explain"]
 )
 def test_ctrl_c_at_any_moment(words, after, tmp_path):
     """During imports, while it runs, and while it ends."""
+    environment = {**environ(tmp_path), "PYTHONNOUSERSITE": "1"}
+    environment.pop("OTEL_SDK_DISABLED")  # without telemetry there is no demo
     process = subprocess.Popen(
         [COMMAND, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        cwd=tmp_path, env={**environ(tmp_path), "PYTHONVERBOSE": "", "PYTHONNOUSERSITE": "1"},
+        cwd=tmp_path, env=environment,
     )  # fmt: skip
     _until_ours(process)
     time.sleep(after)

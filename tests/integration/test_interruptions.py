@@ -16,7 +16,7 @@ import httpx
 import httpx2
 import pytest
 
-from beastmode_otel import UpstreamError, instrument, uninstrument
+from beastmode_otel import ModelRouter, UpstreamError, instrument, uninstrument
 from beastmode_otel.simulator import Behaviour, Simulator
 from support.drivers import DRIVERS, QUESTION
 from support.law import assert_law
@@ -121,6 +121,32 @@ def test_a_signal_between_two_tries(simulator: Simulator, recorder: Recorder) ->
     driver.close()
     assert got is raised[0]
     assert_law(recorder, simulator, calls=1)
+
+
+@pytest.mark.parametrize("kind", [MemoryError, RecursionError])
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_process_without_room_asks_no_spare(
+    library: str, kind: type[Exception], simulator: Simulator, recorder: Recorder
+) -> None:
+    """Also where the HTTP library itself has run out of it."""
+    raised = kind("no room")
+    below: dict[str, Any] = {"__name__": "h11._connection", "raised": raised}
+    exec("def next_event(): raise raised", below)
+    module = LIBRARIES[library]
+
+    class Transport(module.HTTPTransport):  # type: ignore[name-defined,misc]
+        def handle_request(self, request: Any) -> Any:
+            return below["next_event"]()
+
+    with module.Client(transport=Transport()) as client:
+        router = ModelRouter(config(simulator, cache=FRESH), client=client, **recorder.providers)
+        with router, pytest.raises(kind) as got:
+            router.route("both", copy.deepcopy(QUESTION))
+    assert got.value is raised
+    assert simulator.received == 0
+    assert recorder.total("beastmode.errors", error__type="_OTHER") == 1
+    assert recorder.total("beastmode.retries") == recorder.total("beastmode.fallbacks") == 0
+    assert recorder.total("beastmode.requests.active") == 0
 
 
 @pytest.mark.parametrize("kind", [SoftTimeLimitExceeded, Late])

@@ -197,6 +197,8 @@ def _store(table: Table, source: Source) -> StoreTier:
     )
     if store.hard < store.soft:
         raise table.fail("hard", f"is {store.hard:g}, less than soft ({store.soft:g})", "use at least the same")
+    if store.prepare and store.server is None:
+        raise table.fail("prepare", "is set, and L3 is no Postgres", "take it out, or write url = postgresql://…")
     table.done()
     return store
 

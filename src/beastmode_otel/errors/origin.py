@@ -29,12 +29,15 @@ _MOST_CAUSES: Final = 32
 def somebody_elses(exc: Exception) -> Exception | None:
     """What to raise in its place where `exc` is no failure of a try: itself, or what a library has wrapped.
 
-    None for errors of the HTTP libraries and of the system (OSError: sockets, TLS, DNS), and for ours. The system's
-    errors are somebody else's too when a signal's handler raises them, as `TimeoutError` is often used.
+    No memory, or no room on the stack, is about this process. None for errors of the HTTP libraries and of the system
+    (OSError: sockets, TLS, DNS), and for ours. The system's errors are somebody else's too when a signal's handler
+    raises them, as `TimeoutError` is often used.
     """
     by_signal = raised_by_signal(exc)
     if by_signal is not None:
         return by_signal
+    if isinstance(exc, MemoryError | RecursionError):  # of this process, wherever it was raised: no spare will help
+        return exc
     if isinstance(exc, BeastModeError | OSError) or any(_root(kind.__module__) in _HTTP for kind in type(exc).__mro__):
         return None
     return None if type(exc).__module__ == "builtins" and _raised_in(exc.__traceback__) in _BELOW else exc

@@ -161,3 +161,16 @@ print([name for name in sys.modules if "psycopg" in name or "tiers.postgres" in 
 """
     done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_prepared_statements_are_asked_for_and_only_of_a_postgres() -> None:
+    url = "postgresql://user@host/db"
+    for l3, prepared in ((url, False), ({"url": url, "prepare": True}, True)):
+        assert load({"cache": {"l3": l3}}, environ={}).cache.l3.prepare is prepared
+    for l3, said in (
+        ({"prepare": True}, "L3 is no Postgres"),
+        ({"url": "sqlite:////tmp/cache.db", "prepare": True}, "L3 is no Postgres"),
+        ({"url": url, "prepare": "yes"}, "use true or false"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            load({"cache": {"l3": l3}}, environ={})

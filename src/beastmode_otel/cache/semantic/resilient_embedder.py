@@ -18,6 +18,7 @@ T = TypeVar("T")
 REST_SECONDS: Final = 30.0  # after a failure, doubled with each that follows
 LONGEST_REST: Final = 600.0
 HUNG_SECONDS: Final = 1.0  # a call that has been under way for so long is waited for by nobody else
+LOADING_SECONDS: Final = 30.0  # a model that is read from a cold disk, on a busy machine, does not hang
 LATE_IN_A_ROW: Final = 3
 _LONGEST_TOKEN: Final = 16  # characters a token, on average: no text of words comes near
 _GO_ON: Final = "exact matches go on; see docs/semantic.md"
@@ -55,6 +56,7 @@ class ResilientEmbedder:
     def _start_empty(self) -> None:
         self._began: float | None = None  # when the call that is under way was begun
         self._noted: float | None = None  # that of a call that was found too slow
+        self._unwaited = False  # whether that call is one of `later`
 
     def check(self) -> None:
         """Raises Unmatched where nothing will come of asking it now."""
@@ -62,7 +64,8 @@ class ResilientEmbedder:
         if self._off or now < self._rests_until:
             raise Unmatched("embedder_off")
         if self._is_hung(now):
-            self._tell("does not return", "until it does", _GO_ON)
+            if not self._is_loading(now):
+                self._tell("does not return", "until it does", _GO_ON)
             raise Unmatched("timeout")
 
     async def run(self, work: Callable[[], T], runtime: Runtime, until: float) -> T:
@@ -95,7 +98,7 @@ class ResilientEmbedder:
         """`work` on its thread, when there is time; what cannot be done is left. Never raises, never waits."""
         if not self._off and time.monotonic() >= self._rests_until:
             with suppress(PoolFull):
-                self._pool.submit(lambda: self._work(work))
+                self._pool.submit(lambda: self._work(work, unwaited=True))
 
     def question(self, text: str) -> Vectors:
         """One row. On its thread. Raises Unmatched for what this embedder cannot read, or not in one piece."""
@@ -119,8 +122,8 @@ class ResilientEmbedder:
             self._observer.embedded(result, time.perf_counter() - began)
         return rows
 
-    def _work(self, work: Callable[[], T]) -> T:
-        self._began = time.monotonic()
+    def _work(self, work: Callable[[], T], *, unwaited: bool = False) -> T:
+        self._unwaited, self._began = unwaited, time.monotonic()
         try:
             return work()
         finally:
@@ -129,6 +132,11 @@ class ResilientEmbedder:
     def _is_hung(self, now: float) -> bool:
         began = self._began
         return began is not None and now - began > HUNG_SECONDS
+
+    def _is_loading(self, now: float) -> bool:
+        """Nobody waits for it, and it has its time; so has what waits behind it, without a word."""
+        began = self._began
+        return self._unwaited and began is not None and now - began < LOADING_SECONDS
 
     def _note_late(self, seconds: float) -> None:
         """seconds: a call under way for longer is what was waited for; else it was those that came before."""

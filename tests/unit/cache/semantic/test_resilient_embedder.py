@@ -130,6 +130,21 @@ def test_many_that_wait_for_one_slow_call_are_one_slow_call(made: Any) -> None:
     assert stand.read().shape == (1, 256)
 
 
+def test_a_model_that_loads_for_long_is_not_called_hung(made: Any, caplog: Any, monkeypatch: Any) -> None:
+    caplog.set_level(logging.WARNING, "beastmode_otel")
+    monkeypatch.setattr(resilient_embedder, "HUNG_SECONDS", 0.05)
+    stand, go = made(Hanging()), threading.Event()
+    stand.tested.later(lambda: go.wait(30))
+    time.sleep(0.2)
+    assert stand.read(seconds=PLENTY) == "timeout"
+    assert caplog.messages == []
+    monkeypatch.setattr(resilient_embedder, "LOADING_SECONDS", 0.1)
+    assert stand.read(seconds=PLENTY) == "timeout"
+    (said,) = caplog.messages
+    assert "does not return" in said
+    go.set()
+
+
 def test_nobody_waits_behind_a_call_that_hangs(made: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     caplog.set_level(logging.WARNING, "beastmode_otel")
     monkeypatch.setattr(resilient_embedder, "HUNG_SECONDS", 0.05)
