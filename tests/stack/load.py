@@ -205,12 +205,15 @@ class Incidents:
             while asyncio.get_running_loop().time() < until:
                 await self.fill(small)
                 await self.share(router)
+                await self.warm(small)
                 await self.invalidate(router)
                 await self.promote(router, small)
                 await self.warm(small)
                 await self.observe(router)
                 await self.match(semantic)
+                await self.warm(small)
                 await self.match(shadow)
+                await self.warm(small)
                 await self.hold(router)
                 await self.lose(router)
 
