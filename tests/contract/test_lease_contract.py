@@ -55,6 +55,18 @@ def test_it_ends_by_itself_and_the_next_token_is_greater(leases: Any, stand: Sta
     assert second > first
 
 
+def test_one_that_is_about_to_end_is_not_said_to_be_given_back(leases: Any, stand: Stand) -> None:
+    """Whoever hears that looks for an answer, and asks upstream without a lease: each of those who wait."""
+    for number in range(5):
+        of = key(f"soon {number}")
+        assert leases.acquire(of, 0.03).token is not None
+        until = time.monotonic() + 10.0
+        while (grant := leases.acquire(of, LIFE)).token is None:
+            assert grant.left > 0.0
+            assert time.monotonic() < until
+            stand.clock.now += 0.0001
+
+
 def test_it_lives_on_when_renewed(leases: Any, stand: Stand) -> None:
     token = leases.acquire(key(), LIFE).token
     for _ in range(3):

@@ -11,7 +11,7 @@ from urllib.parse import quote
 FIRST, SECOND = "Pl4nted", "S3cr3tly"  # each is long enough to be a password by itself
 ODD: Final = (
     *("", "/", "@", "#", "?", "%", ":", " ", "€", "'", "&", "%2F", "//"),
-    *("?x&", "?x=1&", "?&", "@&", "@?", "?@", "&timeout"),
+    *("?x&", "@&", "?@"),
 )
 PASSWORDS: Final = {odd: f"{FIRST}{odd}{SECOND}" for odd in ODD}
 QUOTED: Final = {f"{odd} quoted": quote(password, safe="") for odd, password in PASSWORDS.items() if odd}

@@ -12,11 +12,12 @@ from beastmode_otel.cache.tiers.redis.errors import edge
 from beastmode_otel.cache.tiers.redis.layout import Layout
 
 # The value is the token, or `done` while its end is to be seen. The token: microseconds of the server's clock.
-# KEYS: lease. ARGV: milliseconds. The token, or nothing, and the milliseconds that are left.
+# KEYS: lease. ARGV: milliseconds. The token, or nothing, and the milliseconds that are left; in its last one that is
+# 0 to the server, and would say here that it had been given back.
 _ACQUIRE: Final = b"""
 local held = redis.call('GET', KEYS[1])
 if held == 'done' then return {'', 0} end
-if held then return {'', redis.call('PTTL', KEYS[1])} end
+if held then return {'', math.max(1, redis.call('PTTL', KEYS[1]))} end
 local now = redis.call('TIME')
 local token = now[1] .. string.format('%06d', now[2])
 redis.call('SET', KEYS[1], token, 'PX', ARGV[1])
