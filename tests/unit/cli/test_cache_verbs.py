@@ -152,9 +152,14 @@ def test_explain_says_when_nothing_can_be_stored(
     assert any("obey_cache_control" in line and line.startswith("main ") for line in told) == (obeyed is True)
 
 
+def warm(store: TierInMemory, _: Path) -> None:
+    with pytest.raises(Failed, match="copies from L3 into L2"):  # no L2 is here; with both: test_cli_warm.py
+        store.run("warm")
+
+
 VERBS: dict[str, Callable[[TierInMemory, Path], None]] = {
     "stats": stats, "get": get, "invalidate": invalidate, "flush": flush, "purge": purge, "explain": explain,
-    "migrate": migrate,
+    "migrate": migrate, "warm": warm,
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import importlib
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from beastmode_otel.router.upstream.library import library, options
 
@@ -20,17 +20,22 @@ _ON_LOOPS: Final = ("anyio", "anyio.lowlevel", "anyio.streams.tls", "anyio._back
 _ON_TRIO: Final = ("anyio._backends._trio",)
 
 
+def _plain() -> dict[str, Any]:
+    """Without proxies: a variable that names a broken one is told by the request that meets it, not shown here."""
+    return {**options(1), "trust_env": False}
+
+
 @functools.cache
 def preload() -> None:
     """For our own blocking clients. Raises ImportError where there is no HTTP library."""
-    library().Client(**options(1)).close()  # the library imports its transports, and what they need, for the first one
+    library().Client(**_plain()).close()  # the library imports its transports, and what they need, for the first one
     warm()
 
 
 @functools.cache
 def preload_async() -> None:
     """For our own clients on event loops. Raises ImportError where there is no HTTP library."""
-    library().AsyncClient(**options(1))  # has nothing open yet, and so nothing to close
+    library().AsyncClient(**_plain())  # has nothing open yet, and so nothing to close
     warm()
     warm_loops()
 
