@@ -26,11 +26,11 @@ from typing import Any
 import numpy as np
 
 from beastmode_otel.cache.semantic.decision import TEMPLATE, decide
-from beastmode_otel.cache.semantic.embedders import open_embedder
+from beastmode_otel.cache.semantic.embedders import open_embedder, unreadable
+from beastmode_otel.cache.semantic.match import CANDIDATES
 from beastmode_otel.cache.semantic.rules import RULES
+from beastmode_otel.config.settings import SemanticSettings
 
-CANDIDATES = 4  # as many as the cache looks at
-UNREAD = 0.05  # the cache's bound, unless somebody configures another
 BATCH = 64
 CHECKS: dict[str, frozenset[str]] = {  # by what is switched off
     "rules + template": frozenset(),
@@ -55,8 +55,8 @@ class Vectors:
         return np.stack([self._known[text] for text in texts])
 
     def matchable(self, text: str) -> bool:
-        most = self._embedder.most_tokens
-        return (most is None or self._embedder.tokens(text) <= most) and self._embedder.unread(text) <= UNREAD
+        bounds = SemanticSettings()  # the cache's, unless somebody configures others
+        return unreadable(self._embedder, text, max_tokens=bounds.max_tokens, unread=bounds.unread) is None
 
 
 @dataclass(slots=True)

@@ -203,7 +203,7 @@ def build_cache(
         matcher = _matcher(settings, tiered, runtime, observer)
         touches = FirstTouches()
         warmer: Warmer | None = Warmer(
-            tiered, lambda: inspected(settings), settings.warm, observer=observer, touches=touches,
+            tiered, lambda: inspected(settings, ("l3", "l2")), settings.warm, observer=observer, touches=touches,
             index=(lambda _: None) if matcher is None else matcher.hydration.take,
         )  # fmt: skip
     else:

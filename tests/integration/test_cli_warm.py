@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from beastmode_otel import ModelRouter
+from beastmode_otel.cache import copy_up
+from beastmode_otel.cache.tiers import backplane_of, inspect_l2, inspected, open_l2
 from beastmode_otel.cli import main
+from beastmode_otel.config import load
+from beastmode_otel.runtime import WorkerPool
 from beastmode_otel.simulator import Behaviour, Simulator
 from support.redis_servers import VALKEY, free_port, shared
 
@@ -96,6 +102,45 @@ def test_l2_gets_what_l3_is_asked_for_most(shop: Shop, run: Run) -> None:
     assert (status, shop.simulator.received) == (0, paid)
     assert "0 answers brought into L2" in out
     assert "3 were there already" in out
+
+
+def test_copies_do_not_all_expire_at_once(shop: Shop, run: Run) -> None:
+    """As after a flushed Redis: all of them are written in one moment."""
+    shop.config.write_text(shop.config.read_text().replace("jitter = 0", "jitter = 0.5"))
+    with ModelRouter(str(shop.l3_alone)) as router:
+        for number in range(20):
+            router.route("chat", body(number))
+    assert run()[0] == 0
+    store = inspect_l2(load(str(shop.config), prefixes=False).cache)
+    assert store is not None
+    with closing(store):
+        ends = [one.expires_at for one in store.scan_by_frequency("shop", 100, half_life=1.0, now=time.time())]
+    assert len(ends) == 20
+    assert max(ends) - min(ends) > 600.0  # of 3,600 possible
+
+
+def test_what_is_invalidated_meanwhile_does_not_stay(shop: Shop) -> None:
+    """It was read from L3 before, and would be written to L2 after the invalidation has been there."""
+    with ModelRouter(str(shop.l3_alone)) as router:
+        for number in range(20):
+            router.route("chat", body(number), tags=["odd"] if number % 2 else [])
+    settings, pool = load(str(shop.config), prefixes=False).cache, WorkerPool("test")
+    (source,), ports = inspected(settings, ("l3",)).values(), open_l2(settings, pool)
+    assert ports is not None
+    with closing(source), closing(ports[0]) as target, ModelRouter(str(shop.config)) as other:
+        gone = []
+
+        def progress(number: int) -> None:
+            if number == 5:
+                gone.append(other.invalidate(tag="odd"))
+
+        done = copy_up(source, target, settings.warm, ttl=60.0, backplane=backplane_of(settings), progress=progress)
+        kept = [entry for entry in target.scan("shop", 100) if "odd" not in entry.tags]
+        assert gone == [10]
+        assert [entry for entry in target.scan("shop", 100) if "odd" in entry.tags] == []
+        assert len(kept) == 10
+        assert done.entries["held"] > 0
+    pool.close()
 
 
 def test_prompts_fill_every_tier(shop: Shop, run: Run) -> None:

@@ -310,6 +310,9 @@ def test_no_command_shows_it(
         ["demo", "--model", "m", "--against"],
         ["demo", "--model", "m", "--against", "http://127.0.0.1:1", "--seconds", "1", "--key-env"],
         ["cache", "stats", "--config"],
+        ["cache", "warm", "--usd", "1", "--prompts"],
+        ["cache", "calibrate", "--pairs"],
+        ["cache", "calibrate", "--records"],
         ["doctor", "--overlay"],
     ],
 )

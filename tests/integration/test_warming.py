@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -139,6 +142,14 @@ def test_a_budget_of_bytes_and_one_of_time(on_file: Config) -> None:
     assert found.count("l1") == done.warmed
     late, _ = warm("sync", on_file(), seconds=1e-9)
     assert (late.ended, late.warmed) == ("time", 0)
+
+
+def test_a_small_memory_keeps_what_is_asked_for_most(on_file: Config) -> None:
+    for numbers in ((0, 1, 2, 3, 4, 5), (4, 7), (4, 7), (4, 7)):
+        ask(on_file(), *numbers)
+    with ModelRouter(on_file(l1={"max_entries": 2})) as router:
+        assert router.warm().warmed == 2
+        assert [router.route("chat", body(number)).cache.tier for number in (4, 7)] == ["l1", "l1"]
 
 
 def test_what_memory_has_is_left_alone_and_a_second_run_brings_nothing(on_file: Config) -> None:
@@ -331,6 +342,24 @@ def test_one_that_is_cancelled_asks_nobody_more_and_is_told(
             assert simulator.received == asked
 
     asyncio.run(main())
+    assert recorder.total("beastmode.cache.warm.duration", beastmode__cache__warm__ended="cancelled") == 1
+
+
+def test_ctrl_c_asks_nobody_more_and_is_told(on_file: Config, simulator: Simulator, recorder: Recorder) -> None:
+    simulator.define("main", Behaviour(text="late", latency=0.3))
+
+    def interrupt() -> None:
+        while simulator.received < 2:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with ModelRouter(on_file(), **recorder.providers) as router:
+        threading.Thread(target=interrupt, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt):
+            router.warm([prompt(n) for n in range(50)], usd=math.inf, concurrency=2)
+        asked = simulator.received
+        time.sleep(0.5)
+        assert simulator.received == asked
     assert recorder.total("beastmode.cache.warm.duration", beastmode__cache__warm__ended="cancelled") == 1
 
 

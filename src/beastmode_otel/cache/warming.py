@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Final, Literal
 
 from beastmode_otel.cache.entry import Entry, Key
-from beastmode_otel.cache.tier import BlockingTier, InspectableTier, TierUnavailable
-from beastmode_otel.cache.tiered import Tiered
+from beastmode_otel.cache.tier import Backplane, BlockingTier, Filter, InspectableTier, TierUnavailable
+from beastmode_otel.cache.tiered import RecentInvalidations, Tiered
 from beastmode_otel.config.settings import WarmSettings
 from beastmode_otel.errors import ConfigError
 from beastmode_otel.observer import Observer, WarmEnd, WarmResult, WarmSource
@@ -28,6 +29,7 @@ Stores = Callable[[], Mapping[Literal["l2", "l3"], InspectableTier]]
 LEAST_LEFT: Final = 0.1  # of its lifetime: what expires before it is asked for again was brought for nothing
 TOUCH_SECONDS: Final = 300.0  # after the start, for which first touches are told
 MOST_TOUCHED: Final = 10_000  # keys
+HEAR_SECONDS: Final = 0.5  # after the last copy, for the news of an invalidation that had begun before it
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -93,8 +95,11 @@ class Warmer:
 
     def warm(self, *, seconds: float | None = None, entries: int | None = None) -> Warmed:
         """Blocks, for about `seconds` at most. seconds, entries: None for what the settings say."""
-        most = self._settings.entries if entries is None else entries
-        run = _Run(self._settings.seconds if seconds is None else seconds, self._settings.max_bytes)
+        # More than there is room for would push out what is asked for most, which came first.
+        memory = self._tiered.memory
+        most = min(self._settings.entries if entries is None else entries, memory.max_entries)
+        size = min(self._settings.max_bytes, memory.max_bytes)
+        run = _Run(self._settings.seconds if seconds is None else seconds, size)
         source: WarmSource | None = None
         try:
             with ExitStack() as closes:
@@ -147,22 +152,41 @@ def copy_up(
     settings: WarmSettings,
     *,
     ttl: float,
+    jitter: float = 0.0,
+    backplane: Backplane | None = None,
     progress: Callable[[int], None] = lambda _: None,
     clock: Callable[[], float] = time.time,
 ) -> Warmed:
     """A shared tier gets what a slower one (`store`, an L3) holds and is asked for most; for at most `ttl` seconds.
 
-    For a command: it blocks. Raises TierUnavailable when one of both does not answer.
+    backplane: what others invalidate meanwhile does not stay there. For a command: it blocks. Raises TierUnavailable
+    when one of both does not answer.
     """
-    run = _Run(settings.seconds, settings.max_bytes)
-    scan = store.scan_by_frequency(settings.tenant, settings.entries, half_life=settings.half_life, now=clock())
-    for number, one in enumerate(scan, 1):
-        if not isinstance(one.entry, Entry):
-            continue
-        if run.over(one.entry):
-            break
-        run.count(_copy(one.entry, target, clock() + ttl, clock()), one.entry)
-        progress(number)
+    heard = _Heard(target, clock)
+    if backplane is not None:
+        backplane.join(heard)
+        backplane.listen()
+    run, asked = _Run(settings.seconds, settings.max_bytes), time.monotonic()
+    try:
+        scan = store.scan_by_frequency(settings.tenant, settings.entries, half_life=settings.half_life, now=clock())
+        for number, one in enumerate(scan, 1):
+            if not isinstance(one.entry, Entry):
+                continue
+            if run.over(one.entry):
+                break
+            until = clock() + one.key.jittered(ttl, jitter)
+            result = _copy(one.entry, target, until, clock())
+            if result == "warmed" and heard.undone(one.entry, asked):
+                result = "held"
+            run.count(result, one.entry)
+            progress(number)
+        if backplane is not None and run.copied:
+            time.sleep(HEAR_SECONDS)
+    finally:
+        if backplane is not None:
+            backplane.leave(heard)
+    if heard.trouble is not None:
+        raise heard.trouble
     return run.result("l3")
 
 
@@ -174,6 +198,40 @@ def _copy(entry: Entry, target: BlockingTier, until: float, now: float) -> WarmR
         return "held"
     target.put(replace(entry, expires_at=min(entry.expires_at, until)))
     return "warmed"
+
+
+class _Heard:
+    """Hears what others invalidate while entries are copied, and takes it out of the target again: they may have
+    removed it there before it was brought, and from where it was read after. trouble: the target did not answer."""
+
+    def __init__(self, target: BlockingTier, clock: Callable[[], float]) -> None:
+        self._target, self._clock, self._invalidations = target, clock, RecentInvalidations()
+        self._copied: list[Key] = []
+        self.trouble: TierUnavailable | None = None
+
+    def hear(self, which: Filter) -> None:
+        self._invalidations.add(which, time.monotonic())
+        self._remove(lambda: self._target.invalidate(which, self._clock()))
+
+    def missed(self) -> None:
+        self._invalidations.cover_all(time.monotonic())
+        for key in self._copied:
+            self._remove(partial(self._target.delete, key))
+
+    def _remove(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except TierUnavailable as ill:
+            self.trouble = ill
+
+    def undone(self, entry: Entry, asked: float) -> bool:
+        """Whether what was just written was invalidated since `asked`, and is gone again. Looked at after the write, as
+        an invalidation is noted before it removes. Raises TierUnavailable."""
+        self._copied.append(entry.key)
+        if not self._invalidations.cover(entry, asked=asked, now=self._clock()):
+            return False
+        self._target.delete(entry.key)
+        return True
 
 
 def _expires_soon(entry: Entry, now: float) -> bool:
@@ -201,6 +259,10 @@ class _Run:
     def count(self, result: WarmResult, entry: Entry) -> None:
         self._entries[result] += 1
         self._size += entry.size if result == "warmed" else 0
+
+    @property
+    def copied(self) -> bool:
+        return self._entries["warmed"] > 0
 
     def result(self, source: WarmSource | None) -> Warmed:
         return Warmed(

@@ -642,7 +642,7 @@ FILE_TIER: Final = (
         "warning",
         "the file of L3 is damaged",
         "It is cut or corrupt, or a table, a column or an index is gone. The next process that writes makes it again, "
-        " or sets the file aside as NAME.corrupt-TIME and begins a new one, and says so once in the log.",
+        "or sets the file aside as NAME.corrupt-TIME and begins a new one, and says so once in the log.",
         "Nothing, if the program runs: look again after its next request. Find out who did it to the file.",
     ),
     _entry(

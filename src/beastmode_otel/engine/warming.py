@@ -145,7 +145,7 @@ class PromptRun:
     def cancel(self) -> None:
         """Whoever waits for it does not any more: nobody begins another one, and telemetry is told."""
         with self._lock:
-            self._left, self._ended = iter(()), "cancelled"
+            self._left, self._ended, self._fault = iter(()), "cancelled", None
         self.end()
 
 

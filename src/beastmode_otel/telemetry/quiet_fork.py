@@ -40,7 +40,7 @@ def _consumers() -> list[Any]:
 
 def _before() -> None:
     _held.locks, until = [], time.monotonic() + MOST_SECONDS
-    with suppress(Exception):
+    with suppress(Exception):  # of whatever meter provider: a fork goes on without this
         for consumer in _consumers():
             acquired = consumer._lock.acquire(timeout=max(0.0, until - time.monotonic()))
             _held.locks += [(consumer, acquired)]

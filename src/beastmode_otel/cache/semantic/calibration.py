@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from beastmode_otel.cache.semantic.decision import TEMPLATE, rests_of
+from beastmode_otel.cache.semantic.decision import template_similarity
+from beastmode_otel.cache.semantic.embedders import unreadable
+from beastmode_otel.cache.semantic.match import CANDIDATES
 from beastmode_otel.cache.semantic.ports import Embedder, Vectors
 from beastmode_otel.cache.semantic.rules import refused_by
 from beastmode_otel.record import record
 
 LEAST_REQUESTS: Final = 1_000  # labelled, below which nothing that is found would carry over
-CANDIDATES: Final = 4  # as many as the cache looks at
 _NEIGHBOURS: Final = 64  # of a request among those before it: what was served is not stored, and no candidate
 _BATCH: Final = 64
 _ROWS: Final = 1_024  # of the matrix of similarities at once
@@ -136,7 +137,7 @@ def calibrate(
     budget: float,
     off: frozenset[str] = frozenset(),
     unread: float,
-    max_tokens: int | None = None,
+    max_tokens: int,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Calibration:
     """Each threshold on all of them. off, unread, max_tokens: as in the cache's settings. progress: hears how many
@@ -213,15 +214,14 @@ class _Scores:
     serves them: 0 where a rule refuses, else the lesser of that of the texts and of what the template leaves."""
 
     def __init__(
-        self, asked: Sequence[Asked], embedder: Embedder, off: frozenset[str], unread: float, max_tokens: int | None,
+        self, asked: Sequence[Asked], embedder: Embedder, off: frozenset[str], unread: float, max_tokens: int,
         progress: Callable[[int], None],
     ) -> None:  # fmt: skip
         self._asked, self._embedder, self._off = asked, embedder, off
         self._decided: dict[tuple[str, str], float] = {}
-        most = min((one for one in (embedder.most_tokens, max_tokens) if one is not None), default=None)
 
         def readable(text: str) -> bool:
-            return (most is None or embedder.tokens(text) <= most) and embedder.unread(text) <= unread
+            return unreadable(embedder, text, max_tokens=max_tokens, unread=unread) is None
 
         self.readable = [readable(one.question) and (one.candidate is None or readable(one.candidate)) for one in asked]
         self.rows = self._read([one.question for one in asked], progress)
@@ -247,13 +247,8 @@ class _Scores:
     def _decide(self, question: str, candidate: str) -> float:
         if refused_by(question, candidate, off=self._off) is not None:
             return 0.0
-        rests = None if TEMPLATE in self._off else rests_of(question, candidate)
-        if rests is None:
-            return 1.0
-        if not all(rests):
-            return 0.0
-        rows = self._read(rests)
-        return float(rows[0] @ rows[1])
+        within = template_similarity(question, candidate, off=self._off, embed=self._read)
+        return 1.0 if within is None else within
 
     def neighbours(self, least: float) -> Iterator[list[tuple[int, float]]]:
         """For each request the nearest of those before it that reach the lowest threshold, the nearest first."""

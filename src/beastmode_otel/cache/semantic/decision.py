@@ -35,14 +35,23 @@ def decide(
     guard = refused_by(question, candidate, off=off)
     if guard is not None:
         return Decision(verdict="guard_reject", guard=guard)
-    rests = rests_of(question, candidate)
-    if rests is not None and TEMPLATE not in off:
-        if not all(rests):
-            return Decision(verdict="template_reject")
-        rows = embed(rests)
-        if float(rows[0] @ rows[1]) < threshold:
-            return Decision(verdict="template_reject")
+    within = template_similarity(question, candidate, off=off, embed=embed)
+    if within is not None and within < threshold:
+        return Decision(verdict="template_reject")
     return Decision(verdict="served")
+
+
+def template_similarity(
+    question: str, candidate: str, *, off: Collection[str] = (), embed: Callable[[Sequence[str]], Vectors]
+) -> float | None:
+    """Of what a frame leaves of both, 0.0 where that is nothing of one; None: there is no frame, or nobody asks."""
+    rests = None if TEMPLATE in off else rests_of(question, candidate)
+    if rests is None:
+        return None
+    if not all(rests):
+        return 0.0
+    rows = embed(rests)
+    return float(rows[0] @ rows[1])
 
 
 def rests_of(question: str, candidate: str) -> tuple[str, str] | None:

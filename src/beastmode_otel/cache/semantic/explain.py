@@ -9,10 +9,10 @@ import numpy as np
 
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.semantic.build import threshold_of
-from beastmode_otel.cache.semantic.decision import TEMPLATE, rests_of
-from beastmode_otel.cache.semantic.embedders import Post, open_embedder
+from beastmode_otel.cache.semantic.decision import template_similarity
+from beastmode_otel.cache.semantic.embedders import Post, open_embedder, unreadable
 from beastmode_otel.cache.semantic.ports import Embedder
-from beastmode_otel.cache.semantic.rules import RULES, refused_by
+from beastmode_otel.cache.semantic.rules import refusing
 from beastmode_otel.config.settings import SemanticSettings
 from beastmode_otel.observer import MatchVerdict
 from beastmode_otel.record import record
@@ -69,10 +69,8 @@ def explain_match(
             verdict = "not_text"
         elif temperature is not None and temperature > settings.max_temperature:
             verdict = "temperature"
-        elif embedder.tokens(text) > min(settings.max_tokens, embedder.most_tokens or settings.max_tokens):
-            verdict = "too_long"
-        elif embedder.unread(text) > settings.unread:
-            verdict = "unsupported_language"
+        else:
+            verdict = unreadable(embedder, text, max_tokens=settings.max_tokens, unread=settings.unread)
         found: list[ExplainedCandidate] = []
         if text is not None and near and verdict is None:
             matrix = np.stack([np.frombuffer(rows[entry.key.digest], "<f4") for entry in near])
@@ -94,14 +92,8 @@ def _candidate(
     text: str, entry: Entry, similarity: float, least: float, off: frozenset[str], embedder: Embedder
 ) -> ExplainedCandidate:
     stored = entry.question or ""
-    rules = [name for name in RULES if name not in off]
-    refused = tuple(name for name in rules if refused_by(text, stored, off={*RULES} - {name}) is not None)
-    rests, template = None if TEMPLATE in off else rests_of(text, stored), None
-    if rests is not None:
-        template = 0.0
-        if all(rests):
-            rows = embedder.embed(rests)
-            template = float(rows[0] @ rows[1])
+    refused = tuple(refusing(text, stored, off=off))
+    template = template_similarity(text, stored, off=off, embed=embedder.embed)
     verdict: MatchVerdict = "served"
     if similarity < least:
         verdict = "below_threshold"

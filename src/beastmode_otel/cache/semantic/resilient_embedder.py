@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from beastmode_otel.cache.semantic.embedders import Checked, NotVectors, SawNothing
+from beastmode_otel.cache.semantic.embedders import Checked, NotVectors, SawNothing, unreadable
 from beastmode_otel.cache.semantic.ports import Vectors
 from beastmode_otel.observer import EmbedResult, MatchVerdict, Observer
 from beastmode_otel.runtime import PoolFull, Runtime, WorkerPool, in_child
@@ -20,7 +20,6 @@ LONGEST_REST: Final = 600.0
 HUNG_SECONDS: Final = 1.0  # a call that has been under way for so long is waited for by nobody else
 LOADING_SECONDS: Final = 30.0  # a model that is read from a cold disk, on a busy machine, does not hang
 LATE_IN_A_ROW: Final = 3
-_LONGEST_TOKEN: Final = 16  # characters a token, on average: no text of words comes near
 _GO_ON: Final = "exact matches go on; see docs/semantic.md"
 _log: Final = logging.getLogger("beastmode_otel")
 
@@ -45,8 +44,7 @@ class ResilientEmbedder:
 
     def __init__(self, embedder: Checked, *, max_tokens: int, unread: float, observer: Observer) -> None:
         self.embedder, self.name, self._observer = embedder, embedder.name, observer
-        most = embedder.most_tokens
-        self._max_tokens, self._unread = max_tokens if most is None else min(max_tokens, most), unread
+        self._max_tokens, self._unread = max_tokens, unread
         self._pool = WorkerPool("embed", size=1, backlog=256, at_exit=0.0)  # what is not stored yet is not worth a wait
         self._start_empty()
         in_child(self._start_empty)
@@ -102,10 +100,9 @@ class ResilientEmbedder:
 
     def question(self, text: str) -> Vectors:
         """One row. On its thread. Raises Unmatched for what this embedder cannot read, or not in one piece."""
-        if len(text) > self._max_tokens * _LONGEST_TOKEN or self.embedder.tokens(text) > self._max_tokens:
-            raise Unmatched("too_long")
-        if self.embedder.unread(text) > self._unread:
-            raise Unmatched("unsupported_language")
+        why_not = unreadable(self.embedder, text, max_tokens=self._max_tokens, unread=self._unread)
+        if why_not is not None:
+            raise Unmatched(why_not)
         return self.vectors([text])
 
     def vectors(self, texts: Sequence[str]) -> Vectors:

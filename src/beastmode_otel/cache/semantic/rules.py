@@ -342,9 +342,14 @@ RULES: Final[Mapping[str, Rule]] = {
 }
 
 
-def refused_by(question: str, candidate: str, *, off: Collection[str] = ()) -> str | None:
-    """The first rule that refuses, by its name. off: rules that are not asked."""
+def refusing(question: str, candidate: str, *, off: Collection[str] = ()) -> Iterator[str]:
+    """The rules that refuse, by name. off: those that are not asked."""
     if question == candidate:
-        return None
+        return
     one, other = Reading(question), Reading(candidate)
-    return next((name for name, differs in RULES.items() if name not in off and differs(one, other)), None)
+    yield from (name for name, differs in RULES.items() if name not in off and differs(one, other))
+
+
+def refused_by(question: str, candidate: str, *, off: Collection[str] = ()) -> str | None:
+    """The first of them."""
+    return next(refusing(question, candidate, off=off), None)

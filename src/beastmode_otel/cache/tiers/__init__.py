@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Literal
 from weakref import WeakValueDictionary
@@ -55,13 +55,16 @@ def inspect_l2(settings: CacheSettings) -> InspectableTier | None:
     )
 
 
-def inspected(settings: CacheSettings) -> dict[Literal["l3", "l2"], InspectableTier]:
-    """The configured tiers that can be looked into, L3 first, as it counts hits. Raises ConfigError."""
-    found: dict[Literal["l3", "l2"], InspectableTier | None] = {
-        "l3": inspect_l3(settings, lambda _: None),
-        "l2": inspect_l2(settings),
-    }
-    return {name: tier for name, tier in found.items() if tier is not None}
+Level = Literal["l2", "l3"]
+
+
+def inspected(
+    settings: CacheSettings, wanted: Sequence[Level], tell: Callable[[str], None] = lambda _: None
+) -> dict[Level, InspectableTier]:
+    """Of the tiers that are wanted, in that order, those that are configured and can be looked into. Raises
+    ConfigError."""
+    opened = ((name, inspect_l2(settings) if name == "l2" else inspect_l3(settings, tell)) for name in wanted)
+    return {name: tier for name, tier in opened if tier is not None}
 
 
 def examine_l2(settings: CacheSettings) -> list[StoreFacts]:

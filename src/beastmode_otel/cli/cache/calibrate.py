@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import os
-import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from beastmode_otel.cli.cache.output import say
+from beastmode_otel.cli.cache.output import progress_bar, say
 from beastmode_otel.cli.exits import FAILED, OK, Failed
-from beastmode_otel.cli.terminal import Cell, Column, Style, style_of, table
+from beastmode_otel.cli.terminal import Cell, Column, Style, table
 from beastmode_otel.cli.units import counted, percent
 from beastmode_otel.config import load
+from beastmode_otel.errors import public_url
 from beastmode_otel.router.upstream import PlainPost
 from beastmode_otel.telemetry.suppress import unseen
 
@@ -29,7 +27,6 @@ HELP: Final = "Find the threshold of semantic matching that keeps wrong answers 
 
 _GRID: Final = tuple(round(0.80 + 0.01 * step, 2) for step in range(20))
 _BUDGET: Final = 0.001
-_BAR: Final = 30
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -56,10 +53,8 @@ def share(text: str) -> float:
 
 def run(given: argparse.Namespace) -> int:
     config = load(given.config, prefixes=False)
-    try:
-        from beastmode_otel.cache import semantic
-    except ImportError:
-        raise Failed("numpy is not there", "pip install 'beastmode-otel[semantic]'") from None
+    from beastmode_otel.cache import semantic
+
     thresholds = tuple(sorted(set(given.thresholds or _GRID)))
     try:
         if given.records is not None:
@@ -68,7 +63,7 @@ def run(given: argparse.Namespace) -> int:
             found = _replayed(given, config, thresholds)
     except semantic.NotLabelled as exc:
         raise Failed(
-            f"{given.pairs or given.records}: {exc}", "docs/semantic.md#calibrate says what to write"
+            f"{public_url(given.pairs or given.records)}: {exc}", "docs/semantic.md#calibrate says what to write"
         ) from None
     say(given, _told(found), lambda style: _lines(found, style))
     return OK if found.likely is not None else FAILED
@@ -81,7 +76,7 @@ def _replayed(given: argparse.Namespace, config: Config, thresholds: Sequence[fl
     settings = config.cache.semantic
     embedder = semantic.open_embedder(settings.embedder, PlainPost(unseen))
     try:
-        with _bar(given, len(asked)) as progress:
+        with progress_bar(given, len(asked)) as progress:
             return semantic.calibrate(
                 asked, embedder, thresholds, budget=given.budget, off=frozenset(settings.off), unread=settings.unread,
                 max_tokens=settings.max_tokens, progress=progress,
@@ -93,7 +88,7 @@ def _replayed(given: argparse.Namespace, config: Config, thresholds: Sequence[fl
 
 
 def _lines_of(path: str) -> Iterator[dict[str, Any]]:
-    number = 0
+    number, shown = 0, public_url(path)
     try:
         with gzip.open(path, "rb") if path.endswith(".gz") else open(path, "rb") as file:
             for number, line in enumerate(file, 1):
@@ -101,30 +96,12 @@ def _lines_of(path: str) -> Iterator[dict[str, Any]]:
                     continue
                 told = json.loads(line)
                 if not isinstance(told, dict):
-                    raise Failed(f"{path}: line {number} is no JSON object")
+                    raise Failed(f"{shown}: line {number} is no JSON object")
                 yield told
     except OSError as exc:
-        raise Failed(f"{path}: {exc.strerror or 'cannot be read'}") from None
+        raise Failed(f"{shown}: {exc.strerror or 'cannot be read'}") from None
     except (ValueError, RecursionError, EOFError, zlib.error):  # whose text would quote the line
-        raise Failed(f"{path}: line {number} is no JSON") from None
-
-
-@contextmanager
-def _bar(given: argparse.Namespace, total: int) -> Iterator[Callable[[int], None]]:
-    out = sys.stderr
-    if given.json or not out.isatty():
-        yield lambda done: None
-        return
-    style = style_of(out, os.environ)
-
-    def show(done: int) -> None:
-        out.write(f"\r{style.bar(done / total, _BAR)} {done:,} of {total:,} read")
-        out.flush()
-
-    try:
-        yield show
-    finally:
-        out.write(f"\r{' ' * (style.width - 1)}\r")
+        raise Failed(f"{shown}: line {number} is no JSON") from None
 
 
 def _told(found: Calibration) -> dict[str, Any]:

@@ -6,13 +6,15 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from beastmode_otel.cli.cache.store import Answer, Store
 from beastmode_otel.cli.terminal import Style, style_of, wrapped
 from beastmode_otel.cli.units import lasting, rounded
 
+_BAR: Final = 30  # characters
 NOTHING_YET: Final = "There is nothing in it yet: no process has stored anything there."
 
 
@@ -34,6 +36,25 @@ def say(given: argparse.Namespace, told: Mapping[str, Any], lines: Callable[[Sty
         return
     for line in lines(style_of(sys.stdout, os.environ)):
         print(line)
+
+
+@contextmanager
+def progress_bar(given: argparse.Namespace, total: int) -> Iterator[Callable[[int], None]]:
+    """Hears how many of `total` are done. On a terminal, and not with --json."""
+    out = sys.stderr
+    if given.json or not out.isatty() or not total:
+        yield lambda done: None
+        return
+    style = style_of(out, os.environ)
+
+    def show(done: int) -> None:
+        out.write(f"\r{style.bar(done / total, _BAR)} {done:,} of {total:,}")
+        out.flush()
+
+    try:
+        yield show
+    finally:
+        out.write(f"\r{' ' * (style.width - 1)}\r")
 
 
 def by_tier(told: Mapping[str, Any], each: Sequence[Mapping[str, Any]], store: Store) -> dict[str, Any]:

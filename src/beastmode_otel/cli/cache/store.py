@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from beastmode_otel.cache import Backplane, Filter, InspectableTier, TierUnavailable
-from beastmode_otel.cache.tiers import backplane_of, inspect_l2, inspect_l3
+from beastmode_otel.cache.tiers import Level, backplane_of, inspected
 from beastmode_otel.cli.exits import Failed
-from beastmode_otel.config import CacheSettings, Config, load
+from beastmode_otel.config import Config, load
 from beastmode_otel.config.settings import ASK_FOR_CACHE
 
 T = TypeVar("T")
 
-TIERS: Final = ("l2", "l3")  # the fastest first
+TIERS: Final[tuple[Level, ...]] = ("l2", "l3")  # the fastest first
 _NONE: Final = {"l2": "no L2: cache.l2.url is not set", "l3": "no L3: cache.l3.url is off"}
 
 
@@ -117,7 +117,7 @@ def opened(given: argparse.Namespace) -> Iterator[Store]:
         _to_stderr(f"the cache is off here ({by}); to have it: {ASK_FOR_CACHE}")
     wanted = TIERS if given.tier is None else (given.tier,)
     with ExitStack() as closes:
-        tiers = {name: tier for name, tier in _inspected(config.cache, wanted) if tier is not None}
+        tiers: dict[str, InspectableTier] = dict(inspected(config.cache, wanted, _to_stderr).items())
         if not tiers:
             why = ", and ".join(_NONE[name] for name in reversed(wanted))
             raise Failed(f"this configuration has {why}", "a tier of your own cannot be looked into from here")
@@ -129,11 +129,6 @@ def opened(given: argparse.Namespace) -> Iterator[Store]:
         yield store
         if store.problems:
             raise failure(store.problems)
-
-
-def _inspected(settings: CacheSettings, wanted: tuple[str, ...]) -> Iterator[tuple[str, InspectableTier | None]]:
-    for name in wanted:
-        yield name, inspect_l2(settings) if name == "l2" else inspect_l3(settings, _to_stderr)
 
 
 def _to_stderr(text: str) -> None:

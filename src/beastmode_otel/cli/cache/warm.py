@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
 from beastmode_otel.cache import TierUnavailable, Warmed, copy_up
 from beastmode_otel.cache.tiers import open_l2
-from beastmode_otel.cli.cache.output import add_tenant, say
+from beastmode_otel.cli.cache.output import add_tenant, progress_bar, say
 from beastmode_otel.cli.cache.store import Store
 from beastmode_otel.cli.exits import FAILED, OK, Failed
-from beastmode_otel.cli.terminal import Style, style_of
+from beastmode_otel.cli.terminal import Style
 from beastmode_otel.cli.units import counted, dollars, lasting, size
 from beastmode_otel.client import ModelRouter
 from beastmode_otel.engine import Prompt, read_prompts
-from beastmode_otel.errors import RequestError
+from beastmode_otel.errors import RequestError, public_url
 from beastmode_otel.runtime import WorkerPool
 
 NAME: Final = "warm"
 HELP: Final = "Fill the shared tiers: L2 with what L3 is asked for most, or all of them with the answers to prompts."
 
 _SECONDS: Final = 60.0
-_BAR: Final = 30
 _ENDS: Final = {
     "time": "the time was over (--seconds)",
     "bytes": "the room was used up (cache.warm.max_bytes)",
@@ -94,8 +91,11 @@ def _from_l3(given: argparse.Namespace, store: Store) -> Warmed:
     most = cache.warm.entries if given.entries is None else given.entries
     settings = replace(cache.warm, seconds=given.seconds, entries=most, tenant=store.named or cache.warm.tenant)
     try:
-        with _bar(given, most) as progress:
-            return copy_up(source, target, settings, ttl=cache.l2.ttl, progress=progress)
+        with progress_bar(given, most) as progress:
+            return copy_up(
+                source, target, settings, ttl=cache.l2.ttl, jitter=cache.jitter, backplane=store.backplane,
+                progress=progress,
+            )  # fmt: skip
     except TierUnavailable as ill:
         raise Failed(f"{source.location} into L2: {ill.reason}") from None
     finally:
@@ -106,18 +106,14 @@ def _from_l3(given: argparse.Namespace, store: Store) -> Warmed:
 def _with_prompts(given: argparse.Namespace, store: Store) -> Warmed:
     prompts = _read(given)
     if given.tenant is not None:
-        prompts = [replace_tenant(one, given.tenant) for one in prompts]
+        prompts = [replace(one, tenant=one.tenant or given.tenant) for one in prompts]
     try:
-        with ModelRouter(given.config) as router, _bar(given, len(prompts)) as progress:
+        with ModelRouter(given.config) as router, progress_bar(given, len(prompts)) as progress:
             return router.warm(
                 prompts, usd=given.usd, seconds=given.seconds, concurrency=given.concurrency, progress=progress
             )
     except RequestError as exc:
         raise Failed(exc.message, *exc.hints) from None
-
-
-def replace_tenant(prompt: Prompt, tenant: str) -> Prompt:
-    return Prompt(model_id=prompt.model_id, request=prompt.request, tenant=prompt.tenant or tenant)
 
 
 def _read(given: argparse.Namespace) -> list[Prompt]:
@@ -127,30 +123,11 @@ def _read(given: argparse.Namespace) -> list[Prompt]:
         with open(given.prompts, "rb") as file:
             return read_prompts(file, given.model)
     except OSError as exc:
-        raise Failed(f"{given.prompts}: {exc.strerror}") from None
+        raise Failed(f"{public_url(given.prompts)}: {exc.strerror}") from None
     except UnicodeDecodeError:
         raise Failed("standard input is no UTF-8") from None
     except RequestError as exc:
         raise Failed(exc.message, *exc.hints) from None
-
-
-@contextmanager
-def _bar(given: argparse.Namespace, total: int) -> Iterator[Callable[[int], None]]:
-    """On a terminal, and not with --json."""
-    out = sys.stderr
-    if given.json or not out.isatty() or not total:
-        yield lambda done: None
-        return
-    style = style_of(out, os.environ)
-
-    def show(done: int) -> None:
-        out.write(f"\r{style.bar(done / total, _BAR)} {done:,} of {total:,}")
-        out.flush()
-
-    try:
-        yield show
-    finally:
-        out.write(f"\r{' ' * (style.width - 1)}\r")
 
 
 def _lines(warmed: Warmed, where: str, style: Style) -> Iterator[str]:

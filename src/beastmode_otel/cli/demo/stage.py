@@ -83,9 +83,7 @@ def _matching() -> tuple[Mapping[str, Any], str]:
 
     try:
         embedder = open_embedder()
-        embedder.embed(
-            ["warm"]
-        )  # loads what all routers of a process share: the shortest demo has no time to wait for it
+        embedder.embed(["warm"])  # loads what all routers share: the shortest demo has no time to wait for it
         embedder.close()
     except ConfigError as none:
         return {}, f"exact hits only ({'; '.join([none.message, *none.hints])})"

@@ -65,7 +65,7 @@ def one_after_the_other(asked: list[Asked], embedder: Any, threshold: float) -> 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_stream_is_replayed_as_the_cache_would(seed: int) -> None:
     asked, embedder = stream(seed), NGrams()
-    found = calibrate(asked, embedder, THRESHOLDS, budget=0.01, unread=1.0)
+    found = calibrate(asked, embedder, THRESHOLDS, budget=0.01, unread=1.0, max_tokens=256)
     assert [point.threshold for point in found.points] == list(THRESHOLDS)
     assert [(point.hits, point.wrong) for point in found.points] == [
         one_after_the_other(asked, embedder, threshold) for threshold in THRESHOLDS
@@ -78,7 +78,7 @@ def test_a_stream_is_replayed_as_the_cache_would(seed: int) -> None:
 
 def test_the_very_same_words_are_no_semantic_hit() -> None:
     asked = [Asked(question="how do I reset my password", group="a") for _ in range(5)]
-    found = calibrate(asked, NGrams(), (0.9,), budget=0.01, unread=1.0)
+    found = calibrate(asked, NGrams(), (0.9,), budget=0.01, unread=1.0, max_tokens=256)
     assert (found.points[0].requests, found.exact, found.points[0].hits) == (1, 4, 0)
 
 
@@ -96,9 +96,10 @@ def test_pairs_are_decided_one_by_one() -> None:
     same = Asked(question="how do I reset my password", candidate="how can I reset my password", same=True)
     number = Asked(question="how do I reset 2 passwords", candidate="how do I reset 3 passwords", same=False)
     other = Asked(question="how do I reset my password", candidate="something else", same=False)
-    found = calibrate([same, number, other], embedder, (0.5,), budget=0.01, unread=1.0)
+    found = calibrate([same, number, other], embedder, (0.5,), budget=0.01, unread=1.0, max_tokens=256)
     assert (found.points[0].hits, found.points[0].wrong) == (1, 0)
-    ruled = calibrate([same, number, other], embedder, (0.5,), budget=0.01, unread=1.0, off=frozenset({"numbers"}))
+    off = frozenset({"numbers"})
+    ruled = calibrate([same, number, other], embedder, (0.5,), budget=0.01, unread=1.0, max_tokens=256, off=off)
     assert (ruled.points[0].hits, ruled.points[0].wrong) == (2, 1)
 
 
@@ -106,7 +107,7 @@ def test_what_cannot_be_read_is_never_matched() -> None:
     asked = [Asked(question=way.format("reset my password"), group="a") for way in WAYS]
     found = calibrate(asked, NGrams(), (0.6,), budget=0.01, unread=1.0, max_tokens=1)
     assert (found.unread, found.points[0].hits) == (len(WAYS), 0)
-    assert calibrate(asked, NGrams(), (0.6,), budget=0.01, unread=1.0).points[0].hits > 0
+    assert calibrate(asked, NGrams(), (0.6,), budget=0.01, unread=1.0, max_tokens=256).points[0].hits > 0
 
 
 # The advice.

@@ -9,14 +9,14 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from beastmode_otel.cache.semantic.embedders.checked import Checked, NotVectors, SawNothing
+from beastmode_otel.cache.semantic.embedders.checked import Checked, NotVectors, SawNothing, unreadable
 from beastmode_otel.cache.semantic.embedders.endpoint import Endpoint, Post
 from beastmode_otel.cache.semantic.embedders.minilm import MiniLM
 from beastmode_otel.cache.semantic.embedders.spec import KINDS, EmbedderSpec, read_spec, wrong
 from beastmode_otel.cache.semantic.ports import Embedder
 from beastmode_otel.errors.redact import shown
 
-__all__ = ["Checked", "EmbedderSpec", "MiniLM", "NotVectors", "Post", "SawNothing", "open_embedder"]
+__all__ = ["Checked", "EmbedderSpec", "MiniLM", "NotVectors", "Post", "SawNothing", "open_embedder", "unreadable"]
 
 _HINT: Final = 'embedder = "package.module:name" names an embedder, or what makes it'
 

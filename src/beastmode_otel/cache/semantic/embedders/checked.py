@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 
 from beastmode_otel.cache.semantic.ports import Embedder, EmbedderFailed, Vectors
 from beastmode_otel.errors import ConfigError
 
+_LONGEST_TOKEN: Final = 16  # characters a token, on average: no text of words comes near
 _PORT: Final = ("embed", "unread", "tokens", "close")
 _Told = TypeVar("_Told", int, float)
 
@@ -20,6 +21,17 @@ class NotVectors(EmbedderFailed):
 
 class SawNothing(EmbedderFailed):
     """A vector of zeros: there is nothing in this text that it knows. With another one it may be well."""
+
+
+def unreadable(
+    embedder: Embedder, text: str, *, max_tokens: int, unread: float
+) -> Literal["too_long", "unsupported_language"] | None:
+    """Why a question cannot be matched by this embedder; None: it can. max_tokens: at most, of those that it sees;
+    unread: the share that it may not know. Raises EmbedderFailed."""
+    most = max_tokens if embedder.most_tokens is None else min(max_tokens, embedder.most_tokens)
+    if len(text) > most * _LONGEST_TOKEN or embedder.tokens(text) > most:
+        return "too_long"
+    return "unsupported_language" if embedder.unread(text) > unread else None
 
 
 class Checked:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -11,8 +10,6 @@ from typing import Any, Final, Protocol
 from beastmode_otel.cache.entry import Entry, Key
 from beastmode_otel.cache.tier import TierUnavailable
 from beastmode_otel.cache.tiers.postgres.connection import Query
-
-_log = logging.getLogger(__name__)
 
 AGAIN: Final = 60.0  # seconds after which a server is asked again whether it has the table
 REST: Final = 10.0  # seconds for which nothing is searched after a search that failed: it was too much, or is ill
